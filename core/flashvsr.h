@@ -1,0 +1,252 @@
+/* FlashVSR streaming engine, C interface.
+ *
+ * An Engine is a model on one device. A Stream is one video that goes through it: frames are
+ * pushed in, upscaled frames are popped out, in the same number and order.
+ *
+ *     const FlashvsrApi* api = flashvsr_api(FLASHVSR_ABI);
+ *     api->engine_open(&engine_config, NULL, NULL, &engine, &error);
+ *     api->stream_open(engine, &stream_config, &stream, &error);
+ *     for each input frame:
+ *         api->stream_push(stream, &input, &error);
+ *         while (api->stream_ready(stream) > 0) api->stream_pop(stream, &output, &error);
+ *     api->stream_drain(stream, &error);
+ *     while (api->stream_ready(stream) > 0) api->stream_pop(stream, &output, &error);
+ *     api->stream_close(stream);
+ *     api->engine_close(engine);
+ *
+ * Threads: an Engine may be used from any number of threads at once. A Stream is used by one
+ * thread at a time; its calls may move between threads. Several Streams of one Engine may run at
+ * the same time and share the Engine's weights.
+ *
+ * Ownership: the caller owns every pointer that it passes in and may release it when the call has
+ * returned (pixel data and strings included). Handles are released by their close function.
+ *
+ * Errors: a function that can fail returns a FlashvsrStatus and, where `error` is not NULL, writes
+ * the status and a message that says what to do. Nothing is thrown across this interface. After an
+ * error other than FLASHVSR_INVALID_ARGUMENT a Stream must be reset or closed; the Engine and its
+ * other Streams stay usable.
+ *
+ * Every struct begins with `struct_size`; set it to sizeof of the struct that you compiled with,
+ * most simply by FLASHVSR_*_INIT, which also sets the defaults.
+ */
+#ifndef FLASHVSR_H
+#define FLASHVSR_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised when a change would break a program compiled against an older header. */
+#define FLASHVSR_ABI 1
+
+typedef struct FlashvsrEngine FlashvsrEngine;
+typedef struct FlashvsrStream FlashvsrStream;
+
+typedef enum {
+    FLASHVSR_OK = 0,
+    FLASHVSR_NEED_INPUT,       /* an ordinary answer of pop: push more frames, or drain */
+    FLASHVSR_CANCELLED,        /* the progress callback asked to stop */
+    FLASHVSR_INVALID_ARGUMENT, /* the call itself is wrong; nothing has changed */
+    FLASHVSR_NOT_FOUND,        /* model folder or file missing */
+    FLASHVSR_READ_FAILED,      /* file could not be read, or is cut short */
+    FLASHVSR_BAD_FORMAT,       /* file is not a checkpoint of this model */
+    FLASHVSR_BAD_SETTINGS,     /* values that exclude each other, or that this build lacks */
+    FLASHVSR_NO_MEMORY,        /* host or device memory; the message names need and free */
+    FLASHVSR_DEVICE_FAILED,    /* the driver or a kernel failed */
+    FLASHVSR_INTERNAL          /* a defect of the engine */
+} FlashvsrStatus;
+
+typedef struct {
+    FlashvsrStatus status;
+    char message[1024]; /* UTF-8, one line, always terminated */
+} FlashvsrError;
+
+/* ---- engine ---------------------------------------------------------------------------------- */
+
+typedef enum {
+    FLASHVSR_PRECISION_AUTO = 0, /* fp32 on the CPU, bf16 on CUDA */
+    FLASHVSR_PRECISION_FP32,
+    FLASHVSR_PRECISION_BF16,
+    FLASHVSR_PRECISION_FP16
+} FlashvsrPrecision;
+
+typedef enum {
+    FLASHVSR_MODEL_VERSION_AUTO = 0, /* from model.json, else from the folder's name, else 1 */
+    FLASHVSR_MODEL_VERSION_1,
+    FLASHVSR_MODEL_VERSION_1_1
+} FlashvsrModelVersion;
+
+typedef struct {
+    uint32_t struct_size;
+    const char* model_dir; /* folder with the released file names; must be set */
+    const char* device;    /* "auto" (cuda:0 if usable, else cpu), "cpu", "cuda", "cuda:N" */
+    FlashvsrPrecision precision;
+    FlashvsrModelVersion model_version;
+} FlashvsrEngineConfig;
+
+#define FLASHVSR_ENGINE_CONFIG_INIT \
+    { sizeof(FlashvsrEngineConfig), NULL, "auto", FLASHVSR_PRECISION_AUTO, FLASHVSR_MODEL_VERSION_AUTO }
+
+/* Called during engine_open from the calling thread. `fraction` grows from 0 to 1; `stage` is a
+ * short English word for what is being done. Return 0 to abort the load, anything else to go on. */
+typedef int (*FlashvsrProgress)(double fraction, const char* stage, void* user);
+
+typedef struct {
+    uint32_t struct_size;
+    char device[32];    /* "cpu" or "cuda:N" */
+    char precision[8];  /* "fp32", "bf16" or "fp16" */
+    char version[8];    /* "1" or "1.1" */
+    uint64_t parameters; /* number of weights held */
+} FlashvsrEngineInfo;
+
+#define FLASHVSR_ENGINE_INFO_INIT { sizeof(FlashvsrEngineInfo), "", "", "", 0 }
+
+/* ---- frames ---------------------------------------------------------------------------------- */
+
+typedef enum {
+    FLASHVSR_FORMAT_I420 = 1, /* planes Y, U, V; chroma at half size, rounded up */
+    FLASHVSR_FORMAT_NV12,     /* planes Y, UV interleaved */
+    FLASHVSR_FORMAT_RGB,      /* one plane, bytes R G B */
+    FLASHVSR_FORMAT_BGR,
+    FLASHVSR_FORMAT_RGBA, /* alpha is resized by bicubic like colour, untouched by the model */
+    FLASHVSR_FORMAT_BGRA,
+    FLASHVSR_FORMAT_RGBX, /* the fourth byte is written as 255 */
+    FLASHVSR_FORMAT_BGRX
+} FlashvsrFormat;
+
+typedef enum {
+    FLASHVSR_MATRIX_RGB = 0, /* for the RGB formats */
+    FLASHVSR_MATRIX_BT601,
+    FLASHVSR_MATRIX_BT709,
+    FLASHVSR_MATRIX_BT2020
+} FlashvsrMatrix;
+
+typedef enum { FLASHVSR_RANGE_FULL = 0, FLASHVSR_RANGE_LIMITED } FlashvsrRange;
+
+/* Where a chroma sample of a 4:2:0 format lies within its 2x2 block of luma samples. */
+typedef enum {
+    FLASHVSR_CHROMA_LEFT = 0, /* horizontally on the left pixel, vertically between (MPEG-2, H.264) */
+    FLASHVSR_CHROMA_CENTER,   /* between all four (JPEG, MPEG-1) */
+    FLASHVSR_CHROMA_TOP_LEFT  /* on the top left pixel (BT.2020) */
+} FlashvsrChromaSite;
+
+/* How the samples of a frame are laid out and what they mean. */
+typedef struct {
+    FlashvsrFormat format;
+    int32_t width; /* pixels */
+    int32_t height;
+    FlashvsrMatrix matrix;
+    FlashvsrRange range;
+    FlashvsrChromaSite chroma_site;
+} FlashvsrFrameInfo;
+
+/* A frame in host memory. */
+typedef struct {
+    FlashvsrFrameInfo info;
+    void* plane[4];     /* first row of each plane; not written by push */
+    int32_t stride[4];  /* bytes from one row to the next */
+} FlashvsrFrame;
+
+/* ---- stream ---------------------------------------------------------------------------------- */
+
+typedef enum {
+    FLASHVSR_COLOR_FIX_NONE = 0,
+    FLASHVSR_COLOR_FIX_ADAIN,  /* per frame and channel: mean and deviation of the resized input */
+    FLASHVSR_COLOR_FIX_WAVELET /* low frequencies of the resized input */
+} FlashvsrColorFix;
+
+/* What may change between two chunks of a running stream. */
+typedef struct {
+    uint32_t struct_size;
+    double sparse_ratio; /* > 0: 60 * sparse_ratio key windows per query window on average; 2.0 */
+    double kv_ratio;     /* 1 to 64: slices of past keys kept, as int; below 2 acts as 2; 3.0 */
+    int32_t local_range; /* 1 to 1023: side of the attended area in windows of 128 pixels; 11 */
+    FlashvsrColorFix color_fix;
+    double strength; /* 0 to 1: 1 is the model's picture, 0 the resized input */
+} FlashvsrSettings;
+
+#define FLASHVSR_SETTINGS_INIT \
+    { sizeof(FlashvsrSettings), 2.0, 3.0, 11, FLASHVSR_COLOR_FIX_ADAIN, 1.0 }
+
+typedef struct {
+    uint32_t struct_size;
+    FlashvsrFrameInfo input;
+    FlashvsrFrameInfo output; /* same format family (RGB or YUV) not required; any size at all */
+    uint64_t seed;            /* of the noise; equal seeds give equal pictures */
+    FlashvsrSettings settings;
+} FlashvsrStreamConfig;
+
+typedef struct {
+    uint32_t struct_size;
+    uint64_t frames_in;    /* pushed since open */
+    uint64_t frames_out;   /* popped since open */
+    uint64_t chunks;       /* run since open, start-up chunks included */
+    double last_chunk_ms;  /* wall time of the newest chunk */
+    uint64_t device_bytes; /* device memory now held by the process's allocator; 0 on the CPU */
+} FlashvsrStreamStats;
+
+#define FLASHVSR_STREAM_STATS_INIT { sizeof(FlashvsrStreamStats), 0, 0, 0, 0.0, 0 }
+
+/* The schedule: the first chunk needs this many frames ... */
+#define FLASHVSR_FIRST_CHUNK_INPUT 25
+/* ... and gives this many; each later one takes and gives FLASHVSR_CHUNK frames. */
+#define FLASHVSR_FIRST_CHUNK_OUTPUT 21
+#define FLASHVSR_CHUNK 8
+
+typedef struct {
+    uint32_t abi;
+
+    /* Loads a model, or shares the one that is already open in this process for the same folder,
+     * device, precision and version. Takes seconds; `progress` may be NULL. */
+    FlashvsrStatus (*engine_open)(const FlashvsrEngineConfig* config, FlashvsrProgress progress,
+                                  void* user, FlashvsrEngine** engine, FlashvsrError* error);
+    /* NULL is allowed. The weights go with the last user, streams included. */
+    void (*engine_close)(FlashvsrEngine* engine);
+    FlashvsrStatus (*engine_info)(const FlashvsrEngine* engine, FlashvsrEngineInfo* info,
+                                  FlashvsrError* error);
+
+    /* Sizes and formats are fixed for the stream's life. Allocates nothing large before the first
+     * chunk. The stream keeps the engine alive. */
+    FlashvsrStatus (*stream_open)(FlashvsrEngine* engine, const FlashvsrStreamConfig* config,
+                                  FlashvsrStream** stream, FlashvsrError* error);
+    void (*stream_close)(FlashvsrStream* stream); /* NULL is allowed */
+
+    /* Takes one frame of the configured input info. Reads the pixels before it returns. When the
+     * frame completes a chunk, the chunk runs inside this call. */
+    FlashvsrStatus (*stream_push)(FlashvsrStream* stream, const FlashvsrFrame* frame,
+                                  FlashvsrError* error);
+    /* Number of frames that pop would give now without more input. */
+    int32_t (*stream_ready)(const FlashvsrStream* stream);
+    /* Writes the next upscaled frame into `frame`, whose info must equal the configured output.
+     * FLASHVSR_NEED_INPUT when none is ready. Frame i out belongs to frame i in. */
+    FlashvsrStatus (*stream_pop)(FlashvsrStream* stream, FlashvsrFrame* frame,
+                                 FlashvsrError* error);
+    /* Declares the end: repeats the last frame until every frame that was pushed is ready, then
+     * starts afresh, so that the next push begins a new start-up chunk. */
+    FlashvsrStatus (*stream_drain)(FlashvsrStream* stream, FlashvsrError* error);
+    /* Forgets everything that was pushed and not yet popped, and all state. */
+    FlashvsrStatus (*stream_reset)(FlashvsrStream* stream, FlashvsrError* error);
+    /* New settings, from the next chunk on. */
+    FlashvsrStatus (*stream_configure)(FlashvsrStream* stream, const FlashvsrSettings* settings,
+                                       FlashvsrError* error);
+    FlashvsrStatus (*stream_stats)(const FlashvsrStream* stream, FlashvsrStreamStats* stats,
+                                   FlashvsrError* error);
+
+    /* Receives one line per event worth logging, from any thread, until replaced. `level`: 1 error,
+     * 2 warning, 3 info, 4 debug. NULL: silence, the default. Process-wide. */
+    void (*set_log)(void (*log)(int level, const char* message, void* user), void* user);
+} FlashvsrApi;
+
+/* The library's only exported symbol. NULL when the library does not speak ABI `abi`. */
+#if defined(__GNUC__)
+__attribute__((visibility("default")))
+#endif
+const FlashvsrApi* flashvsr_api(uint32_t abi);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* FLASHVSR_H */
