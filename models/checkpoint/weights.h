@@ -1,0 +1,71 @@
+// The tensors of one network, handed out by name and shape.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "models/checkpoint/tensor_map.h"
+
+namespace flashvsr {
+
+// Tensors from a checkpoint file, and the book-keeping that lets a loader name everything that is
+// wrong with the file in one error. A loader selects its network, takes every tensor, calls finish,
+// and only then computes with what it took:
+//
+//     Weights weights = Weights::open(path).select("lq_proj_in.");
+//     at::Tensor weight = weights.take("conv1.weight", {-1, 768, 4, 3, 3});
+//     at::Tensor bias = weights.take("conv1.bias", {weight.size(0)});
+//     weights.finish();
+//
+// A prefix `model.diffusion_model.`, `model.` or `module.` that all names carry is removed, and
+// names that begin with `vace` are dropped (spec/flashvsr.md 1.1, 1.2). A value type; tensors are
+// shared between copies. Not for several threads at once.
+class Weights {
+  public:
+    // Reads a safetensors or torch.save file, told apart by content, not by name. Throws Error
+    // kNotFound, kReadFailed or kBadFormat.
+    static Weights open(const std::string& path);
+
+    // Tensors made elsewhere; `source` stands for the file's path in messages.
+    static Weights from(TensorMap tensors, std::string source);
+
+    // One network out of a file that may hold several. Prefixes are "dit.", "lq_proj_in." and
+    // "tc_decoder.". If any name begins with `prefix`: those, with it removed. Otherwise: the names
+    // that belong to no other network and are not the prompt `positive_conditioning`. So the call
+    // is right for the released files (bare names), for prefixed files, and for one file that holds
+    // everything.
+    Weights select(const std::string& prefix) const;
+
+    const std::string& source() const { return source_; }
+    std::vector<std::string> names() const;  // sorted
+    bool has(const std::string& name) const;
+    std::optional<std::vector<int64_t>> shape(const std::string& name) const;
+
+    // The floating-point tensor `name`, contiguous, on the CPU, in the file's precision; possibly
+    // an alias of the read-only file, so copy it (`to`, `clone`) before changing it. `sizes` is the
+    // shape to insist on, with -1 for any size. When the tensor is missing, has another shape or
+    // does not hold floats, that is kept for finish() and the answer is a tensor without elements
+    // of the wanted rank.
+    at::Tensor take(const std::string& name, at::IntArrayRef sizes);
+
+    // Throws one Error kBadFormat that names each tensor that was missing or mis-shaped and each
+    // that nobody took (of each group the first 20, then a count).
+    void finish() const;
+
+  private:
+    Weights(TensorMap tensors, std::string source);
+
+    TensorMap tensors_;
+    std::string source_;
+    std::set<std::string> taken_;
+    std::set<std::string> missing_;
+    std::map<std::string, std::string> mismatched_;  // name to "has [2, 3], needs [*, 4]"
+};
+
+}  // namespace flashvsr
