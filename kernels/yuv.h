@@ -1,0 +1,59 @@
+// Y'CbCr <-> R'G'B' of 8-bit samples as linear maps, and 4:2:0 chroma filters; for both devices.
+#pragma once
+
+#include "kernels/frame.h"
+
+namespace flashvsr::kernels {
+
+// With y = (Y - luma_offset) * luma_scale, cb = (Cb - 128) * chroma_scale, cr likewise, all in
+// [0, 1] or [-0.5, 0.5]. ITU-T H.273, 8.3: the weights follow from kr and kb.
+struct YuvMaths {
+    float luma_offset, luma_scale, chroma_scale;
+    float luma_range, chroma_range;  // the inverses of the scales
+    float kr, kg, kb;
+    float red_cr, green_cb, green_cr, blue_cb;
+    float cb_scale, cr_scale;  // cb = (b - y) * cb_scale
+};
+
+inline YuvMaths yuv_maths(const YuvCoding& coding) {
+    YuvMaths m;
+    m.luma_offset = coding.limited_range ? 16.0f : 0.0f;
+    m.luma_range = coding.limited_range ? 219.0f : 255.0f;
+    m.chroma_range = coding.limited_range ? 224.0f : 255.0f;
+    m.luma_scale = 1.0f / m.luma_range;
+    m.chroma_scale = 1.0f / m.chroma_range;
+    m.kr = coding.kr;
+    m.kb = coding.kb;
+    m.kg = 1.0f - coding.kr - coding.kb;
+    m.red_cr = 2.0f * (1.0f - m.kr);
+    m.blue_cb = 2.0f * (1.0f - m.kb);
+    m.green_cb = -m.kb * m.blue_cb / m.kg;
+    m.green_cr = -m.kr * m.red_cr / m.kg;
+    m.cb_scale = 1.0f / m.blue_cb;
+    m.cr_scale = 1.0f / m.red_cr;
+    return m;
+}
+
+// Chroma at luma position 2 i, between samples i - 1 and i, and at 2 i + 1, between i and i + 1:
+// the weight of the sample that is not i, for a chroma site of 0 to 1 luma pixels.
+struct ChromaUpsample {
+    float previous;  // at even positions
+    float next;      // at odd positions
+};
+inline ChromaUpsample chroma_upsample(float site) { return {0.5f * site, 0.5f - 0.5f * site}; }
+
+// Chroma sample i from luma positions 2 i - 1, 2 i and 2 i + 1: (1 2 1) / 4 where the site is on
+// 2 i, (0 1 1) / 2 where it is halfway.
+struct ChromaDownsample {
+    float previous, centre, next;
+};
+inline ChromaDownsample chroma_downsample(float site) {
+    return {0.25f - 0.5f * site, 0.5f, 0.25f + 0.5f * site};
+}
+
+// Byte of a four-byte pixel that holds no colour.
+inline int fourth_byte(const PackedLayout& layout) {
+    return 6 - layout.red - layout.green - layout.blue;
+}
+
+}  // namespace flashvsr::kernels
