@@ -28,6 +28,6 @@ bool checked_multiply(int64_t a, int64_t b, int64_t* product);
 
 // A name from a file, made fit for a one-line message: quoted, cut at 80 bytes, and with everything
 // but printable ASCII replaced.
-std::string quoted(std::string_view name);
+std::string printable(std::string_view name);
 
 }  // namespace flashvsr

@@ -36,10 +36,10 @@ class Weights {
     static Weights from(TensorMap tensors, std::string source);
 
     // One network out of a file that may hold several. Prefixes are "dit.", "lq_proj_in." and
-    // "tc_decoder.". If any name begins with `prefix`: those, with it removed. Otherwise: the names
-    // that belong to no other network and are not the prompt `positive_conditioning`. So the call
-    // is right for the released files (bare names), for prefixed files, and for one file that holds
-    // everything.
+    // "tc_decoder.", and "positive_conditioning" for the prompt (its tensor is then named ""). If
+    // any name begins with `prefix`: those, with it removed. Otherwise: the names that begin with
+    // none of these prefixes. So the call is right for the released files (bare names), for
+    // prefixed files, and for one file that holds everything.
     Weights select(const std::string& prefix) const;
 
     const std::string& source() const { return source_; }
@@ -49,9 +49,9 @@ class Weights {
 
     // The floating-point tensor `name`, contiguous, on the CPU, in the file's precision; possibly
     // an alias of the read-only file, so copy it (`to`, `clone`) before changing it. `sizes` is the
-    // shape to insist on, with -1 for any size. When the tensor is missing, has another shape or
-    // does not hold floats, that is kept for finish() and the answer is a tensor without elements
-    // of the wanted rank.
+    // shape to insist on, with -1 for any size. When the tensor is missing, empty, of another shape
+    // or does not hold floats, that is kept for finish() and the answer has the wanted rank but no
+    // elements; a size read from such an answer (0) counts as -1, so one fault is named once.
     at::Tensor take(const std::string& name, at::IntArrayRef sizes);
 
     // Throws one Error kBadFormat that names each tensor that was missing or mis-shaped and each
