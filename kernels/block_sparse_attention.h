@@ -24,7 +24,7 @@ struct BlockSparseAttention {
     void* out = nullptr;      // [query_windows, 128, heads, 128]
     // The key windows of each (head, query window): the first block_count entries of its row.
     const int32_t* block_count = nullptr;  // [heads, query_windows], 0 to key_windows
-    const int32_t* block_index = nullptr;  // [heads, query_windows, key_windows], 0 to key_windows-1
+    const int32_t* block_index = nullptr;  // [heads, query_windows, key_windows], < key_windows
     int heads = 0;
     int query_windows = 0;
     int key_windows = 0;
