@@ -1,0 +1,217 @@
+#include "gst/caps.h"
+
+#include <cmath>
+#include <string>
+
+namespace flashvsr {
+
+namespace {
+
+/* Keeps of `structure` what is progressive; false if nothing is. A missing field is progressive. */
+bool restrict_to_progressive(GstStructure* structure) {
+    const GValue* mode = gst_structure_get_value(structure, "interlace-mode");
+    if (mode) {
+        GValue progressive = G_VALUE_INIT;
+        g_value_init(&progressive, G_TYPE_STRING);
+        g_value_set_static_string(&progressive, "progressive");
+        const bool possible = gst_value_can_intersect(mode, &progressive);
+        g_value_unset(&progressive);
+        if (!possible) return false;
+    }
+    gst_structure_set(structure, "interlace-mode", G_TYPE_STRING, "progressive", nullptr);
+    return true;
+}
+
+void set_any_size(GstStructure* structure) {
+    gst_structure_set(structure, "width", GST_TYPE_INT_RANGE, 1, G_MAXINT, "height",
+                      GST_TYPE_INT_RANGE, 1, G_MAXINT, nullptr);
+}
+
+void set_any_format(GstStructure* structure) {
+    GstCaps* all = gst_caps_from_string(FLASHVSR_CAPS);
+    gst_structure_set_value(structure, "format",
+                            gst_structure_get_value(gst_caps_get_structure(all, 0), "format"));
+    gst_caps_unref(all);
+    gst_structure_remove_fields(structure, "colorimetry", "chroma-site", nullptr);
+}
+
+void set_string_if_absent(GstStructure* structure, const char* field, const char* value) {
+    if (value && !gst_structure_has_field(structure, field)) {
+        gst_structure_set(structure, field, G_TYPE_STRING, value, nullptr);
+    }
+}
+
+/* Writes out the colorimetry and chroma site that readers of `structure` would assume for `info`.
+ */
+void make_colour_explicit(GstStructure* structure, const GstVideoInfo& info) {
+    gchar* colorimetry = gst_video_colorimetry_to_string(&info.colorimetry);
+    set_string_if_absent(structure, "colorimetry", colorimetry);
+    g_free(colorimetry);
+    if (!GST_VIDEO_INFO_IS_YUV(&info)) {
+        gst_structure_remove_field(structure, "chroma-site");
+    } else if (info.chroma_site != GST_VIDEO_CHROMA_SITE_UNKNOWN) {
+        gchar* site = gst_video_chroma_site_to_string(info.chroma_site);
+        set_string_if_absent(structure, "chroma-site", site);
+        g_free(site);
+    }
+}
+
+/* False unless `structure` is fixed and complete. */
+bool info_of(const GstStructure* structure, GstVideoInfo* info) {
+    GstCaps* caps = gst_caps_new_full(gst_structure_copy(structure), nullptr);
+    const bool ok = gst_caps_is_fixed(caps) && gst_video_info_from_caps(info, caps);
+    gst_caps_unref(caps);
+    return ok;
+}
+
+/* 0: the same. Losing the alpha channel costs most, then changing between RGB and YUV. */
+int format_distance(const GstVideoFormatInfo* from, const GstVideoFormatInfo* to) {
+    if (from == to) return 0;
+    int distance = 1;
+    if (GST_VIDEO_FORMAT_INFO_IS_YUV(from) != GST_VIDEO_FORMAT_INFO_IS_YUV(to)) distance += 2;
+    if (GST_VIDEO_FORMAT_INFO_HAS_ALPHA(from) && !GST_VIDEO_FORMAT_INFO_HAS_ALPHA(to)) {
+        distance += 4;
+    }
+    return distance;
+}
+
+struct FormatChoice {
+    std::string name;
+    int distance = G_MAXINT;
+};
+
+void consider_format(const GValue* name, const GstVideoFormatInfo* from, FormatChoice* best) {
+    const GstVideoFormat format = gst_video_format_from_string(g_value_get_string(name));
+    if (format == GST_VIDEO_FORMAT_UNKNOWN) return;
+    const int distance = format_distance(from, gst_video_format_get_info(format));
+    if (distance < best->distance) *best = {g_value_get_string(name), distance};
+}
+
+FormatChoice closest_format(const GstStructure* structure, const GstVideoFormatInfo* from) {
+    FormatChoice best;
+    const GValue* formats = gst_structure_get_value(structure, "format");
+    if (!formats) return best;
+    if (G_VALUE_HOLDS_STRING(formats)) consider_format(formats, from, &best);
+    if (GST_VALUE_HOLDS_LIST(formats)) {
+        for (guint i = 0; i < gst_value_list_get_size(formats); i++) {
+            consider_format(gst_value_list_get_value(formats, i), from, &best);
+        }
+    }
+    return best;
+}
+
+/* Cuts `caps` down to one structure, the one with the format closest to `from`. */
+GstCaps* choose_structure(GstCaps* caps, const GstVideoFormatInfo* from) {
+    FormatChoice best;
+    guint best_index = 0;
+    for (guint i = 0; i < gst_caps_get_size(caps); i++) {
+        const FormatChoice choice = closest_format(gst_caps_get_structure(caps, i), from);
+        if (choice.distance < best.distance) {
+            best = choice;
+            best_index = i;
+        }
+    }
+    GstStructure* structure = gst_structure_copy(gst_caps_get_structure(caps, best_index));
+    if (!best.name.empty()) {
+        gst_structure_set(structure, "format", G_TYPE_STRING, best.name.c_str(), nullptr);
+    }
+    gst_caps_unref(caps);
+    return gst_caps_new_full(structure, nullptr);
+}
+
+int scaled(int size, double factor) {
+    return static_cast<int>(CLAMP(std::round(size * factor), 1.0, static_cast<double>(G_MAXINT)));
+}
+
+/* Chooses width and height near `factor` times the given size. */
+void fixate_size(GstStructure* structure, int width, int height, double factor) {
+    int fixed_width = 0;
+    int fixed_height = 0;
+    gst_structure_get_int(structure, "width", &fixed_width);
+    gst_structure_get_int(structure, "height", &fixed_height);
+    const double x_factor =
+        fixed_height && !fixed_width ? static_cast<double>(fixed_height) / height : factor;
+    const double y_factor =
+        fixed_width && !fixed_height ? static_cast<double>(fixed_width) / width : factor;
+    gst_structure_fixate_field_nearest_int(structure, "width", scaled(width, x_factor));
+    gst_structure_fixate_field_nearest_int(structure, "height", scaled(height, y_factor));
+}
+
+/* When the output leaves a choice of colour, prefers the input's. */
+void prefer_colour_of(const GstStructure* input, GstStructure* output) {
+    for (const char* field : {"colorimetry", "chroma-site"}) {
+        const char* value = gst_structure_get_string(input, field);
+        if (!value) continue;
+        set_string_if_absent(output, field, value);
+        gst_structure_fixate_field_string(output, field, value);
+    }
+}
+
+}  // namespace
+
+GstCaps* transform_caps(GstPadDirection direction, GstCaps* caps, GstCaps* filter) {
+    GstCaps* same_format = gst_caps_new_empty();
+    GstCaps* any_format = gst_caps_new_empty();
+    for (guint i = 0; i < gst_caps_get_size(caps); i++) {
+        GstStructure* structure = gst_structure_copy(gst_caps_get_structure(caps, i));
+        if (!restrict_to_progressive(structure)) {
+            gst_structure_free(structure);
+            continue;
+        }
+        GstVideoInfo info;
+        if (direction == GST_PAD_SINK && info_of(structure, &info)) {
+            make_colour_explicit(structure, info);
+        }
+        set_any_size(structure);
+        GstStructure* converted = gst_structure_copy(structure);
+        set_any_format(converted);
+        same_format = gst_caps_merge_structure(same_format, structure);
+        any_format = gst_caps_merge_structure(any_format, converted);
+    }
+    GstCaps* result = gst_caps_merge(same_format, any_format);
+    if (filter) {
+        GstCaps* filtered = gst_caps_intersect_full(filter, result, GST_CAPS_INTERSECT_FIRST);
+        gst_caps_unref(result);
+        result = filtered;
+    }
+    return result;
+}
+
+GstCaps* fixate_output_caps(GstCaps* input, double scale, GstCaps* candidates) {
+    GstVideoInfo in;
+    if (gst_caps_is_empty(candidates) || !gst_video_info_from_caps(&in, input)) {
+        return gst_caps_fixate(candidates);
+    }
+    GstCaps* output = choose_structure(candidates, in.finfo);
+    GstStructure* structure = gst_caps_get_structure(output, 0);
+    fixate_size(structure, GST_VIDEO_INFO_WIDTH(&in), GST_VIDEO_INFO_HEIGHT(&in), scale);
+
+    GstStructure* input_structure = gst_structure_copy(gst_caps_get_structure(input, 0));
+    make_colour_explicit(input_structure, in);
+    const GstVideoFormatInfo* format = gst_video_format_get_info(
+        gst_video_format_from_string(gst_structure_get_string(structure, "format")));
+    if (GST_VIDEO_FORMAT_INFO_IS_YUV(format) == GST_VIDEO_INFO_IS_YUV(&in)) {
+        prefer_colour_of(input_structure, structure);
+    }
+    gst_structure_free(input_structure);
+
+    output = gst_caps_fixate(output);
+    GstVideoInfo out;
+    if (gst_video_info_from_caps(&out, output)) {
+        make_colour_explicit(gst_caps_get_structure(output, 0), out);
+    }
+    return output;
+}
+
+GstCaps* fixate_input_caps(GstCaps* output, double scale, GstCaps* candidates) {
+    GstVideoInfo out;
+    if (gst_caps_is_empty(candidates) || !gst_video_info_from_caps(&out, output)) {
+        return gst_caps_fixate(candidates);
+    }
+    GstCaps* input = choose_structure(candidates, out.finfo);
+    fixate_size(gst_caps_get_structure(input, 0), GST_VIDEO_INFO_WIDTH(&out),
+                GST_VIDEO_INFO_HEIGHT(&out), 1.0 / scale);
+    return gst_caps_fixate(input);
+}
+
+}  // namespace flashvsr

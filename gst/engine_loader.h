@@ -1,0 +1,18 @@
+/* Finds and opens libflashvsr.so. */
+#pragma once
+
+#include <string>
+
+#include "core/flashvsr.h"
+
+namespace flashvsr {
+
+/* Opens the engine library and routes its log to the category "flashvsrengine". Tried in order: the
+ * file that the environment variable FLASHVSR_ENGINE names, and nothing else when it is set; the
+ * plugin's own folder; the folder above it; core/ beside the plugin's folder (a build tree); the
+ * dynamic linker's search path. Returns NULL and fills `error` with what went wrong and what to do.
+ * The library stays open for the life of the process: LibTorch does not survive dlclose. May be
+ * called from any thread, any number of times. */
+const FlashvsrApi* load_engine(std::string* error);
+
+}  // namespace flashvsr

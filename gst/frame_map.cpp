@@ -1,0 +1,84 @@
+#include "gst/frame_map.h"
+
+namespace flashvsr {
+
+namespace {
+
+FlashvsrFormat engine_format(GstVideoFormat format) {
+    switch (format) {
+        case GST_VIDEO_FORMAT_NV12: return FLASHVSR_FORMAT_NV12;
+        case GST_VIDEO_FORMAT_RGB: return FLASHVSR_FORMAT_RGB;
+        case GST_VIDEO_FORMAT_BGR: return FLASHVSR_FORMAT_BGR;
+        case GST_VIDEO_FORMAT_RGBA: return FLASHVSR_FORMAT_RGBA;
+        case GST_VIDEO_FORMAT_BGRA: return FLASHVSR_FORMAT_BGRA;
+        case GST_VIDEO_FORMAT_RGBx: return FLASHVSR_FORMAT_RGBX;
+        case GST_VIDEO_FORMAT_BGRx: return FLASHVSR_FORMAT_BGRX;
+        default: return FLASHVSR_FORMAT_I420;
+    }
+}
+
+/* Matrices without an entry of their own go to the nearest: FCC is 601 but for the third digit,
+ * SMPTE 240M likewise 709. */
+FlashvsrMatrix engine_matrix(const GstVideoInfo& info) {
+    if (GST_VIDEO_INFO_IS_RGB(&info)) return FLASHVSR_MATRIX_RGB;
+    switch (info.colorimetry.matrix) {
+        case GST_VIDEO_COLOR_MATRIX_BT2020: return FLASHVSR_MATRIX_BT2020;
+        case GST_VIDEO_COLOR_MATRIX_BT709:
+        case GST_VIDEO_COLOR_MATRIX_SMPTE240M: return FLASHVSR_MATRIX_BT709;
+        default: return FLASHVSR_MATRIX_BT601;
+    }
+}
+
+FlashvsrRange engine_range(const GstVideoInfo& info) {
+    switch (info.colorimetry.range) {
+        case GST_VIDEO_COLOR_RANGE_0_255: return FLASHVSR_RANGE_FULL;
+        case GST_VIDEO_COLOR_RANGE_16_235: return FLASHVSR_RANGE_LIMITED;
+        default: return GST_VIDEO_INFO_IS_RGB(&info) ? FLASHVSR_RANGE_FULL : FLASHVSR_RANGE_LIMITED;
+    }
+}
+
+FlashvsrChromaSite engine_chroma_site(const GstVideoInfo& info) {
+    const GstVideoChromaSite site = info.chroma_site;
+    if (site & GST_VIDEO_CHROMA_SITE_NONE) return FLASHVSR_CHROMA_CENTER;
+    if (!(site & GST_VIDEO_CHROMA_SITE_H_COSITED)) return FLASHVSR_CHROMA_LEFT;
+    return site & GST_VIDEO_CHROMA_SITE_V_COSITED ? FLASHVSR_CHROMA_TOP_LEFT : FLASHVSR_CHROMA_LEFT;
+}
+
+}  // namespace
+
+FlashvsrFrameInfo frame_info(const GstVideoInfo& info) {
+    FlashvsrFrameInfo result;
+    result.format = engine_format(GST_VIDEO_INFO_FORMAT(&info));
+    result.width = GST_VIDEO_INFO_WIDTH(&info);
+    result.height = GST_VIDEO_INFO_HEIGHT(&info);
+    result.matrix = engine_matrix(info);
+    result.range = engine_range(info);
+    result.chroma_site = engine_chroma_site(info);
+    return result;
+}
+
+MappedFrame::MappedFrame(GstBuffer* buffer, const GstVideoInfo& info, GstMapFlags flags)
+    : info_(info), mapped_(gst_video_frame_map(&video_, &info_, buffer, flags)), ok_(mapped_) {
+    /* A GstVideoMeta may describe another picture than the caps do. */
+    if (mapped_) {
+        ok_ = GST_VIDEO_FRAME_FORMAT(&video_) == GST_VIDEO_INFO_FORMAT(&info_) &&
+              GST_VIDEO_FRAME_WIDTH(&video_) >= GST_VIDEO_INFO_WIDTH(&info_) &&
+              GST_VIDEO_FRAME_HEIGHT(&video_) >= GST_VIDEO_INFO_HEIGHT(&info_);
+    }
+}
+
+MappedFrame::~MappedFrame() {
+    if (mapped_) gst_video_frame_unmap(&video_);
+}
+
+FlashvsrFrame MappedFrame::engine_frame() const {
+    FlashvsrFrame frame = {};
+    frame.info = frame_info(info_);
+    for (guint plane = 0; plane < GST_VIDEO_INFO_N_PLANES(&info_); plane++) {
+        frame.plane[plane] = GST_VIDEO_FRAME_PLANE_DATA(&video_, plane);
+        frame.stride[plane] = GST_VIDEO_FRAME_PLANE_STRIDE(&video_, plane);
+    }
+    return frame;
+}
+
+}  // namespace flashvsr

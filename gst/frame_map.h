@@ -1,0 +1,35 @@
+/* GstVideoFrame to FlashvsrFrame. */
+#pragma once
+
+#include <gst/video/video.h>
+
+#include "core/flashvsr.h"
+
+namespace flashvsr {
+
+/* Format, size, matrix, range and chroma site of `info`, which must be of one of the formats of the
+ * pad templates. What the caps left open gets GStreamer's own default. */
+FlashvsrFrameInfo frame_info(const GstVideoInfo& info);
+
+/* A buffer mapped for as long as the object lives; strides and offsets of a GstVideoMeta count. */
+class MappedFrame {
+  public:
+    MappedFrame(GstBuffer* buffer, const GstVideoInfo& info, GstMapFlags flags);
+    ~MappedFrame();
+    MappedFrame(const MappedFrame&) = delete;
+    MappedFrame& operator=(const MappedFrame&) = delete;
+
+    /* False: the buffer could not be mapped, or holds less than a frame of the given info. */
+    explicit operator bool() const { return ok_; }
+
+    GstVideoFrame* video() { return &video_; }
+    FlashvsrFrame engine_frame() const;
+
+  private:
+    GstVideoInfo info_;
+    GstVideoFrame video_;
+    bool mapped_;
+    bool ok_;
+};
+
+}  // namespace flashvsr

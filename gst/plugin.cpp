@@ -1,0 +1,16 @@
+#include "gst/gstflashvsrupscale.h"
+#include "gst/log.h"
+
+GST_DEBUG_CATEGORY(flashvsr_upscale_debug);
+GST_DEBUG_CATEGORY(flashvsr_engine_debug);
+
+static gboolean plugin_init(GstPlugin* plugin) {
+    GST_DEBUG_CATEGORY_INIT(flashvsr_upscale_debug, "flashvsrupscale", 0, "FlashVSR element");
+    GST_DEBUG_CATEGORY_INIT(flashvsr_engine_debug, "flashvsrengine", 0, "FlashVSR engine");
+    return GST_ELEMENT_REGISTER(flashvsrupscale, plugin);
+}
+
+#define PACKAGE "flashvsrupscale"
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, flashvsr,
+                  "Video super-resolution with FlashVSR", plugin_init, FLASHVSR_VERSION,
+                  "Apache 2.0", "flashvsrupscale", "flashvsrupscale")

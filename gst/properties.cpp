@@ -1,0 +1,226 @@
+#include "gst/properties.h"
+
+#include <gst/gst.h>
+
+namespace flashvsr {
+
+namespace {
+
+enum PropertyId : guint {
+    kModelDir = 1,
+    kModelVersion,
+    kMode,
+    kScale,
+    kDevice,
+    kPrecision,
+    kSparseRatio,
+    kKvRatio,
+    kLocalRange,
+    kColorFix,
+    kStrength,
+    kSeed,
+    kEnabled,
+    kStats,
+};
+
+GType register_enum(const char* name, const GEnumValue* values) {
+    const GType type = g_enum_register_static(name, values);
+    gst_type_mark_as_plugin_api(type, static_cast<GstPluginAPIFlags>(0));
+    return type;
+}
+
+GType model_version_type() {
+    static const GEnumValue values[] = {
+        {FLASHVSR_MODEL_VERSION_AUTO, "From model.json, else from the folder's name", "auto"},
+        {FLASHVSR_MODEL_VERSION_1, "FlashVSR", "1"},
+        {FLASHVSR_MODEL_VERSION_1_1, "FlashVSR v1.1", "1.1"},
+        {0, nullptr, nullptr}};
+    static const GType type = register_enum("GstFlashVsrModelVersion", values);
+    return type;
+}
+
+GType mode_type() {
+    static const GEnumValue values[] = {
+        {static_cast<gint>(Mode::kTiny), "Small decoder", "tiny"},
+        {static_cast<gint>(Mode::kFull), "Full decoder (not in this version)", "full"},
+        {static_cast<gint>(Mode::kTinyLong), "The same as tiny, which always streams", "tiny-long"},
+        {0, nullptr, nullptr}};
+    static const GType type = register_enum("GstFlashVsrMode", values);
+    return type;
+}
+
+GType precision_type() {
+    static const GEnumValue values[] = {
+        {FLASHVSR_PRECISION_AUTO, "fp32 on the CPU, bf16 on CUDA", "auto"},
+        {FLASHVSR_PRECISION_FP32, "32-bit floating point", "fp32"},
+        {FLASHVSR_PRECISION_BF16, "bfloat16", "bf16"},
+        {FLASHVSR_PRECISION_FP16, "16-bit floating point", "fp16"},
+        {0, nullptr, nullptr}};
+    static const GType type = register_enum("GstFlashVsrPrecision", values);
+    return type;
+}
+
+GType color_fix_type() {
+    static const GEnumValue values[] = {
+        {FLASHVSR_COLOR_FIX_NONE, "Colours as the model gives them", "none"},
+        {FLASHVSR_COLOR_FIX_ADAIN, "Mean and deviation of the resized input", "adain"},
+        {FLASHVSR_COLOR_FIX_WAVELET, "Low frequencies of the resized input", "wavelet"},
+        {0, nullptr, nullptr}};
+    static const GType type = register_enum("GstFlashVsrColorFix", values);
+    return type;
+}
+
+constexpr auto kReady =
+    static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
+constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_PLAYING);
+constexpr auto kControllable = static_cast<GParamFlags>(kPlaying | GST_PARAM_CONTROLLABLE);
+constexpr auto kReadOnly = static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+void install_model_properties(GObjectClass* object_class, const Properties& initial) {
+    g_object_class_install_property(
+        object_class, kModelDir,
+        g_param_spec_string("model-dir", "Model folder",
+                            "Folder with the released files of the model; unset: "
+                            "$FLASHVSR_MODEL_DIR, then flashvsr/FlashVSR-v1.1 or flashvsr/FlashVSR "
+                            "in the user's data folder, then the small model that ships",
+                            nullptr, kReady));
+    g_object_class_install_property(
+        object_class, kModelVersion,
+        g_param_spec_enum("model-version", "Model version", "Version of the model in the folder",
+                          model_version_type(), initial.model_version, kReady));
+    g_object_class_install_property(
+        object_class, kMode,
+        g_param_spec_enum("mode", "Mode", "Which decoder makes the pictures", mode_type(),
+                          static_cast<gint>(initial.mode), kReady));
+    g_object_class_install_property(
+        object_class, kScale,
+        g_param_spec_double("scale", "Scale",
+                            "Output size over input size; a size that downstream fixes wins", 1.0,
+                            8.0, initial.scale, kReady));
+    g_object_class_install_property(
+        object_class, kDevice,
+        g_param_spec_string("device", "Device",
+                            "\"auto\" (the first CUDA device if usable, else the CPU), \"cpu\", "
+                            "\"cuda\" or \"cuda:N\"",
+                            initial.device.c_str(), kReady));
+    g_object_class_install_property(
+        object_class, kPrecision,
+        g_param_spec_enum("precision", "Precision", "Number format of weights and activations",
+                          precision_type(), initial.precision, kReady));
+    g_object_class_install_property(
+        object_class, kSeed,
+        g_param_spec_uint64("seed", "Seed",
+                            "Seed of the noise; equal seeds and inputs give equal pictures", 0,
+                            G_MAXUINT64, initial.seed, kReady));
+}
+
+void install_picture_properties(GObjectClass* object_class, const Properties& initial) {
+    const FlashvsrSettings& settings = initial.settings;
+    g_object_class_install_property(
+        object_class, kSparseRatio,
+        g_param_spec_double("sparse-ratio", "Sparse ratio",
+                            "Attention budget: 60 times this many key windows per query window on "
+                            "average; from the next chunk on",
+                            0.01, 100.0, settings.sparse_ratio, kPlaying));
+    g_object_class_install_property(
+        object_class, kKvRatio,
+        g_param_spec_double("kv-ratio", "Key/value ratio",
+                            "Memory of the past, in slices of 8 frames (whole number used, at "
+                            "least 2); from the next chunk on",
+                            1.0, 64.0, settings.kv_ratio, kPlaying));
+    g_object_class_install_property(
+        object_class, kLocalRange,
+        g_param_spec_int("local-range", "Local range",
+                         "Side of the area that a window attends to, in windows of 128 output "
+                         "pixels; from the next chunk on",
+                         1, 1023, settings.local_range, kPlaying));
+    g_object_class_install_property(
+        object_class, kColorFix,
+        g_param_spec_enum("color-fix", "Colour fix",
+                          "How colours are brought back to the input's; from the next chunk on",
+                          color_fix_type(), settings.color_fix, kControllable));
+    g_object_class_install_property(
+        object_class, kStrength,
+        g_param_spec_double("strength", "Strength",
+                            "Blend: 1 is the model's picture, 0 the resized input; from the next "
+                            "chunk on",
+                            0.0, 1.0, settings.strength, kControllable));
+    g_object_class_install_property(
+        object_class, kEnabled,
+        g_param_spec_boolean("enabled", "Enabled",
+                             "False: frames pass untouched when nothing is to be resized or "
+                             "converted, else through a plain resize",
+                             initial.enabled, kPlaying));
+}
+
+}  // namespace
+
+void install_properties(GObjectClass* object_class) {
+    const Properties initial;
+    install_model_properties(object_class, initial);
+    install_picture_properties(object_class, initial);
+    g_object_class_install_property(
+        object_class, kStats,
+        g_param_spec_boxed("stats", "Statistics",
+                           "Since the element started: in, out (frames); queue-depth (frames "
+                           "inside); chunks; chunk-time (newest chunk, ns); device-memory (bytes)",
+                           GST_TYPE_STRUCTURE, kReadOnly));
+}
+
+bool set_property(Properties* properties, guint id, const GValue* value) {
+    const auto text = [value] {
+        const char* string = g_value_get_string(value);
+        return std::string(string ? string : "");
+    };
+    FlashvsrSettings& settings = properties->settings;
+    switch (id) {
+        case kModelDir: properties->model_dir = text(); return true;
+        case kModelVersion:
+            properties->model_version = static_cast<FlashvsrModelVersion>(g_value_get_enum(value));
+            return true;
+        case kMode: properties->mode = static_cast<Mode>(g_value_get_enum(value)); return true;
+        case kScale: properties->scale = g_value_get_double(value); return true;
+        case kDevice: properties->device = text(); return true;
+        case kPrecision:
+            properties->precision = static_cast<FlashvsrPrecision>(g_value_get_enum(value));
+            return true;
+        case kSparseRatio: settings.sparse_ratio = g_value_get_double(value); return true;
+        case kKvRatio: settings.kv_ratio = g_value_get_double(value); return true;
+        case kLocalRange: settings.local_range = g_value_get_int(value); return true;
+        case kColorFix:
+            settings.color_fix = static_cast<FlashvsrColorFix>(g_value_get_enum(value));
+            return true;
+        case kStrength: settings.strength = g_value_get_double(value); return true;
+        case kSeed: properties->seed = g_value_get_uint64(value); return true;
+        case kEnabled: properties->enabled = g_value_get_boolean(value); return true;
+        default: return false;
+    }
+}
+
+bool get_property(const Properties& properties, guint id, GValue* value) {
+    const FlashvsrSettings& settings = properties.settings;
+    switch (id) {
+        case kModelDir:
+            g_value_set_string(
+                value, properties.model_dir.empty() ? nullptr : properties.model_dir.c_str());
+            return true;
+        case kModelVersion: g_value_set_enum(value, properties.model_version); return true;
+        case kMode: g_value_set_enum(value, static_cast<gint>(properties.mode)); return true;
+        case kScale: g_value_set_double(value, properties.scale); return true;
+        case kDevice: g_value_set_string(value, properties.device.c_str()); return true;
+        case kPrecision: g_value_set_enum(value, properties.precision); return true;
+        case kSparseRatio: g_value_set_double(value, settings.sparse_ratio); return true;
+        case kKvRatio: g_value_set_double(value, settings.kv_ratio); return true;
+        case kLocalRange: g_value_set_int(value, settings.local_range); return true;
+        case kColorFix: g_value_set_enum(value, settings.color_fix); return true;
+        case kStrength: g_value_set_double(value, settings.strength); return true;
+        case kSeed: g_value_set_uint64(value, properties.seed); return true;
+        case kEnabled: g_value_set_boolean(value, properties.enabled); return true;
+        default: return false;
+    }
+}
+
+bool is_stats_property(guint id) { return id == kStats; }
+
+}  // namespace flashvsr
