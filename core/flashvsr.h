@@ -86,8 +86,11 @@ typedef struct {
     FlashvsrModelVersion model_version;
 } FlashvsrEngineConfig;
 
-#define FLASHVSR_ENGINE_CONFIG_INIT \
-    { sizeof(FlashvsrEngineConfig), NULL, "auto", FLASHVSR_PRECISION_AUTO, FLASHVSR_MODEL_VERSION_AUTO }
+#define FLASHVSR_ENGINE_CONFIG_INIT                                          \
+    {                                                                        \
+        sizeof(FlashvsrEngineConfig), NULL, "auto", FLASHVSR_PRECISION_AUTO, \
+            FLASHVSR_MODEL_VERSION_AUTO                                      \
+    }
 
 /* Called during engine_open from the calling thread. `fraction` grows from 0 to 1; `stage` is a
  * short English word for what is being done. Return 0 to abort the load, anything else to go on. */
@@ -95,13 +98,14 @@ typedef int (*FlashvsrProgress)(double fraction, const char* stage, void* user);
 
 typedef struct {
     uint32_t struct_size;
-    char device[32];    /* "cpu" or "cuda:N" */
-    char precision[8];  /* "fp32", "bf16" or "fp16" */
-    char version[8];    /* "1" or "1.1" */
+    char device[32];     /* "cpu" or "cuda:N" */
+    char precision[8];   /* "fp32", "bf16" or "fp16" */
+    char version[8];     /* "1" or "1.1" */
     uint64_t parameters; /* number of weights held */
 } FlashvsrEngineInfo;
 
-#define FLASHVSR_ENGINE_INFO_INIT { sizeof(FlashvsrEngineInfo), "", "", "", 0 }
+#define FLASHVSR_ENGINE_INFO_INIT \
+    { sizeof(FlashvsrEngineInfo), "", "", "", 0 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
@@ -127,9 +131,10 @@ typedef enum { FLASHVSR_RANGE_FULL = 0, FLASHVSR_RANGE_LIMITED } FlashvsrRange;
 
 /* Where a chroma sample of a 4:2:0 format lies within its 2x2 block of luma samples. */
 typedef enum {
-    FLASHVSR_CHROMA_LEFT = 0, /* horizontally on the left pixel, vertically between (MPEG-2, H.264) */
-    FLASHVSR_CHROMA_CENTER,   /* between all four (JPEG, MPEG-1) */
-    FLASHVSR_CHROMA_TOP_LEFT  /* on the top left pixel (BT.2020) */
+    FLASHVSR_CHROMA_LEFT =
+        0,                  /* horizontally on the left pixel, vertically between (MPEG-2, H.264) */
+    FLASHVSR_CHROMA_CENTER, /* between all four (JPEG, MPEG-1) */
+    FLASHVSR_CHROMA_TOP_LEFT /* on the top left pixel (BT.2020) */
 } FlashvsrChromaSite;
 
 /* How the samples of a frame are laid out and what they mean. */
@@ -145,8 +150,8 @@ typedef struct {
 /* A frame in host memory. */
 typedef struct {
     FlashvsrFrameInfo info;
-    void* plane[4];     /* first row of each plane; not written by push */
-    int32_t stride[4];  /* bytes from one row to the next */
+    void* plane[4];    /* first row of each plane; not written by push */
+    int32_t stride[4]; /* bytes from one row to the next */
 } FlashvsrFrame;
 
 /* ---- stream ---------------------------------------------------------------------------------- */
@@ -187,7 +192,8 @@ typedef struct {
     uint64_t device_bytes; /* device memory now held by the process's allocator; 0 on the CPU */
 } FlashvsrStreamStats;
 
-#define FLASHVSR_STREAM_STATS_INIT { sizeof(FlashvsrStreamStats), 0, 0, 0, 0.0, 0 }
+#define FLASHVSR_STREAM_STATS_INIT \
+    { sizeof(FlashvsrStreamStats), 0, 0, 0, 0.0, 0 }
 
 /* The schedule: the first chunk needs this many frames ... */
 #define FLASHVSR_FIRST_CHUNK_INPUT 25
@@ -243,7 +249,8 @@ typedef struct {
 #if defined(__GNUC__)
 __attribute__((visibility("default")))
 #endif
-const FlashvsrApi* flashvsr_api(uint32_t abi);
+const FlashvsrApi*
+flashvsr_api(uint32_t abi);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,247 @@
+// The C interface: the one place where exceptions become statuses.
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <new>
+
+#include "core/engine.h"
+#include "core/flashvsr.h"
+#include "core/stream.h"
+#include "models/error.h"
+
+#ifdef FLASHVSR_CUDA
+#include "kernels/cuda_check.h"
+#endif
+
+struct FlashvsrEngine {
+    std::shared_ptr<const flashvsr::Engine> engine;
+};
+
+struct FlashvsrStream {
+    flashvsr::Stream stream;
+};
+
+namespace {
+
+using flashvsr::Error;
+
+struct Log {
+    std::mutex mutex;
+    void (*callback)(int, const char*, void*) = nullptr;
+    void* user = nullptr;
+};
+
+Log& log_sink() {
+    static Log sink;
+    return sink;
+}
+
+void log_line(int level, const char* message) {
+    Log& sink = log_sink();
+    const std::lock_guard<std::mutex> lock(sink.mutex);
+    if (sink.callback) sink.callback(level, message, sink.user);
+}
+
+FlashvsrStatus status_of(Error::Kind kind) {
+    switch (kind) {
+        case Error::Kind::kInvalidArgument: return FLASHVSR_INVALID_ARGUMENT;
+        case Error::Kind::kNotFound: return FLASHVSR_NOT_FOUND;
+        case Error::Kind::kReadFailed: return FLASHVSR_READ_FAILED;
+        case Error::Kind::kBadFormat: return FLASHVSR_BAD_FORMAT;
+        case Error::Kind::kBadSettings: return FLASHVSR_BAD_SETTINGS;
+        case Error::Kind::kNoMemory: return FLASHVSR_NO_MEMORY;
+        case Error::Kind::kCancelled: return FLASHVSR_CANCELLED;
+    }
+    return FLASHVSR_INTERNAL;
+}
+
+FlashvsrStatus report(FlashvsrError* error, FlashvsrStatus status, const char* message) {
+    if (error) {
+        error->status = status;
+        std::snprintf(error->message, sizeof(error->message), "%s", message);
+        std::replace(error->message, error->message + std::strlen(error->message), '\n', ' ');
+    }
+    if (status != FLASHVSR_OK && status != FLASHVSR_NEED_INPUT) log_line(1, message);
+    return status;
+}
+
+// Runs `call`, which returns a status, and turns whatever it throws into one.
+template <typename Call>
+FlashvsrStatus guarded(FlashvsrError* error, Call call) {
+    try {
+        const FlashvsrStatus status = call();
+        if (error) *error = {status, ""};
+        return status;
+    } catch (const Error& e) {
+        return report(error, status_of(e.kind()), e.what());
+    } catch (const c10::OutOfMemoryError& e) {
+        return report(error, FLASHVSR_NO_MEMORY, e.what_without_backtrace());
+    } catch (const std::bad_alloc&) {
+        return report(error, FLASHVSR_NO_MEMORY,
+                      "the host is out of memory; use a smaller scale or fewer streams");
+#ifdef FLASHVSR_CUDA
+    } catch (const flashvsr::kernels::CudaError& e) {
+        return report(error, FLASHVSR_DEVICE_FAILED, e.what());
+#endif
+    } catch (const c10::Error& e) {
+        const bool cuda = std::strstr(e.what_without_backtrace(), "CUDA") != nullptr;
+        return report(error, cuda ? FLASHVSR_DEVICE_FAILED : FLASHVSR_INTERNAL,
+                      e.what_without_backtrace());
+    } catch (const std::exception& e) {
+        return report(error, FLASHVSR_INTERNAL, e.what());
+    } catch (...) {
+        return report(error, FLASHVSR_INTERNAL, "unknown exception");
+    }
+}
+
+void require(bool condition, const char* message) {
+    if (!condition) throw Error(Error::Kind::kInvalidArgument, message);
+}
+
+// A caller compiled against an older header passes a shorter struct; what it lacks keeps the
+// default. A longer one is from a newer header, whose additions this engine does not know.
+template <typename T>
+T read_struct(const T* in, const T& defaults) {
+    require(in != nullptr, "NULL where a struct is needed");
+    require(in->struct_size >= sizeof(in->struct_size), "struct_size is not set");
+    T out = defaults;
+    std::memcpy(&out, in, std::min<size_t>(in->struct_size, sizeof(T)));
+    out.struct_size = sizeof(T);
+    return out;
+}
+
+template <typename T>
+void write_struct(T* out, T value) {
+    require(out != nullptr, "NULL where a struct is needed");
+    const uint32_t size = std::min<uint32_t>(out->struct_size, sizeof(T));
+    require(size >= sizeof(size), "struct_size is not set");
+    value.struct_size = size;
+    std::memcpy(out, &value, size);
+}
+
+FlashvsrSettings read_settings(const FlashvsrSettings* settings) {
+    return read_struct(settings, FlashvsrSettings FLASHVSR_SETTINGS_INIT);
+}
+
+FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress progress,
+                           void* user, FlashvsrEngine** engine, FlashvsrError* error) {
+    return guarded(error, [&] {
+        require(engine != nullptr, "engine is NULL");
+        *engine = nullptr;
+        const auto settings = read_struct(config, FlashvsrEngineConfig FLASHVSR_ENGINE_CONFIG_INIT);
+        auto opened = flashvsr::Engine::open(settings, [&](double fraction, const char* stage) {
+            if (progress && !progress(fraction, stage, user))
+                throw Error(Error::Kind::kCancelled, "loading was cancelled");
+        });
+        *engine = new FlashvsrEngine{std::move(opened)};
+        return FLASHVSR_OK;
+    });
+}
+
+void engine_close(FlashvsrEngine* engine) { delete engine; }
+
+FlashvsrStatus engine_info(const FlashvsrEngine* engine, FlashvsrEngineInfo* info,
+                           FlashvsrError* error) {
+    return guarded(error, [&] {
+        require(engine != nullptr, "engine is NULL");
+        const flashvsr::Model& model = engine->engine->model();
+        FlashvsrEngineInfo filled = FLASHVSR_ENGINE_INFO_INIT;
+        const char* precision = "fp32";
+        if (model.placement.dtype == at::kBFloat16) precision = "bf16";
+        if (model.placement.dtype == at::kHalf) precision = "fp16";
+        std::snprintf(filled.device, sizeof(filled.device), "%s",
+                      model.placement.device.str().c_str());
+        std::snprintf(filled.precision, sizeof(filled.precision), "%s", precision);
+        std::snprintf(filled.version, sizeof(filled.version), "%s",
+                      model.version == flashvsr::ModelVersion::k1 ? "1" : "1.1");
+        filled.parameters = static_cast<uint64_t>(model.parameters());
+        write_struct(info, filled);
+        return FLASHVSR_OK;
+    });
+}
+
+FlashvsrStatus stream_open(FlashvsrEngine* engine, const FlashvsrStreamConfig* config,
+                           FlashvsrStream** stream, FlashvsrError* error) {
+    return guarded(error, [&] {
+        require(engine != nullptr, "engine is NULL");
+        require(stream != nullptr, "stream is NULL");
+        *stream = nullptr;
+        FlashvsrStreamConfig settings = read_struct(config, FlashvsrStreamConfig{});
+        settings.settings = read_settings(&settings.settings);
+        *stream = new FlashvsrStream{flashvsr::Stream(engine->engine, settings)};
+        return FLASHVSR_OK;
+    });
+}
+
+void stream_close(FlashvsrStream* stream) { delete stream; }
+
+FlashvsrStatus stream_push(FlashvsrStream* stream, const FlashvsrFrame* frame,
+                           FlashvsrError* error) {
+    return guarded(error, [&] {
+        require(stream != nullptr && frame != nullptr, "stream or frame is NULL");
+        stream->stream.push(*frame);
+        return FLASHVSR_OK;
+    });
+}
+
+int32_t stream_ready(const FlashvsrStream* stream) { return stream ? stream->stream.ready() : 0; }
+
+FlashvsrStatus stream_pop(FlashvsrStream* stream, FlashvsrFrame* frame, FlashvsrError* error) {
+    return guarded(error, [&] {
+        require(stream != nullptr && frame != nullptr, "stream or frame is NULL");
+        return stream->stream.pop(*frame) ? FLASHVSR_OK : FLASHVSR_NEED_INPUT;
+    });
+}
+
+FlashvsrStatus stream_drain(FlashvsrStream* stream, FlashvsrError* error) {
+    return guarded(error, [&] {
+        require(stream != nullptr, "stream is NULL");
+        stream->stream.drain();
+        return FLASHVSR_OK;
+    });
+}
+
+FlashvsrStatus stream_reset(FlashvsrStream* stream, FlashvsrError* error) {
+    return guarded(error, [&] {
+        require(stream != nullptr, "stream is NULL");
+        stream->stream.reset();
+        return FLASHVSR_OK;
+    });
+}
+
+FlashvsrStatus stream_configure(FlashvsrStream* stream, const FlashvsrSettings* settings,
+                                FlashvsrError* error) {
+    return guarded(error, [&] {
+        require(stream != nullptr, "stream is NULL");
+        stream->stream.configure(read_settings(settings));
+        return FLASHVSR_OK;
+    });
+}
+
+FlashvsrStatus stream_stats(const FlashvsrStream* stream, FlashvsrStreamStats* stats,
+                            FlashvsrError* error) {
+    return guarded(error, [&] {
+        require(stream != nullptr, "stream is NULL");
+        write_struct(stats, stream->stream.stats());
+        return FLASHVSR_OK;
+    });
+}
+
+void set_log(void (*log)(int, const char*, void*), void* user) {
+    Log& sink = log_sink();
+    const std::lock_guard<std::mutex> lock(sink.mutex);
+    sink.callback = log;
+    sink.user = user;
+}
+
+}  // namespace
+
+const FlashvsrApi* flashvsr_api(uint32_t abi) {
+    static const FlashvsrApi api = {FLASHVSR_ABI, engine_open,  engine_close, engine_info,
+                                    stream_open,  stream_close, stream_push,  stream_ready,
+                                    stream_pop,   stream_drain, stream_reset, stream_configure,
+                                    stream_stats, set_log};
+    return abi == FLASHVSR_ABI ? &api : nullptr;
+}

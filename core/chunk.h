@@ -1,0 +1,56 @@
+// One chunk through the networks: the main path of the engine.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <optional>
+#include <vector>
+
+#include "models/color_fix.h"
+#include "models/model.h"
+
+namespace flashvsr {
+
+// What may change between chunks; see FlashvsrSettings.
+struct Settings {
+    SparseSettings sparse;
+    ColorFix color_fix = ColorFix::kAdain;
+    double strength = 1.0;
+};
+
+// Everything of the networks that crosses chunks.
+struct NetworkState {
+    LqProjector::State projector;
+    Dit::State dit;
+    TcDecoder::State decoder;
+};
+
+struct ChunkInput {
+    // The resized input, [F, 3, H, W] in [-1, 1], H and W multiples of 128. In the first chunk the
+    // stream's frames 0 to 24, in chunk k >= 1 frames 8k + 13 to 8k + 24: the last four of the
+    // previous chunk, whose output is still owed, and eight new ones.
+    at::Tensor frames;
+    at::Tensor noise;  // [16, f, H/8, W/8], N(0, 1); f = 6 in the first chunk, then 2
+    // Size of the picture inside its padding; colour statistics and output are of this part.
+    int64_t height = 0;
+    int64_t width = 0;
+};
+
+// For tests: what the stages of one chunk made.
+struct ChunkProbe {
+    std::vector<at::Tensor> lq_tokens;  // per projector layer, [tokens, dim], window order
+    Dit::MaskProbe block_mask;          // see Dit::MaskProbe; may be empty
+    at::Tensor velocity;                // [16, f, H/8, W/8]
+    at::Tensor latents;                 // [16, f, H/8, W/8]
+    at::Tensor decoded;  // [F - 4, 3, H, W], as the decoder gives it, nominally [0, 1]
+};
+
+// Returns the chunk's output frames, [F - 4, 3, height, width] in [-1, 1]: frames 0 to 20 of the
+// stream in the first chunk, 8k + 13 to 8k + 20 in chunk k. `probe` may be null.
+at::Tensor run_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
+                     NetworkState& state, ChunkProbe* probe);
+
+// Latent frames that a chunk of `frames` input frames makes.
+int64_t latent_frames(int64_t frames);
+
+}  // namespace flashvsr

@@ -1,0 +1,144 @@
+#include "core/engine.h"
+
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <tuple>
+
+#ifdef FLASHVSR_CUDA
+#include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAStream.h>
+#include <cuda_runtime_api.h>
+#endif
+
+#include "models/error.h"
+
+namespace flashvsr {
+namespace {
+
+// What makes two requests the same engine.
+using Key = std::tuple<std::string, std::string, at::ScalarType, ModelVersion>;
+
+struct Registry {
+    std::mutex mutex;
+    // One lock per key, held while it loads, so that different models load side by side.
+    std::map<Key, std::shared_ptr<std::mutex>> loading;
+    std::map<Key, std::weak_ptr<const Engine>> open;
+};
+
+Registry& registry() {
+    static Registry instance;
+    return instance;
+}
+
+int cuda_devices() {
+#ifdef FLASHVSR_CUDA
+    return c10::cuda::device_count();
+#else
+    return 0;
+#endif
+}
+
+// The kernels are compiled for sm_80 and newer.
+bool cuda_usable(int index) {
+#ifdef FLASHVSR_CUDA
+    int major = 0;
+    return index < cuda_devices() &&
+           cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index) ==
+               cudaSuccess &&
+           major >= 8;
+#else
+    (void)index;
+    return false;
+#endif
+}
+
+at::ScalarType pick_dtype(FlashvsrPrecision precision, const at::Device& device) {
+    at::ScalarType dtype = device.is_cuda() ? at::kBFloat16 : at::kFloat;
+    switch (precision) {
+        case FLASHVSR_PRECISION_AUTO: break;
+        case FLASHVSR_PRECISION_FP32: dtype = at::kFloat; break;
+        case FLASHVSR_PRECISION_BF16: dtype = at::kBFloat16; break;
+        case FLASHVSR_PRECISION_FP16: dtype = at::kHalf; break;
+        default: throw Error(Error::Kind::kInvalidArgument, "unknown precision");
+    }
+    if (device.is_cpu() && dtype != at::kFloat)
+        throw Error(Error::Kind::kBadSettings,
+                    "the CPU runs fp32 only; set precision to auto or fp32");
+    return dtype;
+}
+
+ModelVersion pick_version(FlashvsrModelVersion version, const std::string& dir) {
+    switch (version) {
+        case FLASHVSR_MODEL_VERSION_AUTO: return detect_version(dir);
+        case FLASHVSR_MODEL_VERSION_1: return ModelVersion::k1;
+        case FLASHVSR_MODEL_VERSION_1_1: return ModelVersion::k1_1;
+        default: throw Error(Error::Kind::kInvalidArgument, "unknown model version");
+    }
+}
+
+// Streams compute on CUDA streams of their own and must not overtake the load.
+void finish_loading(const at::Device& device) {
+#ifdef FLASHVSR_CUDA
+    if (device.is_cuda()) c10::cuda::getCurrentCUDAStream(device.index()).synchronize();
+#endif
+    (void)device;
+}
+
+std::shared_ptr<const Engine> find_open(const Key& key) {
+    const std::lock_guard<std::mutex> lock(registry().mutex);
+    const auto found = registry().open.find(key);
+    return found == registry().open.end() ? nullptr : found->second.lock();
+}
+
+std::shared_ptr<std::mutex> loading_lock(const Key& key) {
+    const std::lock_guard<std::mutex> lock(registry().mutex);
+    std::shared_ptr<std::mutex>& entry = registry().loading[key];
+    if (!entry) entry = std::make_shared<std::mutex>();
+    return entry;
+}
+
+}  // namespace
+
+at::Device parse_device(const std::string& name) {
+    if (name == "cpu") return at::kCPU;
+    if (name == "auto") return cuda_usable(0) ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+    const bool numbered = name.rfind("cuda:", 0) == 0 && name.size() > 5 && name.size() < 9 &&
+                          name.find_first_not_of("0123456789", 5) == std::string::npos;
+    if (name != "cuda" && !numbered)
+        throw Error(Error::Kind::kInvalidArgument,
+                    "unknown device \"" + name + "\"; use auto, cpu, cuda or cuda:N");
+    const int index = numbered ? std::stoi(name.substr(5)) : 0;
+    if (!cuda_usable(index))
+        throw Error(Error::Kind::kBadSettings,
+                    "device " + name + " cannot be used: " + std::to_string(cuda_devices()) +
+                        " CUDA devices found, compute capability 8.0 or newer needed, or the " +
+                        "engine was built without CUDA; use device=cpu or auto");
+    return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
+}
+
+std::shared_ptr<const Engine> Engine::open(const FlashvsrEngineConfig& config,
+                                           const LoadProgress& progress) {
+    if (!config.model_dir || !*config.model_dir)
+        throw Error(Error::Kind::kInvalidArgument, "model_dir is not set");
+    Placement placement;
+    placement.device = parse_device(config.device ? config.device : "auto");
+    placement.dtype = pick_dtype(config.precision, placement.device);
+    const ModelVersion version = pick_version(config.model_version, config.model_dir);
+
+    std::error_code ignored;
+    const Key key{std::filesystem::weakly_canonical(config.model_dir, ignored).string(),
+                  placement.device.str(), placement.dtype, version};
+    const std::shared_ptr<std::mutex> lock = loading_lock(key);
+    const std::lock_guard<std::mutex> one_loader(*lock);
+    if (std::shared_ptr<const Engine> shared = find_open(key)) return shared;
+
+    auto engine = std::make_shared<const Engine>(
+        load_model(open_model_weights(config.model_dir), version, placement, progress));
+    finish_loading(placement.device);
+    const std::lock_guard<std::mutex> registry_lock(registry().mutex);
+    registry().open[key] = engine;
+    return engine;
+}
+
+}  // namespace flashvsr

@@ -1,0 +1,27 @@
+// Attention of the DiT: sparse over windows, and dense over the prompt.
+#pragma once
+
+#include <ATen/ATen.h>
+
+namespace flashvsr {
+
+inline constexpr int64_t kHeadDim = 128;
+
+// The key windows of each (head, query window); see kernels/block_sparse_attention.h.
+struct BlockLists {
+    at::Tensor count;  // [heads, query windows], int32
+    at::Tensor index;  // [heads, query windows, key windows], int32; `count` entries of a row count
+};
+
+// mask: [heads, query windows, key windows] bool.
+BlockLists block_lists(const at::Tensor& mask);
+
+// Exact softmax attention over the listed windows; a query window with an empty list gives zeros.
+// q: [query windows * 128, dim]; k, v: [key windows * 128, dim], window order; returns q's shape.
+at::Tensor block_sparse_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                  const BlockLists& lists);
+
+// Dense attention over the prompt. q: [tokens, dim]; k, v: [1, heads, prompt tokens, 128].
+at::Tensor prompt_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
+
+}  // namespace flashvsr

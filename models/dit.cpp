@@ -1,0 +1,198 @@
+#include "models/dit.h"
+
+#include <cmath>
+
+#include "models/attention.h"
+#include "models/draft_mask.h"
+#include "models/error.h"
+#include "models/norm.h"
+
+namespace flashvsr {
+namespace {
+
+constexpr int64_t kPatch = 2;
+constexpr double kTimeStep = 1000.0;
+constexpr double kTimeBase = 10000.0;
+
+// Section 4: cos first, then sin.
+at::Tensor sinusoid(int64_t size) {
+    const int64_t half = size / 2;
+    const at::Tensor exponent = at::arange(half, at::kDouble) / static_cast<double>(-half);
+    const at::Tensor angles = kTimeStep * at::pow(kTimeBase, exponent);
+    return at::cat({at::cos(angles), at::sin(angles)}).unsqueeze(0);
+}
+
+}  // namespace
+
+Dit::State::State(const Dit& dit, const WindowGrid& grid, const SparseSettings& settings)
+    : grid(grid),
+      rope(grid, dit.placement()),
+      cache(grid, dit.config().layers, dit.config().dim, static_cast<int64_t>(settings.kv_ratio),
+            dit.placement()) {}
+
+DitConfig Dit::config_from(const Weights& weights) {
+    DitConfig config;
+    config.dim = size_of(weights, "patch_embedding.weight", 0);
+    config.latent_channels = size_of(weights, "patch_embedding.weight", 1);
+    config.layers = count_of(weights, "blocks.");
+    config.ffn_dim = size_of(weights, "blocks.0.ffn.0.weight", 0);
+    config.text_dim = size_of(weights, "text_embedding.0.weight", 1);
+    config.frequency_dim = size_of(weights, "time_embedding.0.weight", 1);
+    if (config.dim % kHeadDim != 0 || config.dim == 0)
+        throw Error(Error::Kind::kBadFormat, weights.source() + ": the width " +
+                                                 std::to_string(config.dim) +
+                                                 " is not a multiple of the head size 128");
+    config.heads = config.dim / kHeadDim;
+    return config;
+}
+
+Manifest Dit::manifest(const DitConfig& c) {
+    Manifest m;
+    auto linear = [&](const std::string& name, int64_t out, int64_t in) {
+        m.push_back({name + ".weight", {out, in}});
+        m.push_back({name + ".bias", {out}});
+    };
+    m.push_back({"patch_embedding.weight", {c.dim, c.latent_channels, 1, kPatch, kPatch}});
+    m.push_back({"patch_embedding.bias", {c.dim}});
+    linear("text_embedding.0", c.dim, c.text_dim);
+    linear("text_embedding.2", c.dim, c.dim);
+    linear("time_embedding.0", c.dim, c.frequency_dim);
+    linear("time_embedding.2", c.dim, c.dim);
+    linear("time_projection.1", 6 * c.dim, c.dim);
+    for (int64_t i = 0; i < c.layers; ++i) {
+        const std::string block = "blocks." + std::to_string(i) + ".";
+        m.push_back({block + "modulation", {1, 6, c.dim}});
+        for (const char* attention : {"self_attn.", "cross_attn."}) {
+            for (const char* part : {"q", "k", "v", "o"})
+                linear(block + attention + part, c.dim, c.dim);
+            m.push_back({block + attention + "norm_q.weight", {c.dim}});
+            m.push_back({block + attention + "norm_k.weight", {c.dim}});
+        }
+        m.push_back({block + "norm3.weight", {c.dim}});
+        m.push_back({block + "norm3.bias", {c.dim}});
+        linear(block + "ffn.0", c.ffn_dim, c.dim);
+        linear(block + "ffn.2", c.dim, c.ffn_dim);
+    }
+    m.push_back({"head.modulation", {1, 2, c.dim}});
+    linear("head.head", kPatch * kPatch * c.latent_channels, c.dim);
+    return m;
+}
+
+Dit::Dit(Weights& weights, const at::Tensor& prompt, const Placement& placement,
+         const std::function<void(double)>& progress)
+    : config_(config_from(weights)), placement_(placement) {
+    check(weights, manifest(config_));
+    const int64_t channels = config_.latent_channels;
+    const at::Tensor patches =
+        weights.take("patch_embedding.weight", {config_.dim, channels, 1, kPatch, kPatch});
+    patch_embedding_ = {placement.place(patches).view({config_.dim, -1}),
+                        placement.place(weights.take("patch_embedding.bias", {config_.dim}))};
+    const Time time = embed_time(weights);
+    const at::Tensor context = embed_prompt(weights, prompt);
+    for (int64_t i = 0; i < config_.layers; ++i) {
+        blocks_.emplace_back(weights, "blocks." + std::to_string(i) + ".", config_, placement,
+                             time.t_mod, context);
+        progress(static_cast<double>(i + 1) / static_cast<double>(config_.layers));
+    }
+    take_head(weights, time.t_emb);
+}
+
+Dit::Time Dit::embed_time(Weights& weights) const {
+    const int64_t dim = config_.dim;
+    auto linear = [&](const char* name, int64_t out, int64_t in) {
+        return Linear::take(weights, name, out, in, placement_);
+    };
+    const Linear embedding_0 = linear("time_embedding.0", dim, config_.frequency_dim);
+    const Linear embedding_2 = linear("time_embedding.2", dim, dim);
+    const Linear projection = linear("time_projection.1", 6 * dim, dim);
+    const at::Tensor wave = sinusoid(config_.frequency_dim).to(placement_.options());
+    Time time;
+    time.t_emb = embedding_2(at::silu(embedding_0(wave)));
+    time.t_mod = projection(at::silu(time.t_emb)).view({1, 6, dim});
+    return time;
+}
+
+at::Tensor Dit::embed_prompt(Weights& weights, const at::Tensor& prompt) const {
+    const Linear embedding_0 =
+        Linear::take(weights, "text_embedding.0", config_.dim, config_.text_dim, placement_);
+    const Linear embedding_2 =
+        Linear::take(weights, "text_embedding.2", config_.dim, config_.dim, placement_);
+    if (prompt.dim() != 3 || prompt.size(0) != 1 || prompt.size(2) != config_.text_dim)
+        throw Error(Error::Kind::kBadFormat,
+                    "the prompt tensor should be [1, tokens, " + std::to_string(config_.text_dim) +
+                        "]; use the posi_prompt.pth that belongs to this model");
+    return embedding_2(at::gelu(embedding_0(placement_.place(prompt[0])), "tanh"));
+}
+
+void Dit::take_head(Weights& weights, const at::Tensor& t_emb) {
+    const int64_t dim = config_.dim;
+    const at::Tensor sum =
+        (placement_.place(weights.take("head.modulation", {1, 2, dim})) + t_emb.unsqueeze(1))
+            .squeeze(0);
+    const int64_t out = kPatch * kPatch * config_.latent_channels;
+    head_ = {sum[0].clone(), 1 + sum[1], Linear::take(weights, "head.head", out, dim, placement_)};
+}
+
+at::Tensor Dit::step(const at::Tensor& latents, const std::vector<at::Tensor>& lq_tokens,
+                     const SparseSettings& settings, State& state, const MaskProbe& probe) const {
+    const DitStep step = begin_step(latents.size(1) / kWindowFrames, settings, state);
+    at::Tensor x = patchify(latents, state.grid);
+    for (size_t i = 0; i < blocks_.size(); ++i) {
+        if (i < lq_tokens.size()) x = x + lq_tokens[i];
+        DraftMask mask;
+        const auto layer = static_cast<int64_t>(i);
+        x = blocks_[i].forward(x, step, state.cache.layer(layer), probe ? &mask : nullptr);
+        if (probe) probe(layer, mask, state.cache.ring().slots());
+    }
+    state.cache.end_step();
+    state.next_latent += latents.size(1);
+    return unpatchify(head_.head(layer_norm_modulate(x, head_.scale, head_.shift)), state.grid);
+}
+
+DitStep Dit::begin_step(int64_t slices, const SparseSettings& settings, State& state) {
+    state.cache.set_kept(static_cast<int64_t>(settings.kv_ratio));
+    if (!state.allowed.defined() || state.local_range != settings.local_range) {
+        state.allowed =
+            local_windows(state.grid, settings.local_range).to(state.cache.layer(0).k.device());
+        state.local_range = settings.local_range;
+    }
+    DitStep step;
+    step.grid = state.grid;
+    step.slices = slices;
+    step.first_slot = state.cache.begin_step(slices);
+    step.key_slices = static_cast<int64_t>(state.cache.ring().slots().size());
+    step.rope = state.rope.table(state.next_latent, slices);
+    step.allowed = state.allowed;
+    step.budget = draft_mask_budget(state.grid, settings.sparse_ratio);
+    return step;
+}
+
+// [16, f, 2h, 2w] -> [tokens, dim].
+at::Tensor Dit::patchify(const at::Tensor& latents, const WindowGrid& grid) const {
+    const at::Tensor patches = latents
+                                   .view({config_.latent_channels, -1, grid.token_rows(), kPatch,
+                                          grid.token_columns(), kPatch})
+                                   .permute({1, 2, 4, 0, 3, 5})
+                                   .reshape({-1, grid.token_rows(), grid.token_columns(),
+                                             config_.latent_channels * kPatch * kPatch});
+    return patch_embedding_(to_window_order(patches, grid));
+}
+
+// [tokens, 64] -> [16, f, 2h, 2w]; here the channel is the fastest of the 64, there the slowest.
+at::Tensor Dit::unpatchify(const at::Tensor& x, const WindowGrid& grid) const {
+    return from_window_order(x, grid)
+        .view(
+            {-1, grid.token_rows(), grid.token_columns(), kPatch, kPatch, config_.latent_channels})
+        .permute({5, 0, 1, 3, 2, 4})
+        .reshape({config_.latent_channels, -1, grid.token_rows() * kPatch,
+                  grid.token_columns() * kPatch});
+}
+
+int64_t Dit::parameters() const {
+    int64_t count = patch_embedding_.weight.numel() + patch_embedding_.bias.numel() +
+                    head_.head.weight.numel() + head_.head.bias.numel() + 2 * config_.dim;
+    for (const DitBlock& block : blocks_) count += block.parameters();
+    return count;
+}
+
+}  // namespace flashvsr

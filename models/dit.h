@@ -1,0 +1,87 @@
+// The diffusion transformer, one step at a time (spec/flashvsr.md section 6).
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "models/checkpoint/weights.h"
+#include "models/dit_block.h"
+#include "models/kv_cache.h"
+#include "models/linear.h"
+#include "models/manifest.h"
+#include "models/placement.h"
+#include "models/rope.h"
+
+namespace flashvsr {
+
+// What a caller may change between steps; see FlashvsrSettings.
+struct SparseSettings {
+    double sparse_ratio = 2.0;
+    double kv_ratio = 3.0;
+    int64_t local_range = 11;
+};
+
+class Dit {
+  public:
+    // What crosses steps.
+    struct State {
+        State(const Dit& dit, const WindowGrid& grid, const SparseSettings& settings);
+
+        WindowGrid grid;
+        Rope rope;
+        KvCache cache;
+        int64_t next_latent = 0;  // latent frame, over the stream, at which the next step begins
+        int64_t local_range = 0;  // that `allowed` was made for
+        at::Tensor allowed;
+    };
+
+    // Called per block with its draft mask and the ring slots of the key slices, oldest first.
+    using MaskProbe = std::function<void(int64_t layer, const DraftMask& mask,
+                                         const std::vector<int64_t>& slots)>;
+
+    static Manifest manifest(const DitConfig& config);
+
+    // prompt: [1, prompt tokens, text_dim]. `progress` is called with the share of blocks loaded.
+    Dit(Weights& weights, const at::Tensor& prompt, const Placement& placement,
+        const std::function<void(double)>& progress);
+
+    // Velocity for the next latent frames of the stream. latents: [16, f, H/8, W/8], f = 6 in the
+    // first step and 2 later; lq_tokens: per projector layer, [f/2 * tokens, dim].
+    at::Tensor step(const at::Tensor& latents, const std::vector<at::Tensor>& lq_tokens,
+                    const SparseSettings& settings, State& state, const MaskProbe& probe) const;
+
+    const DitConfig& config() const { return config_; }
+    const Placement& placement() const { return placement_; }
+    int64_t parameters() const;
+
+  private:
+    // Constants of the one diffusion time step (section 4).
+    struct Time {
+        at::Tensor t_emb;  // [1, dim]
+        at::Tensor t_mod;  // [1, 6, dim]
+    };
+    struct Head {
+        at::Tensor shift, scale;  // [dim]; scale is 1 + c
+        Linear head;
+    };
+
+    static DitConfig config_from(const Weights& weights);
+    Time embed_time(Weights& weights) const;
+    at::Tensor embed_prompt(Weights& weights, const at::Tensor& prompt) const;
+    void take_head(Weights& weights, const at::Tensor& t_emb);
+
+    at::Tensor patchify(const at::Tensor& latents, const WindowGrid& grid) const;
+    at::Tensor unpatchify(const at::Tensor& x, const WindowGrid& grid) const;
+    static DitStep begin_step(int64_t slices, const SparseSettings& settings, State& state);
+
+    DitConfig config_;
+    Placement placement_;
+    Linear patch_embedding_;  // 64 inputs in the order (channel, dy, dx)
+    std::vector<DitBlock> blocks_;
+    Head head_;
+};
+
+}  // namespace flashvsr

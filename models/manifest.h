@@ -1,0 +1,28 @@
+// The names and shapes that a network's checkpoint must have.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/checkpoint/weights.h"
+
+namespace flashvsr {
+
+using Manifest = std::vector<std::pair<std::string, std::vector<int64_t>>>;
+
+// Throws one Error kBadFormat that names every tensor of `weights` that is missing, mis-shaped or
+// unexpected. After it, a loader may compute with what it takes.
+inline void check(Weights weights, const Manifest& manifest) {
+    for (const auto& [name, shape] : manifest) weights.take(name, shape);
+    weights.finish();
+}
+
+// The size of one axis, for sizes that the checkpoint itself decides. Throws kBadFormat.
+int64_t size_of(const Weights& weights, const std::string& name, size_t axis);
+
+// One more than the largest N of the names `prefix`N.*; 0 when there are none.
+int64_t count_of(const Weights& weights, const std::string& prefix);
+
+}  // namespace flashvsr

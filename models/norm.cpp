@@ -1,0 +1,88 @@
+#include "models/norm.h"
+
+#include "kernels/norm.h"
+#include "models/kernel_args.h"
+
+namespace flashvsr {
+namespace {
+
+#ifdef FLASHVSR_CUDA
+at::Tensor layer_norm_cuda(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
+                           kernels::LayerNormRounding rounding) {
+    at::Tensor y = at::empty_like(x);
+    kernels::LayerNorm params;
+    params.x = x.const_data_ptr();
+    params.scale = scale.const_data_ptr();
+    params.shift = shift.const_data_ptr();
+    params.y = y.mutable_data_ptr();
+    params.rows = x.size(0);
+    params.dim = static_cast<int>(x.size(1));
+    params.eps = static_cast<float>(kNormEps);
+    params.rounding = rounding;
+    params.type = element_type(x);
+    kernels::layer_norm_cuda(params, current_stream(x));
+    return y;
+}
+
+void rms_norm_cuda(const at::Tensor& out, const at::Tensor& x, const at::Tensor& weight,
+                   const float* cos_sin) {
+    kernels::RmsNormRope params;
+    params.x = x.const_data_ptr();
+    params.weight = weight.const_data_ptr();
+    params.cos_sin = cos_sin;
+    params.y = out.mutable_data_ptr();
+    params.rows = x.size(0);
+    params.dim = static_cast<int>(x.size(1));
+    params.eps = static_cast<float>(kNormEps);
+    params.type = element_type(x);
+    kernels::rms_norm_rope_cuda(params, current_stream(x));
+}
+#endif
+
+}  // namespace
+
+at::Tensor layer_norm_modulate(const at::Tensor& x, const at::Tensor& scale,
+                               const at::Tensor& shift) {
+#ifdef FLASHVSR_CUDA
+    if (x.is_cuda()) return layer_norm_cuda(x, scale, shift, kernels::LayerNormRounding::kModulate);
+#endif
+    return at::layer_norm(x, {x.size(1)}, {}, {}, kNormEps) * scale + shift;
+}
+
+at::Tensor layer_norm_affine(const at::Tensor& x, const at::Tensor& weight,
+                             const at::Tensor& bias) {
+#ifdef FLASHVSR_CUDA
+    if (x.is_cuda()) return layer_norm_cuda(x, weight, bias, kernels::LayerNormRounding::kAffine);
+#endif
+    return at::layer_norm(x, {x.size(1)}, weight, bias, kNormEps);
+}
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight) {
+#ifdef FLASHVSR_CUDA
+    if (x.is_cuda()) {
+        at::Tensor out = at::empty_like(x);
+        rms_norm_cuda(out, x, weight, nullptr);
+        return out;
+    }
+#endif
+    const at::Tensor x32 = x.to(at::kFloat);
+    const at::Tensor scale = at::rsqrt(x32.square().mean(-1, true) + kNormEps);
+    return (x32 * scale).to(x.scalar_type()) * weight;
+}
+
+void rms_norm_rope_out(const at::Tensor& out, const at::Tensor& x, const at::Tensor& weight,
+                       const at::Tensor& cos_sin) {
+#ifdef FLASHVSR_CUDA
+    if (x.is_cuda()) return rms_norm_cuda(out, x, weight, cos_sin.const_data_ptr<float>());
+#endif
+    const int64_t tokens = x.size(0);
+    const at::Tensor pairs = rms_norm(x, weight).to(at::kFloat).view({tokens, -1, 64, 2});
+    const at::Tensor even = pairs.select(3, 0);
+    const at::Tensor odd = pairs.select(3, 1);
+    const at::Tensor cosine = cos_sin.select(2, 0).unsqueeze(1);
+    const at::Tensor sine = cos_sin.select(2, 1).unsqueeze(1);
+    at::Tensor turned = at::stack({even * cosine - odd * sine, even * sine + odd * cosine}, 3);
+    out.copy_(turned.view({tokens, -1}));
+}
+
+}  // namespace flashvsr

@@ -1,0 +1,23 @@
+// Token norms of the DiT (spec/flashvsr.md section 6). Tensors are [tokens, dim] unless said.
+#pragma once
+
+#include <ATen/ATen.h>
+
+namespace flashvsr {
+
+inline constexpr double kNormEps = 1e-6;
+
+// LN(x) * scale + shift with a rounding after each of the three; scale is 1 + c, [dim].
+at::Tensor layer_norm_modulate(const at::Tensor& x, const at::Tensor& scale,
+                               const at::Tensor& shift);
+// LN(x) * weight + bias, rounded once.
+at::Tensor layer_norm_affine(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+
+// x * rsqrt(mean(x^2)) over the whole row, rounded, times weight.
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight);
+// The same, then each adjacent pair of each 128-wide head turned by cos_sin [tokens, 64, 2], fp32.
+// Writes into `out`, [tokens, dim].
+void rms_norm_rope_out(const at::Tensor& out, const at::Tensor& x, const at::Tensor& weight,
+                       const at::Tensor& cos_sin);
+
+}  // namespace flashvsr

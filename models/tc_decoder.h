@@ -1,0 +1,66 @@
+// TCDecoder: latents and the resized input to frames, causal with carried memory (spec/flashvsr.md
+// section 8).
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <array>
+#include <vector>
+
+#include "models/checkpoint/weights.h"
+#include "models/manifest.h"
+#include "models/placement.h"
+
+namespace flashvsr {
+
+class TcDecoder {
+  public:
+    struct Config {
+        int64_t latent_channels = 16;
+        std::array<int64_t, 4> channels = {512, 256, 128, 128};  // H/8, H/4, H/2, H
+    };
+    static Manifest manifest(const Config& config);
+
+    // What crosses calls: each MemBlock's input at its previous time step; empty at the start.
+    struct State {
+        std::vector<at::Tensor> memory;  // 9 of [1, C, h, w]
+    };
+
+    TcDecoder(Weights& weights, int64_t latent_channels, const Placement& placement);
+
+    // latents: [16, f, H/8, W/8]; condition: the resized input, [F, 3, H, W] in [-1, 1], where F is
+    // 4 f, or 4 f - 3 in the first call of a stream. Returns [F, 3, H, W], nominally in [0, 1]
+    // and not clamped.
+    at::Tensor decode(const at::Tensor& latents, const at::Tensor& condition, State& state) const;
+
+    int64_t parameters() const;
+
+  private:
+    struct Conv {
+        at::Tensor weight;  // [out, in, k, k]
+        at::Tensor bias;    // [out], or undefined
+        at::Tensor operator()(const at::Tensor& x) const;
+    };
+    struct MemBlock {
+        Conv conv_0, conv_2, conv_4;
+        at::Tensor operator()(const at::Tensor& x, at::Tensor& memory) const;
+    };
+    // MemBlocks at one resolution, then nearest x2, growth in time and the convolution after it.
+    struct Stage {
+        std::array<MemBlock, 3> blocks;
+        Conv grow;  // 1x1, to `frames` times the channels
+        int64_t frames = 1;
+        Conv conv;
+        at::Tensor operator()(at::Tensor x, at::Tensor* memory) const;
+    };
+
+    at::Tensor decode_latent(const at::Tensor& latent, const at::Tensor& condition,
+                             State& state) const;
+    std::vector<const Conv*> convs() const;
+
+    Conv in_, deepen_in_;          // decoder.1, decoder.3
+    std::array<Stage, 3> stages_;  // decoder.5-10, 11-16, 17-22
+    Conv deepen_out_, out_;        // decoder.24, decoder.26
+};
+
+}  // namespace flashvsr

@@ -1,0 +1,285 @@
+// Compares the engine, stage by stage, with a case that the reference computed.
+//
+//     parity CASE_DIR [--device cpu|cuda[:N]] [--precision fp32|bf16|fp16] [--noise file|own]
+//
+// CASE_DIR holds a model under its released file names, case.json, input.safetensors and
+// expected.safetensors. The stream runs chunk by chunk as it does in the element. Prints one line
+// per tensor of the case; exit status 1 when one is out of tolerance, 2 when the case cannot be
+// run. With --noise own only what does not depend on the noise is compared.
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "core/chunk.h"
+#include "core/compute_scope.h"
+#include "core/engine.h"
+#include "core/flashvsr.h"
+#include "core/noise.h"
+#include "models/checkpoint/safetensors.h"
+#include "models/error.h"
+
+namespace {
+
+using flashvsr::Error;
+
+struct Options {
+    std::string case_dir;
+    std::string device = "cpu";
+    std::string precision = "fp32";
+    bool own_noise = false;
+};
+
+// What a stage may differ by. fp32: the reference's tensors are stored as fp16, which alone costs
+// 3e-4. bf16 and fp16 are compared with an fp32 reference, so the figures are those of the type.
+struct Tolerance {
+    double relative_l2 = 1e-3;
+    double mask_agreement = 1.0;  // near-ties apart
+};
+
+Tolerance tolerance_of(const std::string& precision, const std::string& stage) {
+    if (precision == "fp32") return {};
+    const double unit = precision == "fp16" ? 0.25 : 1.0;
+    if (stage == "lq_tokens") return {0.02 * unit, 0.0};
+    return {0.1 * unit, 0.9};
+}
+
+Options parse(int argc, char** argv) {
+    Options options;
+    for (int i = 1; i < argc; ++i) {
+        const std::string argument = argv[i];
+        auto value = [&] {
+            if (++i == argc)
+                throw Error(Error::Kind::kInvalidArgument, argument + " needs a value");
+            return std::string(argv[i]);
+        };
+        if (argument == "--device") {
+            options.device = value();
+        } else if (argument == "--precision") {
+            options.precision = value();
+        } else if (argument == "--noise") {
+            options.own_noise = value() == "own";
+        } else if (options.case_dir.empty() && argument[0] != '-') {
+            options.case_dir = argument;
+        } else {
+            throw Error(Error::Kind::kInvalidArgument, "unexpected argument " + argument);
+        }
+    }
+    if (options.case_dir.empty())
+        throw Error(Error::Kind::kInvalidArgument,
+                    "usage: parity CASE_DIR [--device cpu|cuda[:N]] [--precision fp32|bf16|fp16] "
+                    "[--noise file|own]");
+    return options;
+}
+
+at::ScalarType dtype_of(const std::string& precision) {
+    if (precision == "fp32") return at::kFloat;
+    if (precision == "bf16") return at::kBFloat16;
+    if (precision == "fp16") return at::kHalf;
+    throw Error(Error::Kind::kInvalidArgument, "unknown precision " + precision);
+}
+
+// The stages of a whole clip, under the names of expected.safetensors. fp32, on the CPU.
+struct Results {
+    std::map<std::string, at::Tensor> tensors;
+    // Per mask: where a block's weight is so near the threshold that rounding decides.
+    std::map<std::string, at::Tensor> near_ties;
+};
+
+// Key windows by slice, the oldest first, where the cache has them by slot.
+at::Tensor oldest_first(const at::Tensor& by_slot, const std::vector<int64_t>& slots) {
+    const auto count = static_cast<int64_t>(slots.size());
+    const at::Tensor slices = by_slot.view({by_slot.size(0), by_slot.size(1), count, -1});
+    return slices.index_select(2, at::tensor(slots, at::kLong).to(by_slot.device()))
+        .reshape_as(by_slot)
+        .cpu();
+}
+
+at::Tensor near_ties(const flashvsr::DraftMask& mask) {
+    constexpr double kRounding = 1e-4;
+    const int64_t heads = mask.threshold.size(0);
+    const int64_t slices = mask.threshold.size(1);
+    const at::Tensor weight = mask.weight.view({heads, slices, -1});
+    return ((weight - mask.threshold).abs() <= kRounding * mask.threshold).view_as(mask.weight);
+}
+
+class CaseRun {
+  public:
+    CaseRun(const Options& options, const nlohmann::json& json)
+        : options_(options),
+          placement_{flashvsr::parse_device(options.device), dtype_of(options.precision)},
+          model_(flashvsr::load_model(flashvsr::open_model_weights(options.case_dir),
+                                      json.at("model_version") == "1.1"
+                                          ? flashvsr::ModelVersion::k1_1
+                                          : flashvsr::ModelVersion::k1,
+                                      placement_, [](double, const char*) {})),
+          input_(flashvsr::read_safetensors(options.case_dir + "/input.safetensors")) {
+        settings_.sparse.sparse_ratio = json.at("sparse_ratio");
+        settings_.sparse.kv_ratio = json.at("kv_ratio");
+        settings_.sparse.local_range = json.at("local_range");
+        const std::string fix = json.value("color_fix", "adain");
+        settings_.color_fix = fix == "adain"     ? flashvsr::ColorFix::kAdain
+                              : fix == "wavelet" ? flashvsr::ColorFix::kWavelet
+                                                 : flashvsr::ColorFix::kNone;
+    }
+
+    Results run() {
+        const flashvsr::ComputeQueue queue(placement_.device);
+        const flashvsr::ComputeScope scope(queue);
+        const at::Tensor video =
+            input_.at("lq_video_u8")[0].to(at::kFloat).div(255).mul(2).sub(1).transpose(0, 1);
+        const at::Tensor frames = video.to(placement_.options()).contiguous();
+        grid_ = flashvsr::WindowGrid::of_picture(frames.size(2), frames.size(3));
+        flashvsr::NetworkState state{
+            {}, flashvsr::Dit::State(model_.dit, grid_, settings_.sparse), {}};
+        const int64_t steps = (frames.size(0) - 17) / FLASHVSR_CHUNK;
+        for (int64_t step = 0; step < steps; ++step) run_step(step, frames, state);
+        return collect();
+    }
+
+  private:
+    void run_step(int64_t step, const at::Tensor& frames, flashvsr::NetworkState& state) {
+        flashvsr::ChunkInput chunk;
+        chunk.frames = step == 0 ? frames.narrow(0, 0, FLASHVSR_FIRST_CHUNK_INPUT)
+                                 : frames.narrow(0, 8 * step + 13, 12);
+        chunk.noise = noise(state.dit.next_latent, flashvsr::latent_frames(chunk.frames.size(0)));
+        chunk.height = frames.size(2);
+        chunk.width = frames.size(3);
+        flashvsr::ChunkProbe probe;
+        const int64_t last = model_.dit.config().layers - 1;
+        probe.block_mask = [&](int64_t layer, const flashvsr::DraftMask& mask,
+                               const std::vector<int64_t>& slots) {
+            if (layer != 0 && layer != last) return;
+            const std::string name =
+                "block_mask." + std::to_string(step) + "." + std::to_string(layer);
+            results_.tensors[name] = oldest_first(mask.blocks, slots);
+            results_.near_ties[name] = oldest_first(near_ties(mask), slots);
+        };
+        const at::Tensor out = flashvsr::run_chunk(model_, chunk, settings_, state, &probe);
+        keep("lq_tokens", flashvsr::from_window_order(probe.lq_tokens[0], grid_).flatten(0, 2), 0);
+        keep("latents", probe.latents, 1);
+        keep("decoded", probe.decoded.transpose(0, 1), 1);
+        keep("frames", out.transpose(0, 1), 1);
+        keep("velocity." + std::to_string(step), probe.velocity, 1);
+    }
+
+    at::Tensor noise(int64_t first, int64_t count) const {
+        if (options_.own_noise)
+            return flashvsr::make_noise(0, first, count, model_.dit.config().latent_channels, grid_,
+                                        placement_);
+        return input_.at("noise")[0].narrow(1, first, count).to(placement_.options()).contiguous();
+    }
+
+    void keep(const std::string& name, const at::Tensor& part, int64_t time_axis) {
+        const at::Tensor value = part.to(at::kFloat).cpu();
+        at::Tensor& all = results_.tensors[name];
+        all = all.defined() ? at::cat({all, value}, time_axis) : value;
+    }
+
+    Results collect() {
+        for (const char* name : {"decoded", "frames"}) {
+            const at::Tensor all = results_.tensors.at(name);
+            results_.tensors[std::string(name) + ".first8"] = all.narrow(1, 0, 8);
+            results_.tensors[std::string(name) + ".last8"] = all.narrow(1, all.size(1) - 8, 8);
+        }
+        return results_;
+    }
+
+    Options options_;
+    flashvsr::Placement placement_;
+    flashvsr::Model model_;
+    flashvsr::TensorMap input_;
+    flashvsr::Settings settings_;
+    flashvsr::WindowGrid grid_;
+    Results results_;
+};
+
+bool compare_mask(const std::string& name, const at::Tensor& expected, const Results& results,
+                  const Tolerance& tolerance) {
+    const at::Tensor differs = results.tensors.at(name).logical_xor(expected);
+    const at::Tensor tied = differs.logical_and(results.near_ties.at(name));
+    const auto total = static_cast<double>(expected.numel());
+    const auto wrong = differs.sum().item<int64_t>();
+    const auto ties = tied.sum().item<int64_t>();
+    const double agreement = 1.0 - static_cast<double>(wrong - ties) / total;
+    const bool good = agreement >= tolerance.mask_agreement;
+    std::printf("%-18s agreement %.6f  (%ld of %.0f blocks differ, %ld of them near-ties)  %s\n",
+                name.c_str(), 1.0 - static_cast<double>(wrong) / total, wrong, total, ties,
+                good ? "ok" : "OUT OF TOLERANCE");
+    return good;
+}
+
+bool compare_floats(const std::string& name, const at::Tensor& expected, const at::Tensor& actual,
+                    const Tolerance& tolerance) {
+    const at::Tensor reference = expected.to(at::kFloat);
+    const at::Tensor difference = actual - reference;
+    const double relative =
+        difference.norm().item<double>() / std::max(reference.norm().item<double>(), 1e-30);
+    const double peak = reference.max().item<double>() - reference.min().item<double>();
+    const double mse = difference.square().mean().item<double>();
+    // A comparison with NaN is false, so NaN never passes.
+    const bool good = relative <= tolerance.relative_l2;
+    std::printf("%-18s max abs %.3e  relative L2 %.3e  PSNR %6.2f dB  %s\n", name.c_str(),
+                difference.abs().max().item<double>(), relative,
+                10.0 * std::log10(peak * peak / std::max(mse, 1e-30)),
+                good ? "ok" : "OUT OF TOLERANCE");
+    return good;
+}
+
+bool compare(const std::string& name, at::Tensor expected, const Results& results,
+             const Options& options) {
+    if (!results.tensors.count(name)) {
+        std::printf("%-18s not a stage of this program, not compared\n", name.c_str());
+        return false;
+    }
+    if (options.own_noise && name != "lq_tokens") {
+        const bool finite = at::isfinite(results.tensors.at(name)).all().item<bool>();
+        std::printf("%-18s depends on the noise, %s\n", name.c_str(),
+                    finite ? "finite" : "NOT FINITE");
+        return finite;
+    }
+    const at::Tensor actual = results.tensors.at(name);
+    if (expected.dim() == actual.dim() + 1) expected = expected.squeeze(0);
+    if (expected.sizes() != actual.sizes()) {
+        std::printf("%-18s has another shape than expected\n", name.c_str());
+        return false;
+    }
+    const Tolerance tolerance = tolerance_of(options.precision, name);
+    return expected.scalar_type() == at::kBool ? compare_mask(name, expected, results, tolerance)
+                                               : compare_floats(name, expected, actual, tolerance);
+}
+
+bool run(const Options& options) {
+    std::ifstream file(options.case_dir + "/case.json");
+    if (!file)
+        throw Error(Error::Kind::kNotFound, options.case_dir + "/case.json cannot be opened");
+    const auto json = nlohmann::json::parse(file);
+    if (json.contains("kind"))
+        throw Error(Error::Kind::kBadSettings,
+                    "cases of kind " + json["kind"].get<std::string>() + " cannot be run");
+    const Results results = CaseRun(options, json).run();
+    const flashvsr::TensorMap expected =
+        flashvsr::read_safetensors(options.case_dir + "/expected.safetensors");
+    bool good = !expected.empty();
+    for (const auto& [name, tensor] : expected)
+        good = compare(name, tensor, results, options) && good;
+    return good;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(parse(argc, argv)) ? 0 : 1;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "parity: %s\n", error.what());
+        return 2;
+    }
+}
