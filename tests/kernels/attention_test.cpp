@@ -1,0 +1,86 @@
+// Block lists and block-sparse attention on the CPU.
+#include "kernels/block_list.h"
+#include "kernels/block_sparse_attention.h"
+#include "tests/kernels/support.h"
+
+namespace flashvsr::kernels {
+namespace {
+
+TEST(BlockList, HoldsTheSetColumnsInOrder) {
+    const bool mask[3][5] = {{false, true, false, true, true}, {}, {true, true, true, true, true}};
+    std::vector<int32_t> count(3, -1), index(15, -1);
+    block_list_cpu({&mask[0][0], count.data(), index.data(), 3, 5});
+    EXPECT_EQ(count, (std::vector<int32_t>{3, 0, 5}));
+    EXPECT_EQ(index, (std::vector<int32_t>{1, 3, 4, -1, -1, -1, -1, -1, -1, -1, 0, 1, 2, 3, 4}));
+}
+
+constexpr int kHeads = 2, kQueryWindows = 4, kKeyWindows = 5;
+constexpr int kRow = kHeads * kHeadDim;
+
+// softmax(q k^T / sqrt(128)) v over the listed keys, in double.
+std::vector<double> dense_attention(const std::vector<float>& q, const std::vector<float>& k,
+                                    const std::vector<float>& v, const RandomLists& lists) {
+    std::vector<double> out(q.size(), 0.0);
+    for (int head = 0; head < kHeads; ++head) {
+        for (int token = 0; token < kQueryWindows * kWindowTokens; ++token) {
+            const int list = head * kQueryWindows + token / kWindowTokens;
+            const float* query = &q[token * kRow + head * kHeadDim];
+            double total = 0;
+            double* result = &out[token * kRow + head * kHeadDim];
+            for (int i = 0; i < lists.count[list] * kWindowTokens; ++i) {
+                const int window = lists.index[list * kKeyWindows + i / kWindowTokens];
+                const int key =
+                    (window * kWindowTokens + i % kWindowTokens) * kRow + head * kHeadDim;
+                double score = 0;
+                for (int d = 0; d < kHeadDim; ++d) score += double{query[d]} * k[key + d];
+                const double p = std::exp(score / std::sqrt(128.0));
+                total += p;
+                for (int d = 0; d < kHeadDim; ++d) result[d] += p * v[key + d];
+            }
+            for (int d = 0; d < kHeadDim && total > 0; ++d) result[d] /= total;
+        }
+    }
+    return out;
+}
+
+template <typename T>
+void expect_attention_follows_formula(double tolerance) {
+    const auto q = to_type<T>(random_normal(kQueryWindows * kWindowTokens * kRow, 1, 2.0f));
+    const auto k = to_type<T>(random_normal(kKeyWindows * kWindowTokens * kRow, 2));
+    const auto v = to_type<T>(random_normal(kKeyWindows * kWindowTokens * kRow, 3));
+    const RandomLists lists = random_lists(kHeads * kQueryWindows, kKeyWindows, 0.5, 4);
+    std::vector<T> out = poisoned<T>(q.size());
+    BlockSparseAttention params;
+    params.q = q.data();
+    params.k = k.data();
+    params.v = v.data();
+    params.out = out.data();
+    params.block_count = lists.count.data();
+    params.block_index = lists.index.data();
+    params.heads = kHeads;
+    params.query_windows = kQueryWindows;
+    params.key_windows = kKeyWindows;
+    params.type = element_type_of<T>();
+    block_sparse_attention_cpu(params);
+
+    const auto result = to_floats(out);
+    const auto expected = dense_attention(to_floats(q), to_floats(k), to_floats(v), lists);
+    EXPECT_LT(relative_l2(result, expected), tolerance);
+    for (int list = 0; list < kHeads * kQueryWindows; ++list) {
+        if (lists.count[list] > 0) continue;
+        const int head = list / kQueryWindows, window = list % kQueryWindows;
+        for (int i = 0; i < kWindowTokens * kHeadDim; ++i) {
+            const int row = window * kWindowTokens + i / kHeadDim;
+            ASSERT_EQ(result[row * kRow + head * kHeadDim + i % kHeadDim], 0.0f);
+        }
+    }
+}
+
+TEST(BlockSparseAttention, FollowsTheFormulaAndEmptyRowsAreZero) {
+    expect_attention_follows_formula<float>(1e-5);
+    expect_attention_follows_formula<Float16>(1e-3);
+    expect_attention_follows_formula<BFloat16>(6e-3);
+}
+
+}  // namespace
+}  // namespace flashvsr::kernels
