@@ -1,0 +1,150 @@
+/* What the element turns which caps into. */
+#include <gtest/gtest.h>
+
+#include "tests/gst/test_element.h"
+
+namespace {
+
+/* "WxH" of the output for an input, with downstream's caps in between. */
+std::string output_size(const std::string& input, const std::string& downstream = "video/x-raw",
+                        const std::string& scale = "2") {
+    TestElement element("scale=" + scale);
+    gst_harness_set_sink_caps_str(element.harness(), downstream.c_str());
+    element.set_caps(input);
+    return element.output_field("width") + "x" + element.output_field("height");
+}
+
+TEST(Caps, OutputIsTheInputTimesScaleRounded) {
+    EXPECT_EQ(output_size(video_caps(33, 17), "video/x-raw", "1.5"), "50x26");
+    EXPECT_EQ(output_size(video_caps(1, 1), "video/x-raw", "1"), "1x1");
+    EXPECT_EQ(output_size(video_caps(640, 360), "video/x-raw", "8"), "5120x2880");
+}
+
+TEST(Caps, SizeThatDownstreamFixesWins) {
+    EXPECT_EQ(output_size(video_caps(32, 16), "video/x-raw,width=100,height=101"), "100x101");
+    EXPECT_EQ(output_size(video_caps(32, 16), "video/x-raw,width=[1,40],height=[1,40]"), "40x32");
+}
+
+TEST(Caps, OneSideThatDownstreamFixesSetsTheOtherByAspect) {
+    EXPECT_EQ(output_size(video_caps(32, 16), "video/x-raw,width=96"), "96x48");
+    EXPECT_EQ(output_size(video_caps(32, 16), "video/x-raw,height=20"), "40x20");
+}
+
+TEST(Caps, FormatStaysUnlessDownstreamNeedsAnother) {
+    TestElement same;
+    same.set_caps(video_caps(4, 4, "format=BGR"));
+    EXPECT_EQ(same.output_field("format"), "BGR");
+
+    TestElement other;
+    gst_harness_set_sink_caps_str(other.harness(), "video/x-raw,format={RGB,NV12,I420}");
+    other.set_caps(video_caps(4, 4, "format=NV12"));
+    EXPECT_EQ(other.output_field("format"), "NV12");
+
+    TestElement near;
+    gst_harness_set_sink_caps_str(near.harness(), "video/x-raw,format={I420,RGB,BGRA}");
+    near.set_caps(video_caps(4, 4, "format=RGBA"));
+    EXPECT_EQ(near.output_field("format"), "BGRA");
+}
+
+TEST(Caps, ColourDescriptionStaysWhenThePictureGrows) {
+    TestElement unsaid;
+    unsaid.set_caps(video_caps(352, 288));
+    EXPECT_EQ(unsaid.output_field("colorimetry"), "bt601");
+    EXPECT_EQ(unsaid.output_field("chroma-site"), "jpeg");
+
+    TestElement said;
+    said.set_caps(video_caps(352, 288, "format=I420,colorimetry=1:3:5:1,chroma-site=dv"));
+    EXPECT_EQ(said.output_field("colorimetry"), "1:3:5:1");
+    EXPECT_EQ(said.output_field("chroma-site"), "dv");
+
+    TestElement large;
+    large.set_caps(video_caps(1280, 720));
+    EXPECT_EQ(large.output_field("colorimetry"), "bt709");
+    EXPECT_EQ(large.output_field("chroma-site"), "mpeg2");
+}
+
+TEST(Caps, ColourDescriptionFollowsTheFormat) {
+    TestElement to_rgb;
+    gst_harness_set_sink_caps_str(to_rgb.harness(), "video/x-raw,format=RGB");
+    to_rgb.set_caps(video_caps(352, 288, "format=I420,colorimetry=bt601,chroma-site=jpeg"));
+    EXPECT_EQ(to_rgb.output_field("colorimetry"), "sRGB");
+    EXPECT_EQ(to_rgb.output_field("chroma-site"), "absent");
+
+    TestElement to_yuv;
+    gst_harness_set_sink_caps_str(to_yuv.harness(), "video/x-raw,format=I420");
+    to_yuv.set_caps(video_caps(1280, 720, "format=RGB"));
+    EXPECT_EQ(to_yuv.output_field("colorimetry"), "bt709");
+    EXPECT_EQ(to_yuv.output_field("chroma-site"), "mpeg2");
+
+    TestElement asked;
+    gst_harness_set_sink_caps_str(asked.harness(), "video/x-raw,format=NV12,colorimetry=bt709");
+    asked.set_caps(video_caps(352, 288, "format=I420,colorimetry=bt601"));
+    EXPECT_EQ(asked.output_field("colorimetry"), "bt709");
+}
+
+TEST(Caps, AspectAndFrameRateStay) {
+    TestElement element;
+    element.set_caps(
+        "video/x-raw,format=I420,width=8,height=8,framerate=30000/1001,pixel-aspect-ratio=16/11");
+    EXPECT_EQ(element.output_field("framerate"), "30000/1001");
+    EXPECT_EQ(element.output_field("pixel-aspect-ratio"), "16/11");
+
+    TestElement variable;
+    variable.set_caps("video/x-raw,format=I420,width=8,height=8,framerate=0/1");
+    EXPECT_EQ(variable.output_field("framerate"), "0/1");
+}
+
+bool accepts(const std::string& caps_string) {
+    TestElement element;
+    GstCaps* caps = gst_caps_from_string(caps_string.c_str());
+    const bool accepted = gst_pad_peer_query_accept_caps(element.harness()->srcpad, caps);
+    gst_caps_unref(caps);
+    return accepted;
+}
+
+TEST(Caps, InterlacedIsRefused) {
+    EXPECT_TRUE(accepts(video_caps(8, 8, "format=I420,interlace-mode=progressive")));
+    EXPECT_TRUE(accepts(video_caps(8, 8)));
+    EXPECT_FALSE(accepts(video_caps(8, 8, "format=I420,interlace-mode=interleaved")));
+    EXPECT_FALSE(accepts(video_caps(8, 8, "format=I420,interlace-mode=mixed")));
+}
+
+TEST(Caps, UpstreamMayOfferAnySizeWhateverDownstreamFixes) {
+    TestElement element;
+    gst_harness_set_sink_caps_str(element.harness(), "video/x-raw,width=100,height=50");
+    GstCaps* caps = gst_pad_peer_query_caps(element.harness()->srcpad, nullptr);
+    GstCaps* wanted = gst_caps_from_string(video_caps(7, 9, "format=BGRx").c_str());
+    EXPECT_TRUE(gst_caps_can_intersect(caps, wanted));
+    gst_caps_unref(caps);
+    gst_caps_unref(wanted);
+}
+
+TEST(Caps, NewCapsLetTheOldFramesOutFirst) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 3);
+    element.set_caps(video_caps(6, 4)); /* equal: nothing happens */
+    element.push_frames(3, 1);
+    EXPECT_EQ(element.frames_out(), 0);
+    element.set_caps(video_caps(8, 4));
+    element.push_frames(4, 1);
+    element.push_event(gst_event_new_eos());
+    const std::vector<std::string> expected = {"caps 12x8", "frame 0",   "frame 1", "frame 2",
+                                               "frame 3",   "caps 16x8", "frame 4", "eos"};
+    EXPECT_EQ(element.log_of_caps_and_frames(), expected);
+}
+
+TEST(Caps, DownstreamMayAskForAnotherSizeWhilePlaying) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 2);
+    gst_harness_set_sink_caps_str(element.harness(), "video/x-raw,width=60,height=40");
+    gst_pad_push_event(element.harness()->sinkpad, gst_event_new_reconfigure());
+    element.push_frames(2, 1);
+    element.push_event(gst_event_new_eos());
+    const std::vector<std::string> expected = {"caps 12x8",  "frame 0", "frame 1",
+                                               "caps 60x40", "frame 2", "eos"};
+    EXPECT_EQ(element.log_of_caps_and_frames(), expected);
+}
+
+}  // namespace

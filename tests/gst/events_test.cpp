@@ -1,0 +1,298 @@
+/* Events keep their place among the frames; time, latency and settings while playing. */
+#include <gst/controller/controller.h>
+#include <gtest/gtest.h>
+
+#include "tests/gst/test_element.h"
+
+namespace {
+
+using Log = std::vector<std::string>;
+
+GstEvent* custom(int i) {
+    return gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM,
+                                gst_structure_new_empty(("custom-" + std::to_string(i)).c_str()));
+}
+
+/* Frames first .. first + count - 1. */
+void append_frames(Log* log, int first, int count) {
+    for (int i = first; i < first + count; i++) log->push_back("frame " + std::to_string(i));
+}
+
+TEST(Events, AnEventPerFrameNeitherMovesNorResets) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    Log expected;
+    for (int i = 0; i < 33; i++) {
+        element.push_frames(i, 1);
+        ASSERT_TRUE(element.push_event(custom(i)));
+    }
+    for (int i = 0; i < 29; i++) {
+        append_frames(&expected, i, 1);
+        expected.push_back("custom-" + std::to_string(i));
+    }
+    EXPECT_EQ(element.log_of_frames(), expected);
+}
+
+TEST(Events, TagAndGapWaitBehindTheFramesBeforeThem) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    element.push_event(gst_event_new_gap(0, kPeriod)); /* nothing to wait for */
+    EXPECT_EQ(element.log_of_frames(), Log{"gap"});
+    element.push_frames(0, 20);
+    element.push_event(gst_event_new_tag(gst_tag_list_new(GST_TAG_TITLE, "title", nullptr)));
+    element.push_frames(20, 4);
+    element.push_event(gst_event_new_gap(24 * kPeriod, kPeriod));
+    EXPECT_EQ(element.log_of_frames(), Log{"gap"});
+    element.push_frames(24, 1);
+    Log expected = {"gap"};
+    append_frames(&expected, 0, 20);
+    expected.push_back("tag");
+    append_frames(&expected, 20, 1);
+    EXPECT_EQ(element.log_of_frames(), expected);
+    element.push_event(gst_event_new_eos());
+    append_frames(&expected, 21, 3);
+    expected.push_back("gap");
+    append_frames(&expected, 24, 1);
+    expected.push_back("eos");
+    EXPECT_EQ(element.log_of_frames(), expected);
+}
+
+TEST(Events, EndOfStreamWithoutCapsOrFramesPasses) {
+    TestElement element;
+    EXPECT_TRUE(element.push_event(gst_event_new_stream_start("test")));
+    EXPECT_TRUE(element.push_event(gst_event_new_eos()));
+    EXPECT_EQ(element.log().back(), "eos");
+}
+
+/* How many of 5 frames have come out when `event` has passed. */
+int frames_out_after(GstEvent* event) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 5);
+    element.push_event(event);
+    return element.frames_out();
+}
+
+GstEvent* segment_from(GstClockTime start) {
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    segment.start = segment.time = start;
+    return gst_event_new_segment(&segment);
+}
+
+TEST(Events, ThoseThatEndAStretchOfVideoLetTheFramesOut) {
+    EXPECT_EQ(frames_out_after(segment_from(GST_SECOND)), 5);
+    EXPECT_EQ(frames_out_after(gst_event_new_segment_done(GST_FORMAT_TIME, GST_SECOND)), 5);
+    EXPECT_EQ(frames_out_after(gst_event_new_stream_start("another")), 5);
+}
+
+TEST(Events, ASegmentThatRepeatsTheCurrentOneDoesNot) {
+    EXPECT_EQ(frames_out_after(segment_from(0)), 0);
+}
+
+TEST(Events, AfterAFlushNoOldFrameComesOut) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 30);
+    element.push_event(gst_event_new_tag(gst_tag_list_new(GST_TAG_TITLE, "title", nullptr)));
+    element.push_event(gst_event_new_flush_start());
+    element.push_event(gst_event_new_flush_stop(TRUE));
+    element.push_event(segment_from(0));
+    element.push_frames(100, 24);
+    EXPECT_EQ(element.frames_out(), 21); /* those of before the flush */
+    element.push_frames(124, 1);
+    element.push_event(gst_event_new_eos());
+
+    Log expected;
+    append_frames(&expected, 0, 21);
+    expected.push_back("tag");
+    append_frames(&expected, 100, 25);
+    expected.push_back("eos");
+    EXPECT_EQ(element.log_of_frames(), expected);
+}
+
+void push_discont(TestElement* element, int value, GstClockTime pts) {
+    GstBuffer* buffer = make_frame(video_caps(6, 4), value);
+    GST_BUFFER_PTS(buffer) = pts;
+    GST_BUFFER_DURATION(buffer) = kPeriod;
+    GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
+    element->push(buffer);
+}
+
+TEST(Events, ALongGapStartsAfreshAndAShortOneDoesNot) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 5);
+    push_discont(&element, 5, 7 * kPeriod);
+    EXPECT_EQ(element.frames_out(), 0);
+    push_discont(&element, 6, 10 * GST_SECOND);
+    EXPECT_EQ(element.frames_out(), 6);
+    push_discont(&element, 7, 0);
+    EXPECT_EQ(element.frames_out(), 7);
+}
+
+GstFlowReturn answer_eos(GstPad*, GstObject*, GstBuffer* buffer) {
+    gst_buffer_unref(buffer);
+    return GST_FLOW_EOS;
+}
+
+TEST(Events, WhatDownstreamAnswersGoesBackUpstream) {
+    TestElement pushed;
+    pushed.set_caps(video_caps(6, 4));
+    gst_pad_set_chain_function(pushed.harness()->sinkpad, answer_eos);
+    pushed.push_frames(0, 24);
+    EXPECT_EQ(pushed.push_frame(24), GST_FLOW_EOS);
+
+    TestElement drained;
+    drained.set_caps(video_caps(6, 4));
+    gst_pad_set_chain_function(drained.harness()->sinkpad, answer_eos);
+    drained.push_frames(0, 5);
+    drained.push_event(segment_from(GST_SECOND));
+    EXPECT_EQ(drained.push_frame(5), GST_FLOW_EOS);
+}
+
+TEST(Events, PositionIsThatOfTheOutput) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 25);
+    gint64 position = 0;
+    ASSERT_TRUE(
+        gst_pad_peer_query_position(element.harness()->sinkpad, GST_FORMAT_TIME, &position));
+    EXPECT_EQ(position, static_cast<gint64>(21 * kPeriod));
+}
+
+/* ---- latency --------------------------------------------------------------------------------- */
+
+struct Latency {
+    GstClockTime min = 0;
+    GstClockTime max = 0;
+};
+
+Latency latency_of(TestElement& element) {
+    Latency result;
+    gboolean live = FALSE;
+    GstQuery* query = gst_query_new_latency();
+    EXPECT_TRUE(gst_pad_peer_query(element.harness()->sinkpad, query));
+    gst_query_parse_latency(query, &live, &result.min, &result.max);
+    gst_query_unref(query);
+    return result;
+}
+
+int latency_messages(TestElement& element) {
+    int count = 0;
+    while (GstMessage* message = gst_bus_pop_filtered(element.bus(), GST_MESSAGE_LATENCY)) {
+        count++;
+        gst_message_unref(message);
+    }
+    return count;
+}
+
+TEST(Latency, IsTwentyFourPeriodsAndTheChunk) {
+    g_setenv("FLASHVSR_STUB_CHUNK_MS", "100", TRUE);
+    TestElement element;
+    gst_harness_set_upstream_latency(element.harness(), 10 * GST_MSECOND);
+    element.set_caps(video_caps(6, 4));
+    g_unsetenv("FLASHVSR_STUB_CHUNK_MS");
+    EXPECT_EQ(latency_messages(element), 1);
+    EXPECT_EQ(latency_of(element).min, 24 * kPeriod + 10 * GST_MSECOND);
+    EXPECT_EQ(latency_of(element).max, GST_CLOCK_TIME_NONE);
+    element.push_frames(0, 25);
+    EXPECT_EQ(latency_messages(element), 1);
+    EXPECT_EQ(latency_of(element).min, 24 * kPeriod + 110 * GST_MSECOND);
+    element.push_frames(25, 16);
+    EXPECT_EQ(latency_messages(element), 0);
+}
+
+TEST(Latency, IsAnnouncedWhenTheFrameRateChanges) {
+    TestElement element;
+    element.set_caps("video/x-raw,format=I420,width=6,height=4,framerate=50/1");
+    EXPECT_EQ(latency_of(element).min, 24 * 20 * GST_MSECOND);
+    latency_messages(element);
+    element.set_caps("video/x-raw,format=I420,width=6,height=4,framerate=24/1");
+    EXPECT_EQ(latency_messages(element), 1);
+    EXPECT_EQ(latency_of(element).min, GST_SECOND / 24 * 24);
+}
+
+TEST(Latency, ComesFromTheTimeStampsWhenTheRateIsUnknown) {
+    TestElement element;
+    element.set_caps("video/x-raw,format=I420,width=6,height=4,framerate=0/1");
+    EXPECT_EQ(latency_of(element).min, 0u);
+    element.push_frames(0, 3);
+    EXPECT_EQ(latency_messages(element), 1);
+    EXPECT_EQ(latency_of(element).min, 24 * kPeriod);
+}
+
+/* ---- settings while playing ------------------------------------------------------------------ */
+
+TEST(Enabled, SwitchingLosesAndReordersNothing) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 30);
+    g_object_set(element.element(), "enabled", FALSE, nullptr);
+    element.push_frames(30, 3);
+    EXPECT_EQ(element.frames_out(), 33);
+    EXPECT_EQ(latency_of(element).min, 0u);
+    g_object_set(element.element(), "enabled", TRUE, nullptr);
+    element.push_frames(33, 27);
+    EXPECT_EQ(latency_of(element).min, 24 * kPeriod);
+    element.push_event(gst_event_new_eos());
+    Log expected;
+    append_frames(&expected, 0, 60);
+    expected.push_back("eos");
+    EXPECT_EQ(element.log_of_frames(), expected);
+    EXPECT_EQ(element.output_field("width"), "12");
+}
+
+TEST(Enabled, FalsePassesTheVeryBufferWhenNothingIsToBeResized) {
+    TestElement element("enabled=false scale=1");
+    element.set_caps(video_caps(6, 4));
+    GstBuffer* input = make_frame(video_caps(6, 4), 1);
+    element.push(gst_buffer_ref(input));
+    GstBuffer* output = element.pull();
+    EXPECT_EQ(output, input);
+    gst_buffer_unref(input);
+    gst_buffer_unref(output);
+}
+
+TEST(Settings, AreTakenUpByTheNextChunk) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4, "format=RGB"));
+    for (int i = 0; i < 25; i++) element.push(make_frame(video_caps(6, 4, "format=RGB"), 100));
+    g_object_set(element.element(), "strength", 0.5, nullptr);
+    for (int i = 0; i < 8; i++) element.push(make_frame(video_caps(6, 4, "format=RGB"), 100));
+    GstCaps* caps = element.output_caps();
+    GstVideoInfo info;
+    gst_video_info_from_caps(&info, caps);
+    gst_caps_unref(caps);
+    for (int i = 0; i < 29; i++) {
+        GstBuffer* buffer = element.pull();
+        guint8 red = 0;
+        gst_buffer_extract(buffer, 0, &red, 1);
+        EXPECT_EQ(red, i < 21 ? 100 : 50) << i;
+        gst_buffer_unref(buffer);
+    }
+}
+
+TEST(Settings, FollowAController) {
+    TestElement element;
+    GstControlSource* source = gst_interpolation_control_source_new();
+    g_object_set(source, "mode", GST_INTERPOLATION_MODE_NONE, nullptr);
+    auto* values = GST_TIMED_VALUE_CONTROL_SOURCE(source);
+    gst_timed_value_control_source_set(values, 0, 1.0);
+    gst_timed_value_control_source_set(values, 30 * kPeriod, 0.25);
+    gst_object_add_control_binding(
+        GST_OBJECT(element.element()),
+        gst_direct_control_binding_new(GST_OBJECT(element.element()), "strength", source));
+    gst_object_unref(source);
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 30);
+    gdouble strength = 0;
+    g_object_get(element.element(), "strength", &strength, nullptr);
+    EXPECT_EQ(strength, 1.0);
+    element.push_frames(30, 3);
+    g_object_get(element.element(), "strength", &strength, nullptr);
+    EXPECT_EQ(strength, 0.25);
+    EXPECT_EQ(element.log_of_frames().back(), "frame 7"); /* frame 28 at a quarter */
+}
+
+}  // namespace

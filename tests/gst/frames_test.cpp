@@ -1,0 +1,281 @@
+/* Every frame in is one frame out, with its own times, flags and metadata. */
+#include <gst/video/video-anc.h>
+#include <gtest/gtest.h>
+
+#include <tuple>
+#include <utility>
+
+#include "tests/gst/test_element.h"
+
+namespace {
+
+std::vector<std::string> frames(int first, int count) {
+    std::vector<std::string> result;
+    for (int i = first; i < first + count; i++) result.push_back("frame " + std::to_string(i));
+    return result;
+}
+
+TEST(Frames, AsManyComeOutAsWentInForAnyNumber) {
+    for (int count = 0; count <= 60; count++) {
+        TestElement element;
+        element.set_caps(video_caps(6, 4));
+        element.push_frames(0, count);
+        ASSERT_TRUE(element.push_event(gst_event_new_eos()));
+        std::vector<std::string> expected = frames(0, count);
+        expected.push_back("eos");
+        ASSERT_EQ(element.log_of_frames(), expected) << count << " frames";
+    }
+}
+
+TEST(Frames, ComeOutAfterTwentyFiveAndThenInEights) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 24);
+    EXPECT_EQ(element.frames_out(), 0);
+    element.push_frames(24, 1);
+    EXPECT_EQ(element.frames_out(), 21);
+    element.push_frames(25, 7);
+    EXPECT_EQ(element.frames_out(), 21);
+    element.push_frames(32, 1);
+    EXPECT_EQ(element.frames_out(), 29);
+}
+
+TEST(Frames, KeepIrregularAndMissingTimesAndTheirOwnFlags) {
+    const auto pts_of = [](int i) -> GstClockTime {
+        if (i % 5 == 3) return GST_CLOCK_TIME_NONE;
+        return i * kPeriod + (i * 7919 % 13) * GST_MSECOND;
+    };
+    const auto flags_of = [](int i) {
+        return (i == 10 ? GST_BUFFER_FLAG_DISCONT : 0) | (i == 22 ? GST_BUFFER_FLAG_CORRUPTED : 0) |
+               (i == 28 ? GST_BUFFER_FLAG_DISCONT : 0);
+    };
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    for (int i = 0; i < 40; i++) {
+        GstBuffer* buffer = make_frame(video_caps(6, 4), i);
+        GST_BUFFER_PTS(buffer) = pts_of(i);
+        GST_BUFFER_DTS(buffer) = i * kPeriod;
+        GST_BUFFER_DURATION(buffer) = i % 4 == 0 ? GST_CLOCK_TIME_NONE : (i + 1) * GST_MSECOND;
+        GST_BUFFER_OFFSET(buffer) = 1000 + i;
+        GST_BUFFER_OFFSET_END(buffer) = 1001 + i;
+        GST_BUFFER_FLAG_SET(buffer, flags_of(i));
+        ASSERT_EQ(element.push(buffer), GST_FLOW_OK);
+    }
+    element.push_event(gst_event_new_eos());
+    for (int i = 0; i < 40; i++) {
+        GstBuffer* buffer = element.pull();
+        ASSERT_NE(buffer, nullptr);
+        EXPECT_EQ(GST_BUFFER_PTS(buffer), pts_of(i));
+        EXPECT_EQ(GST_BUFFER_DTS(buffer), GST_CLOCK_TIME_NONE);
+        EXPECT_EQ(GST_BUFFER_DURATION(buffer),
+                  i % 4 == 0 ? GST_CLOCK_TIME_NONE : (i + 1) * GST_MSECOND);
+        EXPECT_EQ(GST_BUFFER_OFFSET(buffer), 1000u + i);
+        EXPECT_EQ(GST_BUFFER_OFFSET_END(buffer), 1001u + i);
+        const guint interesting = GST_BUFFER_FLAG_DISCONT | GST_BUFFER_FLAG_CORRUPTED;
+        EXPECT_EQ(GST_BUFFER_FLAGS(buffer) & interesting, static_cast<guint>(flags_of(i))) << i;
+        gst_buffer_unref(buffer);
+    }
+}
+
+TEST(Frames, CarryTheirMetadataAndScaleRegions) {
+    TestElement element("scale=3");
+    element.set_caps(video_caps(20, 10));
+    GstCaps* reference = gst_caps_from_string("timestamp/x-test");
+    for (int i = 0; i < 25; i++) {
+        GstBuffer* buffer = make_frame(video_caps(20, 10), i);
+        const guint8 caption[] = {static_cast<guint8>(i), 2, 3};
+        gst_buffer_add_video_time_code_meta_full(buffer, 25, 1, nullptr,
+                                                 GST_VIDEO_TIME_CODE_FLAGS_NONE, 1, 2, 3, i, 0);
+        gst_buffer_add_video_caption_meta(buffer, GST_VIDEO_CAPTION_TYPE_CEA708_RAW, caption, 3);
+        gst_buffer_add_reference_timestamp_meta(buffer, reference, i * GST_SECOND,
+                                                GST_CLOCK_TIME_NONE);
+        gst_buffer_add_video_region_of_interest_meta(buffer, "face", i % 10, 1, 5, 4);
+        ASSERT_EQ(element.push(buffer), GST_FLOW_OK);
+    }
+    for (int i = 0; i < 21; i++) {
+        GstBuffer* buffer = element.pull();
+        ASSERT_NE(buffer, nullptr);
+        const GstVideoTimeCodeMeta* time_code = gst_buffer_get_video_time_code_meta(buffer);
+        ASSERT_NE(time_code, nullptr);
+        EXPECT_EQ(time_code->tc.frames, static_cast<guint>(i));
+        const GstVideoCaptionMeta* caption = gst_buffer_get_video_caption_meta(buffer);
+        ASSERT_NE(caption, nullptr);
+        EXPECT_EQ(caption->data[0], i);
+        const GstReferenceTimestampMeta* stamp =
+            gst_buffer_get_reference_timestamp_meta(buffer, reference);
+        ASSERT_NE(stamp, nullptr);
+        EXPECT_EQ(stamp->timestamp, i * GST_SECOND);
+        const auto* region = reinterpret_cast<GstVideoRegionOfInterestMeta*>(
+            gst_buffer_get_meta(buffer, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE));
+        ASSERT_NE(region, nullptr);
+        EXPECT_EQ(std::tuple(region->x, region->y, region->w, region->h),
+                  std::tuple(3u * (i % 10), 3u, 15u, 12u));
+        gst_buffer_unref(buffer);
+    }
+    gst_caps_unref(reference);
+}
+
+TEST(Frames, InputBuffersAreFreeAgainAtOnce) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    GstBuffer* parent = gst_buffer_new();
+    GstBuffer* buffer = make_frame(video_caps(6, 4), 1);
+    gst_buffer_add_parent_buffer_meta(buffer, parent);
+    element.push(gst_buffer_ref(buffer));
+    EXPECT_EQ(GST_MINI_OBJECT_REFCOUNT_VALUE(buffer), 1);
+    gst_buffer_unref(buffer);
+    EXPECT_EQ(GST_MINI_OBJECT_REFCOUNT_VALUE(parent), 1);
+    gst_buffer_unref(parent);
+}
+
+/* ---- memory layout --------------------------------------------------------------------------- */
+
+class AnyLayout
+    : public testing::TestWithParam<std::tuple<const char*, std::pair<int, int>, bool>> {};
+
+TEST_P(AnyLayout, GivesTheFrameBackInTheExactSize) {
+    const auto [format, size, enabled] = GetParam();
+    const std::string caps = video_caps(size.first, size.second, std::string("format=") + format);
+    TestElement element(enabled ? "scale=1.5" : "scale=1.5 enabled=false");
+    element.set_caps(caps);
+    element.push_frames(100, 2);
+    element.push_event(gst_event_new_eos());
+    EXPECT_EQ(element.output_field("format"), format);
+    EXPECT_EQ(element.output_field("width"), std::to_string((3 * size.first + 1) / 2));
+    EXPECT_EQ(element.output_field("height"), std::to_string((3 * size.second + 1) / 2));
+    GstCaps* output_caps = element.output_caps();
+    for (int i = 100; i < 102; i++) {
+        GstBuffer* buffer = element.pull();
+        ASSERT_NE(buffer, nullptr);
+        GstVideoInfo info;
+        gst_video_info_from_caps(&info, output_caps);
+        EXPECT_GE(gst_buffer_get_size(buffer), GST_VIDEO_INFO_SIZE(&info));
+        GstVideoFrame frame;
+        ASSERT_TRUE(gst_video_frame_map(&frame, &info, buffer, GST_MAP_READ));
+        for (int c = 0; c < 3; c++) {
+            EXPECT_EQ(*static_cast<guint8*>(GST_VIDEO_FRAME_COMP_DATA(&frame, c)), i);
+        }
+        gst_video_frame_unmap(&frame);
+        gst_buffer_unref(buffer);
+    }
+    gst_caps_unref(output_caps);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Frames, AnyLayout,
+    testing::Combine(testing::Values("I420", "NV12", "RGB", "BGR", "RGBA", "BGRA", "RGBx", "BGRx"),
+                     testing::Values(std::pair(1, 1), std::pair(3, 5), std::pair(321, 241)),
+                     testing::Bool()));
+
+TEST(Frames, StridesOfGstVideoMetaCount) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4, "format=RGB"));
+    constexpr int kStride = 50;
+    GstBuffer* buffer = gst_buffer_new_allocate(nullptr, 7 + 4 * kStride, nullptr);
+    gst_buffer_memset(buffer, 0, 0xCD, 7 + 4 * kStride);
+    for (int y = 0; y < 4; y++) gst_buffer_memset(buffer, 7 + y * kStride, 33, 6 * 3);
+    gsize offset[GST_VIDEO_MAX_PLANES] = {7};
+    gint stride[GST_VIDEO_MAX_PLANES] = {kStride};
+    gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_RGB, 6, 4, 1,
+                                   offset, stride);
+    element.push(buffer);
+    element.push_event(gst_event_new_eos());
+    EXPECT_EQ(element.log_of_frames().front(), "frame 33");
+}
+
+/* Answers ALLOCATION with a pool whose rows are padded. */
+GstPadProbeReturn offer_pool(GstPad*, GstPadProbeInfo* info, gpointer pool) {
+    GstQuery* query = GST_PAD_PROBE_INFO_QUERY(info);
+    if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION) return GST_PAD_PROBE_OK;
+    GstCaps* caps = nullptr;
+    GstVideoInfo video;
+    gst_query_parse_allocation(query, &caps, nullptr);
+    gst_video_info_from_caps(&video, caps);
+    GstVideoAlignment padding;
+    gst_video_alignment_reset(&padding);
+    padding.padding_right = 37;
+    GstStructure* config = gst_buffer_pool_get_config(GST_BUFFER_POOL(pool));
+    gst_buffer_pool_config_set_params(config, caps, GST_VIDEO_INFO_SIZE(&video), 2, 3);
+    gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
+    gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_ALIGNMENT);
+    gst_buffer_pool_config_set_video_alignment(config, &padding);
+    gst_buffer_pool_set_config(GST_BUFFER_POOL(pool), config);
+    gst_query_add_allocation_pool(query, GST_BUFFER_POOL(pool), GST_VIDEO_INFO_SIZE(&video), 2, 3);
+    gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+    return GST_PAD_PROBE_HANDLED;
+}
+
+TEST(Frames, AreWrittenIntoDownstreamsPool) {
+    GstBufferPool* pool = gst_video_buffer_pool_new();
+    {
+        TestElement element;
+        gst_pad_add_probe(element.harness()->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM,
+                          offer_pool, pool, nullptr);
+        gst_harness_set_drop_buffers(element.harness(), TRUE); /* the pool is small */
+        element.set_caps(video_caps(6, 4));
+        struct Seen {
+            GstBufferPool* pool;
+            int frames;
+            int padded;
+        } seen = {pool, 0, 0};
+        gst_pad_add_probe(
+            element.harness()->sinkpad, GST_PAD_PROBE_TYPE_BUFFER,
+            [](GstPad*, GstPadProbeInfo* info, gpointer data) {
+                auto* seen = static_cast<Seen*>(data);
+                GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+                const GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
+                seen->frames += buffer->pool == seen->pool;
+                seen->padded += meta && meta->stride[0] >= 12 + 37;
+                return GST_PAD_PROBE_OK;
+            },
+            &seen, nullptr);
+        element.push_frames(0, 25);
+        EXPECT_EQ(seen.frames, 21);
+        EXPECT_EQ(seen.padded, 21);
+        EXPECT_EQ(element.log_of_frames(), frames(0, 21));
+    }
+    gst_object_unref(pool);
+}
+
+TEST(Frames, UpstreamMayUseItsOwnStrides) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    GstCaps* caps = gst_caps_from_string(video_caps(6, 4).c_str());
+    GstQuery* query = gst_query_new_allocation(caps, TRUE);
+    EXPECT_TRUE(gst_pad_peer_query(element.harness()->srcpad, query));
+    EXPECT_TRUE(gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr));
+    gst_query_unref(query);
+    gst_caps_unref(caps);
+}
+
+TEST(Frames, TooSmallABufferIsAStreamError) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    EXPECT_EQ(element.push(gst_buffer_new_allocate(nullptr, 5, nullptr)), GST_FLOW_ERROR);
+    GstMessage* message = wait_for(element.bus(), GST_MESSAGE_ERROR);
+    ASSERT_NE(message, nullptr);
+    GError* error = nullptr;
+    gst_message_parse_error(message, &error, nullptr);
+    EXPECT_TRUE(g_error_matches(error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT));
+    g_error_free(error);
+    gst_message_unref(message);
+}
+
+TEST(Frames, StatsCountThem) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 34);
+    GstStructure* stats = nullptr;
+    g_object_get(element.element(), "stats", &stats, nullptr);
+    guint64 in = 0;
+    guint64 out = 0;
+    guint64 chunks = 0;
+    gint depth = 0;
+    ASSERT_TRUE(gst_structure_get(stats, "in", G_TYPE_UINT64, &in, "out", G_TYPE_UINT64, &out,
+                                  "chunks", G_TYPE_UINT64, &chunks, "queue-depth", G_TYPE_INT,
+                                  &depth, nullptr));
+    EXPECT_EQ(std::tuple(in, out, chunks, depth), std::tuple(34u, 29u, 2u, 5));
+    gst_structure_free(stats);
+}
+
+}  // namespace

@@ -1,0 +1,253 @@
+/* An engine without a model: the true schedule, and nearest-neighbour pictures whose first
+ * component is multiplied by the setting `strength` of their chunk.
+ *
+ * FLASHVSR_STUB_FAIL="open:STATUS", "stream:STATUS" or "chunk:STATUS:N" makes engine_open,
+ * stream_open or the Nth chunk of a stream (from 1) fail with that status; FLASHVSR_STUB_CHUNK_MS
+ * makes every chunk take that long. Both are read when a stream is opened. */
+#include <sys/stat.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/flashvsr.h"
+
+struct FlashvsrEngine {};
+
+namespace {
+
+using Pixel = std::array<uint8_t, 4>; /* R G B A, or Y U V A */
+
+struct Picture {
+    int width = 0;
+    int height = 0;
+    std::vector<Pixel> pixels;
+};
+
+bool is_yuv(FlashvsrFormat format) { return format <= FLASHVSR_FORMAT_NV12; }
+bool has_alpha(FlashvsrFormat format) {
+    return format == FLASHVSR_FORMAT_RGBA || format == FLASHVSR_FORMAT_BGRA;
+}
+
+/* Address of component `c` of pixel (x, y); NULL when the format has none. */
+uint8_t* component(const FlashvsrFrame& frame, int c, int x, int y) {
+    const FlashvsrFormat format = frame.info.format;
+    const auto at = [&frame](int plane, int offset, int row) {
+        return static_cast<uint8_t*>(frame.plane[plane]) + row * frame.stride[plane] + offset;
+    };
+    if (is_yuv(format)) {
+        if (c == 3) return nullptr;
+        if (c == 0) return at(0, x, y);
+        return format == FLASHVSR_FORMAT_I420 ? at(c, x / 2, y / 2)
+                                              : at(1, x / 2 * 2 + c - 1, y / 2);
+    }
+    const bool packed = format == FLASHVSR_FORMAT_RGB || format == FLASHVSR_FORMAT_BGR;
+    if (c == 3 && packed) return nullptr;
+    const bool reversed = format == FLASHVSR_FORMAT_BGR || format == FLASHVSR_FORMAT_BGRA ||
+                          format == FLASHVSR_FORMAT_BGRX;
+    return at(0, x * (packed ? 3 : 4) + (reversed && c < 3 ? 2 - c : c), y);
+}
+
+Picture read(const FlashvsrFrame& frame) {
+    Picture picture{frame.info.width, frame.info.height, {}};
+    for (int y = 0; y < picture.height; y++) {
+        for (int x = 0; x < picture.width; x++) {
+            Pixel pixel = {0, 0, 0, 255};
+            for (int c = 0; c < (has_alpha(frame.info.format) ? 4 : 3); c++) {
+                pixel[c] = *component(frame, c, x, y);
+            }
+            picture.pixels.push_back(pixel);
+        }
+    }
+    return picture;
+}
+
+void write(const Picture& picture, const FlashvsrFrame& frame) {
+    for (int y = 0; y < frame.info.height; y++) {
+        for (int x = 0; x < frame.info.width; x++) {
+            const int from_x = static_cast<int>(int64_t{x} * picture.width / frame.info.width);
+            const int from_y = static_cast<int>(int64_t{y} * picture.height / frame.info.height);
+            const Pixel& pixel = picture.pixels[size_t(from_y) * picture.width + from_x];
+            for (int c = 0; c < 4; c++) {
+                if (uint8_t* target = component(frame, c, x, y)) *target = pixel[c];
+            }
+        }
+    }
+}
+
+struct Fault {
+    char where[8] = "";
+    int status = 0;
+    int chunk = 0;
+};
+
+Fault planned_fault() {
+    Fault fault;
+    if (const char* text = getenv("FLASHVSR_STUB_FAIL")) {
+        sscanf(text, "%7[^:]:%d:%d", fault.where, &fault.status, &fault.chunk);
+    }
+    return fault;
+}
+
+FlashvsrStatus result(FlashvsrError* error, int status, const std::string& message) {
+    if (error) {
+        error->status = static_cast<FlashvsrStatus>(status);
+        snprintf(error->message, sizeof(error->message), "%s", message.c_str());
+    }
+    return static_cast<FlashvsrStatus>(status);
+}
+
+bool same_info(const FlashvsrFrameInfo& a, const FlashvsrFrameInfo& b) {
+    return a.format == b.format && a.width == b.width && a.height == b.height &&
+           a.matrix == b.matrix && a.range == b.range && a.chroma_site == b.chroma_site;
+}
+
+}  // namespace
+
+struct FlashvsrStream {
+    FlashvsrStreamConfig config;
+    std::deque<Picture> waiting; /* pushed, not yet through a chunk */
+    std::deque<Picture> ready;
+    bool started = false;
+    FlashvsrStreamStats stats = FLASHVSR_STREAM_STATS_INIT;
+    Fault fault;
+    int chunk_ms = 0;
+
+    /* After the start-up chunk the 4 newest frames stay inside. */
+    FlashvsrStatus run_chunk(FlashvsrError* error) {
+        stats.chunks++;
+        std::this_thread::sleep_for(std::chrono::milliseconds(chunk_ms));
+        stats.last_chunk_ms = chunk_ms;
+        if (std::string(fault.where) == "chunk" && stats.chunks == uint64_t(fault.chunk)) {
+            return result(error, fault.status, "the stub was told to fail in this chunk");
+        }
+        const int count = started ? FLASHVSR_CHUNK : FLASHVSR_FIRST_CHUNK_OUTPUT;
+        started = true;
+        for (int i = 0; i < count; i++) {
+            for (Pixel& pixel : waiting.front().pixels) {
+                pixel[0] = static_cast<uint8_t>(pixel[0] * config.settings.strength);
+            }
+            ready.push_back(std::move(waiting.front()));
+            waiting.pop_front();
+        }
+        return FLASHVSR_OK;
+    }
+
+    bool chunk_complete() const {
+        constexpr int kKept = FLASHVSR_FIRST_CHUNK_INPUT - FLASHVSR_FIRST_CHUNK_OUTPUT;
+        return waiting.size() ==
+               size_t(started ? kKept + FLASHVSR_CHUNK : FLASHVSR_FIRST_CHUNK_INPUT);
+    }
+};
+
+namespace {
+
+FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress, void*,
+                           FlashvsrEngine** engine, FlashvsrError* error) {
+    struct stat info;
+    if (stat(config->model_dir, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        return result(error, FLASHVSR_NOT_FOUND,
+                      std::string("model folder ") + config->model_dir + " does not exist");
+    }
+    const Fault fault = planned_fault();
+    if (std::string(fault.where) == "open") {
+        return result(error, fault.status, "the stub was told to fail in engine_open");
+    }
+    *engine = new FlashvsrEngine;
+    return FLASHVSR_OK;
+}
+
+void engine_close(FlashvsrEngine* engine) { delete engine; }
+
+FlashvsrStatus engine_info(const FlashvsrEngine*, FlashvsrEngineInfo*, FlashvsrError*) {
+    return FLASHVSR_OK;
+}
+
+FlashvsrStatus stream_open(FlashvsrEngine*, const FlashvsrStreamConfig* config,
+                           FlashvsrStream** stream, FlashvsrError* error) {
+    const Fault fault = planned_fault();
+    if (std::string(fault.where) == "stream") {
+        return result(error, fault.status, "the stub was told to fail in stream_open");
+    }
+    *stream = new FlashvsrStream;
+    (*stream)->config = *config;
+    (*stream)->fault = fault;
+    if (const char* ms = getenv("FLASHVSR_STUB_CHUNK_MS")) (*stream)->chunk_ms = atoi(ms);
+    return FLASHVSR_OK;
+}
+
+void stream_close(FlashvsrStream* stream) { delete stream; }
+
+FlashvsrStatus stream_push(FlashvsrStream* stream, const FlashvsrFrame* frame,
+                           FlashvsrError* error) {
+    if (!same_info(frame->info, stream->config.input)) {
+        return result(error, FLASHVSR_INVALID_ARGUMENT, "frame is not as configured");
+    }
+    stream->stats.frames_in++;
+    stream->waiting.push_back(read(*frame));
+    return stream->chunk_complete() ? stream->run_chunk(error) : FLASHVSR_OK;
+}
+
+int32_t stream_ready(const FlashvsrStream* stream) { return int32_t(stream->ready.size()); }
+
+FlashvsrStatus stream_pop(FlashvsrStream* stream, FlashvsrFrame* frame, FlashvsrError* error) {
+    if (!same_info(frame->info, stream->config.output)) {
+        return result(error, FLASHVSR_INVALID_ARGUMENT, "frame is not as configured");
+    }
+    if (stream->ready.empty()) return result(error, FLASHVSR_NEED_INPUT, "push more frames");
+    write(stream->ready.front(), *frame);
+    stream->ready.pop_front();
+    stream->stats.frames_out++;
+    return FLASHVSR_OK;
+}
+
+FlashvsrStatus stream_drain(FlashvsrStream* stream, FlashvsrError* error) {
+    size_t real = stream->ready.size() + stream->waiting.size();
+    while (stream->ready.size() < real) {
+        stream->waiting.push_back(stream->waiting.back());
+        if (!stream->chunk_complete()) continue;
+        const FlashvsrStatus status = stream->run_chunk(error);
+        if (status != FLASHVSR_OK) return status;
+    }
+    stream->ready.resize(real);
+    stream->waiting.clear();
+    stream->started = false;
+    return FLASHVSR_OK;
+}
+
+FlashvsrStatus stream_reset(FlashvsrStream* stream, FlashvsrError*) {
+    stream->waiting.clear();
+    stream->ready.clear();
+    stream->started = false;
+    return FLASHVSR_OK;
+}
+
+FlashvsrStatus stream_configure(FlashvsrStream* stream, const FlashvsrSettings* settings,
+                                FlashvsrError*) {
+    stream->config.settings = *settings;
+    return FLASHVSR_OK;
+}
+
+FlashvsrStatus stream_stats(const FlashvsrStream* stream, FlashvsrStreamStats* stats,
+                            FlashvsrError*) {
+    *stats = stream->stats;
+    return FLASHVSR_OK;
+}
+
+void set_log(void (*)(int, const char*, void*), void*) {}
+
+}  // namespace
+
+extern "C" const FlashvsrApi* flashvsr_api(uint32_t abi) {
+    static const FlashvsrApi api = {FLASHVSR_ABI, engine_open,  engine_close, engine_info,
+                                    stream_open,  stream_close, stream_push,  stream_ready,
+                                    stream_pop,   stream_drain, stream_reset, stream_configure,
+                                    stream_stats, set_log};
+    return abi == FLASHVSR_ABI ? &api : nullptr;
+}

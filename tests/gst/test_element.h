@@ -1,0 +1,70 @@
+/* flashvsrupscale in a GstHarness, and what the tests feed it and read back. */
+#pragma once
+
+#include <gst/check/gstharness.h>
+#include <gst/gst.h>
+#include <gst/video/video.h>
+
+#include <string>
+#include <vector>
+
+constexpr GstClockTime kPeriod = 40 * GST_MSECOND;
+
+/* A folder that exists; all that the stub engine asks of a model. */
+std::string model_folder();
+
+/* Raw video caps at 25 frames per second. `more` holds further fields, as in "format=RGB". */
+std::string video_caps(int width, int height, const std::string& more = "format=I420");
+
+/* A frame of `caps` whose every byte is `value`. */
+GstBuffer* make_frame(const std::string& caps, int value);
+
+/* The first byte of the first plane, after a check that all samples of the picture have one value
+ * per component. -1 if they differ. */
+int frame_value(GstBuffer* buffer, GstCaps* caps);
+
+/* The first message of one of `types` on `bus` within 20 seconds; NULL if there is none. */
+GstMessage* wait_for(GstBus* bus, int types);
+
+/* The element between two pads, playing. Everything that leaves it is written down in order. */
+class TestElement {
+  public:
+    /* `properties` as in "scale=3 seed=1"; scale 2 unless they say otherwise. */
+    explicit TestElement(const std::string& properties = "");
+    ~TestElement();
+    TestElement(const TestElement&) = delete;
+    TestElement& operator=(const TestElement&) = delete;
+
+    void set_caps(const std::string& caps);
+    /* Frame `i` at i * kPeriod, its bytes all `i`. */
+    GstFlowReturn push_frame(int i);
+    void push_frames(int first, int count);
+    GstFlowReturn push(GstBuffer* buffer) { return gst_harness_push(harness_, buffer); }
+    bool push_event(GstEvent* event) { return gst_harness_push_event(harness_, event); }
+
+    /* The next buffer that has come out, NULL if none is left. The caller's. */
+    GstBuffer* pull() { return gst_harness_try_pull(harness_); }
+    int frames_out() const { return gst_harness_buffers_received(harness_); }
+    GstCaps* output_caps() const { return gst_pad_get_current_caps(harness_->sinkpad); }
+    std::string output_field(const char* field) const;
+
+    /* What has come out: "frame 7", "caps 16x12", and the names of other events. */
+    const std::vector<std::string>& log() const { return log_; }
+    /* The log without STREAM_START, CAPS and SEGMENT. */
+    std::vector<std::string> log_of_frames() const;
+    /* The log without STREAM_START and SEGMENT. */
+    std::vector<std::string> log_of_caps_and_frames() const;
+
+    GstHarness* harness() const { return harness_; }
+    GstElement* element() const { return element_; }
+    GstBus* bus() const { return bus_; }
+
+  private:
+    static GstPadProbeReturn record(GstPad* pad, GstPadProbeInfo* info, gpointer self);
+
+    GstElement* element_;
+    GstBus* bus_;
+    GstHarness* harness_;
+    std::string caps_;
+    std::vector<std::string> log_;
+};
