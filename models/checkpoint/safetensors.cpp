@@ -37,6 +37,7 @@ struct Entry {
     std::optional<at::ScalarType> dtype;
     std::optional<std::vector<int64_t>> shape;
     std::optional<std::vector<int64_t>> offsets;
+    int64_t begin = 0, end = 0;  // the offsets, once checked
 };
 
 [[noreturn]] void fail(Error::Kind kind, const std::string& path, const std::string& message) {
@@ -55,7 +56,8 @@ class HeaderReader : public json::json_sax_t {
         if (depth_ == 1) {
             if (!names_.insert(key).second) refuse("names " + printable(key) + " twice");
             in_metadata_ = key == kMetadataKey;
-            entry_ = Entry{key, {}, {}, {}};
+            entry_ = Entry();
+            entry_.name = key;
         } else {
             field_ = key;
         }
@@ -161,7 +163,7 @@ std::string_view header_text(const MappedFile& file) {
 // Shapes agree with byte ranges, and the ranges fill the data without holes or overlaps, as the
 // format demands.
 void check_entries(std::vector<Entry>& entries, size_t data_size, const std::string& path) {
-    for (const Entry& entry : entries) {
+    for (Entry& entry : entries) {
         int64_t bytes = c10::elementSize(*entry.dtype);
         for (const int64_t size : *entry.shape) {
             if (!checked_multiply(bytes, size, &bytes)) {
@@ -180,19 +182,21 @@ void check_entries(std::vector<Entry>& entries, size_t data_size, const std::str
                      std::to_string(range[1]) + " of the data, which have " +
                      std::to_string(data_size));
         }
+        entry.begin = range[0];
+        entry.end = range[1];
     }
-    std::sort(entries.begin(), entries.end(),
-              [](const Entry& a, const Entry& b) { return *a.offsets < *b.offsets; });
+    std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+        return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+    });
     int64_t end = 0;
     for (const Entry& entry : entries) {
-        const int64_t begin = entry.offsets->front();
-        if (begin != end) {
+        if (entry.begin != end) {
             fail(Error::Kind::kBadFormat, path,
-                 printable(entry.name) + (begin < end
+                 printable(entry.name) + (entry.begin < end
                                               ? " overlaps another tensor"
                                               : " begins after bytes that belong to no tensor"));
         }
-        end = entry.offsets->back();
+        end = entry.end;
     }
     if (static_cast<uint64_t>(end) != data_size) {
         fail(Error::Kind::kBadFormat, path,
@@ -211,11 +215,10 @@ TensorMap read_safetensors(const std::shared_ptr<const MappedFile>& file, Metada
 
     TensorMap tensors;
     for (const Entry& entry : reader.entries) {
-        const int64_t begin = entry.offsets->front();
-        const int64_t bytes = entry.offsets->back() - begin;
         const auto item = static_cast<int64_t>(c10::elementSize(*entry.dtype));
+        const int64_t count = (entry.end - entry.begin) / item;
         tensors[entry.name] =
-            map_elements(file, data_begin + begin, bytes / item, *entry.dtype).view(*entry.shape);
+            map_elements(file, data_begin + entry.begin, count, *entry.dtype).view(*entry.shape);
     }
     return tensors;
 }
