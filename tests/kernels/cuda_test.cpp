@@ -1,0 +1,346 @@
+// Every CUDA kernel against its twin on the CPU, on random inputs, run to run equal.
+#include <memory>
+
+#include "kernels/block_list.h"
+#include "kernels/block_sparse_attention.h"
+#include "kernels/noise.h"
+#include "kernels/norm.h"
+#include "tests/kernels/device_array.h"
+#include "tests/kernels/pictures.h"
+#include "tests/kernels/support.h"
+
+namespace flashvsr::kernels {
+
+bool operator==(Float16 a, Float16 b) { return a.bits == b.bits; }
+bool operator==(BFloat16 a, BFloat16 b) { return a.bits == b.bits; }
+
+namespace {
+
+class CudaTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    }
+};
+
+template <typename T>
+class TypedCudaTest : public CudaTest {};
+using ElementTypes = testing::Types<float, Float16, BFloat16>;
+TYPED_TEST_SUITE(TypedCudaTest, ElementTypes);
+
+// ---- block lists and attention
+// ---------------------------------------------------------------------
+
+TEST_F(CudaTest, BlockListEqualsItsTwin) {
+    for (const int columns : {1, 31, 32, 33, 264, 1000}) {
+        const int rows = 37;
+        const RandomLists lists = random_lists(rows, columns, 0.4, columns);
+        std::vector<uint8_t> mask(size_t(rows) * columns, 0);
+        for (int row = 0; row < rows; ++row) {
+            for (int i = 0; i < lists.count[row]; ++i) {
+                mask[size_t(row) * columns + lists.index[size_t(row) * columns + i]] = 1;
+            }
+        }
+        DeviceArray<uint8_t> device_mask(mask);
+        DeviceArray<int32_t> count(rows), index(size_t(rows) * columns);
+        BlockList params;
+        params.mask = reinterpret_cast<const bool*>(device_mask.get());
+        params.block_count = count.get();
+        params.block_index = index.get();
+        params.rows = rows;
+        params.columns = columns;
+        block_list_cuda(params, nullptr);
+        ASSERT_EQ(count.download(), lists.count);
+        const auto result = index.download();
+        for (int row = 0; row < rows; ++row) {
+            for (int i = 0; i < columns; ++i) {
+                const size_t at = size_t(row) * columns + i;
+                ASSERT_EQ(result[at], i < lists.count[row] ? lists.index[at] : -1);
+            }
+        }
+    }
+}
+
+// Tolerances: relative L2 against the twin fed the same rounded inputs.
+template <typename T>
+constexpr double kAttentionTolerance = 1e-5;
+template <>
+constexpr double kAttentionTolerance<Float16> = 1e-3;
+template <>
+constexpr double kAttentionTolerance<BFloat16> = 5e-3;
+
+struct AttentionShape {
+    int heads, query_windows, key_windows;
+    double density;
+    float scale;  // of the queries: large ones make one key win
+};
+
+TYPED_TEST(TypedCudaTest, AttentionEqualsItsTwin) {
+    using T = TypeParam;
+    for (const AttentionShape& shape :
+         {AttentionShape{1, 1, 1, 1.0, 1.0f}, AttentionShape{3, 5, 7, 0.5, 1.0f},
+          AttentionShape{2, 9, 40, 0.3, 4.0f}}) {
+        const size_t row = size_t(shape.heads) * kHeadDim;
+        const size_t queries = shape.query_windows * kWindowTokens * row;
+        const size_t keys = shape.key_windows * kWindowTokens * row;
+        const auto q = to_type<T>(random_normal(queries, 1, shape.scale));
+        const auto k = to_type<T>(random_normal(keys, 2)), v = to_type<T>(random_normal(keys, 3));
+        const RandomLists lists =
+            random_lists(shape.heads * shape.query_windows, shape.key_windows, shape.density, 4);
+        BlockSparseAttention params;
+        params.heads = shape.heads;
+        params.query_windows = shape.query_windows;
+        params.key_windows = shape.key_windows;
+        params.type = element_type_of<T>();
+
+        DeviceArray<T> device_q(q), device_k(k), device_v(v), out(queries), again(queries);
+        DeviceArray<int32_t> count(lists.count), index(lists.index);
+        params.q = device_q.get();
+        params.k = device_k.get();
+        params.v = device_v.get();
+        params.block_count = count.get();
+        params.block_index = index.get();
+        params.out = out.get();
+        block_sparse_attention_sm80(params, nullptr);
+        params.out = again.get();
+        block_sparse_attention_sm80(params, nullptr);
+        const auto result = out.download();
+        ASSERT_EQ(result, again.download());
+
+        std::vector<T> expected = poisoned<T>(queries);
+        params.q = q.data();
+        params.k = k.data();
+        params.v = v.data();
+        params.out = expected.data();
+        params.block_count = lists.count.data();
+        params.block_index = lists.index.data();
+        block_sparse_attention_cpu(params);
+        EXPECT_LT(relative_l2(to_floats(result), to_floats(expected)), kAttentionTolerance<T>);
+        for (size_t i = 0; i < queries; ++i) {
+            const size_t list = i % row / kHeadDim * shape.query_windows + i / row / kWindowTokens;
+            if (lists.count[list] == 0) {
+                ASSERT_EQ(result[i], T{});
+            }
+        }
+    }
+}
+
+// ---- norms and noise
+// ---------------------------------------------------------------------------------
+
+// A statistic that differs in its last bit tips a rounding now and then.
+template <typename T>
+constexpr double kNormTolerance = sizeof(T) == 4 ? 1e-6 : 5e-4;
+
+TYPED_TEST(TypedCudaTest, LayerNormEqualsItsTwin) {
+    using T = TypeParam;
+    for (const int dim : {8, 256, 264, 1536, 8192}) {
+        const int rows = 19;
+        const auto x = to_type<T>(random_normal(size_t(rows) * dim, 1, 3.0f));
+        const auto scale = to_type<T>(random_uniform(dim, 2, 0.5f, 1.5f));
+        const auto shift = to_type<T>(random_normal(dim, 3));
+        DeviceArray<T> device_x(x), device_scale(scale), device_shift(shift);
+        for (const auto rounding : {LayerNormRounding::kModulate, LayerNormRounding::kAffine}) {
+            std::vector<T> expected = poisoned<T>(x.size());
+            DeviceArray<T> y(x.size());
+            LayerNorm params;
+            params.rows = rows;
+            params.dim = dim;
+            params.rounding = rounding;
+            params.type = element_type_of<T>();
+            params.x = x.data();
+            params.scale = scale.data();
+            params.shift = shift.data();
+            params.y = expected.data();
+            layer_norm_cpu(params);
+            params.x = device_x.get();
+            params.scale = device_scale.get();
+            params.shift = device_shift.get();
+            params.y = y.get();
+            layer_norm_cuda(params, nullptr);
+            EXPECT_LT(relative_l2(to_floats(y.download()), to_floats(expected)), kNormTolerance<T>);
+        }
+    }
+}
+
+TYPED_TEST(TypedCudaTest, RmsNormRopeEqualsItsTwin) {
+    using T = TypeParam;
+    for (const int dim : {128, 384, 1536, 8192}) {
+        const int rows = 19;
+        auto x = to_type<T>(random_normal(size_t(rows) * dim, 1, 3.0f));
+        const auto weight = to_type<T>(random_uniform(dim, 2, 0.5f, 1.5f));
+        const auto cos_sin = random_uniform(size_t(rows) * 128, 3, -1.0f, 1.0f);
+        DeviceArray<T> device_weight(weight);
+        DeviceArray<float> device_cos_sin(cos_sin);
+        for (const bool rotate : {true, false}) {
+            std::vector<T> expected = x;
+            DeviceArray<T> y(x);
+            RmsNormRope params;
+            params.rows = rows;
+            params.dim = dim;
+            params.type = element_type_of<T>();
+            params.x = params.y = expected.data();
+            params.weight = weight.data();
+            params.cos_sin = rotate ? cos_sin.data() : nullptr;
+            rms_norm_rope_cpu(params);
+            params.x = params.y = y.get();
+            params.weight = device_weight.get();
+            params.cos_sin = rotate ? device_cos_sin.get() : nullptr;
+            rms_norm_rope_cuda(params, nullptr);
+            EXPECT_LT(relative_l2(to_floats(y.download()), to_floats(expected)), kNormTolerance<T>);
+        }
+    }
+}
+
+TYPED_TEST(TypedCudaTest, NoiseEqualsItsTwinToTheLastBit) {
+    using T = TypeParam;
+    for (const int64_t count : {1, 6, 400001}) {
+        std::vector<T> expected = poisoned<T>(count);
+        DeviceArray<T> out(count);
+        Noise params{expected.data(), count, 0x123456789abcdefu, 77, element_type_of<T>()};
+        noise_cpu(params);
+        params.out = out.get();
+        noise_cuda(params, nullptr);
+        ASSERT_EQ(out.download(), expected);
+    }
+}
+
+// ---- frames
+// --------------------------------------------------------------------------------------------
+
+// The same picture with its planes on the device.
+struct DevicePicture {
+    Picture picture;
+    std::vector<DeviceArray<uint8_t>> planes;
+};
+
+DevicePicture upload(const OwnedPicture& owned) {
+    DevicePicture result{owned.picture, {}};
+    for (int i = 0; i < 3; ++i) {
+        if (owned.plane[i].empty()) continue;
+        result.planes.emplace_back(owned.plane[i]);
+        result.picture.plane[i] = result.planes.back().get();
+    }
+    return result;
+}
+
+struct Size {
+    int width, height;
+};
+constexpr Size kSizes[] = {{1, 1}, {2, 3}, {67, 45}, {128, 64}};
+
+TEST_F(CudaTest, PictureToRgbEqualsItsTwin) {
+    for (const NamedLayout& layout : kLayouts) {
+        for (const NamedCoding& coding : kCodings) {
+            for (const Size& size : kSizes) {
+                OwnedPicture in =
+                    make_picture(picture_like(layout, coding.yuv, size.width, size.height));
+                fill_random(in, 1);
+                const size_t area = size_t(size.width) * size.height;
+                auto rgb = poisoned<float>(3 * area), alpha = poisoned<float>(area);
+                picture_to_rgb_cpu(in.picture, rgb.data(), alpha.data());
+                DeviceArray<float> device_rgb(3 * area), device_alpha(area);
+                const DevicePicture device_in = upload(in);
+                picture_to_rgb_cuda(device_in.picture, device_rgb.get(), device_alpha.get(),
+                                    nullptr);
+                ASSERT_LT(largest_difference(device_rgb.download(), rgb), 2e-6)
+                    << layout.name << ", " << coding.name;
+                ASSERT_EQ(device_alpha.download(), alpha) << layout.name;
+            }
+        }
+    }
+}
+
+TYPED_TEST(TypedCudaTest, RgbToPictureEqualsItsTwin) {
+    using T = TypeParam;
+    for (const NamedLayout& layout : kLayouts) {
+        for (const NamedCoding& coding : kCodings) {
+            for (const Size& size : kSizes) {
+                const int64_t row = size.width + 3, plane = row * (size.height + 2);
+                const auto rgb = to_type<T>(random_uniform(3 * plane, 1, -1.2f, 1.2f));
+                const auto alpha = random_uniform(size.width * size.height, 2, -0.1f, 1.1f);
+                const Picture like = picture_like(layout, coding.yuv, size.width, size.height);
+                OwnedPicture expected = make_picture(like);
+                const OwnedPicture blank = make_picture(like);
+                const DevicePicture out = upload(blank);
+                rgb_to_picture_cpu({rgb.data(), row, plane, alpha.data(), element_type_of<T>()},
+                                   expected.picture);
+                DeviceArray<T> device_rgb(rgb);
+                DeviceArray<float> device_alpha(alpha);
+                rgb_to_picture_cuda(
+                    {device_rgb.get(), row, plane, device_alpha.get(), element_type_of<T>()},
+                    out.picture, nullptr);
+                // One level apart where a sum lies on the border between two.
+                for (size_t i = 0; i < out.planes.size(); ++i) {
+                    const auto bytes = out.planes[i].download();
+                    int apart = 0;
+                    for (size_t j = 0; j < bytes.size(); ++j) {
+                        const int difference = std::abs(bytes[j] - expected.plane[i][j]);
+                        ASSERT_LE(difference, 1) << layout.name << ", " << coding.name;
+                        apart += difference;
+                    }
+                    EXPECT_LE(apart, static_cast<int>(bytes.size() / 500));
+                }
+            }
+        }
+    }
+}
+
+TYPED_TEST(TypedCudaTest, ResizeEqualsItsTwin) {
+    using T = TypeParam;
+    struct Case {
+        Size in, out, padded;
+    };
+    for (const Case& c : {Case{{45, 33}, {180, 132}, {256, 256}}, Case{{7, 5}, {3, 64}, {3, 65}},
+                          Case{{300, 70}, {33, 31}, {40, 31}}, Case{{1, 1}, {9, 2}, {9, 2}}}) {
+        const ResizeTaps rows = bicubic_taps(c.in.height, c.out.height);
+        const ResizeTaps columns = bicubic_taps(c.in.width, c.out.width);
+        Resize params;
+        params.planes = 4;
+        params.rows = view(rows);
+        params.columns = view(columns);
+        params.padded_height = c.padded.height;
+        params.padded_width = c.padded.width;
+        params.type = element_type_of<T>();
+        const auto in = random_uniform(4 * c.in.width * c.in.height, 1, 0.0f, 1.0f);
+        const size_t scratch_size = size_t(4) * c.in.height * c.out.width;
+        auto scratch = poisoned<float>(scratch_size);
+        auto expected = poisoned<T>(size_t(4) * c.padded.width * c.padded.height);
+        params.in = in.data();
+        params.scratch = scratch.data();
+        params.out = expected.data();
+        resize_cpu(params);
+
+        DeviceArray<float> device_in(in), device_scratch(scratch_size);
+        DeviceArray<T> out(expected.size());
+        DeviceArray<int32_t> row_first(rows.first), column_first(columns.first);
+        DeviceArray<float> row_weight(rows.weight), column_weight(columns.weight);
+        params.rows.first = row_first.get();
+        params.rows.weight = row_weight.get();
+        params.columns.first = column_first.get();
+        params.columns.weight = column_weight.get();
+        params.in = device_in.get();
+        params.scratch = device_scratch.get();
+        params.out = out.get();
+        resize_cuda(params, nullptr);
+        EXPECT_LT(relative_l2(to_floats(out.download()), to_floats(expected)), kNormTolerance<T>);
+    }
+}
+
+TEST_F(CudaTest, AFailedLaunchSaysWhatAndWhere) {
+    BlockSparseAttention params;
+    params.heads = 1;
+    params.query_windows = -1;
+    params.key_windows = 1;
+    params.type = ElementType::kBFloat16;
+    try {
+        block_sparse_attention_sm80(params, nullptr);
+        FAIL() << "launched";
+    } catch (const CudaError& error) {
+        EXPECT_NE(std::string(error.what()).find("block_sparse_attention_sm80.cu"),
+                  std::string::npos);
+    }
+}
+
+}  // namespace
+}  // namespace flashvsr::kernels

@@ -1,0 +1,285 @@
+// Times every CUDA kernel at the full-size network's shapes (output 768x1408): median of many runs
+// between CUDA events after a warm-up, inputs rotated. GB/s counts each input and output once.
+//
+//   kernel_bench [WORD]   only kernels that have WORD in their name
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <string>
+
+#include "kernels/block_list.h"
+#include "kernels/block_sparse_attention.h"
+#include "kernels/noise.h"
+#include "kernels/norm.h"
+#include "tests/kernels/device_array.h"
+#include "tests/kernels/pictures.h"
+
+namespace flashvsr::kernels {
+namespace {
+
+constexpr int kWidth = 1408, kHeight = 768, kFrames = 8;
+constexpr int kDim = 1536, kHeads = 12, kTokens = 2 * (kWidth / 16) * (kHeight / 16);
+constexpr int kQueryWindows = kTokens / kWindowTokens, kKeyWindows = 4 * kQueryWindows;
+
+class Timer {
+  public:
+    Timer() {
+        FLASHVSR_CUDA_CHECK(cudaEventCreate(&begin_));
+        FLASHVSR_CUDA_CHECK(cudaEventCreate(&end_));
+    }
+    ~Timer() {
+        cudaEventDestroy(begin_);
+        cudaEventDestroy(end_);
+    }
+    Timer(const Timer&) = delete;
+    Timer& operator=(const Timer&) = delete;
+
+    // Milliseconds of body(i), i = 0, 1, ...
+    double median(int repeats, const std::function<void(int)>& body) {
+        for (int i = 0; i < 5; ++i) body(i);
+        std::vector<float> times;
+        for (int i = 0; i < repeats; ++i) {
+            FLASHVSR_CUDA_CHECK(cudaEventRecord(begin_));
+            body(i);
+            FLASHVSR_CUDA_CHECK(cudaEventRecord(end_));
+            FLASHVSR_CUDA_CHECK(cudaEventSynchronize(end_));
+            times.push_back(0);
+            FLASHVSR_CUDA_CHECK(cudaEventElapsedTime(&times.back(), begin_, end_));
+        }
+        std::sort(times.begin(), times.end());
+        return times[times.size() / 2];
+    }
+
+  private:
+    cudaEvent_t begin_, end_;
+};
+
+const char* g_only = "";
+
+bool wanted(const std::string& name) { return name.find(g_only) != std::string::npos; }
+
+void report_bytes(const std::string& name, double milliseconds, double bytes) {
+    std::printf("%-44s %8.4f ms %8.0f GB/s\n", name.c_str(), milliseconds,
+                bytes / milliseconds / 1e6);
+}
+
+// Random data of any size: one noise kernel per 2^26 elements is quick enough.
+template <typename T>
+DeviceArray<T> random_device(int64_t count, uint64_t seed) {
+    DeviceArray<T> out(count);
+    noise_cuda({out.get(), count, seed, 0, element_type_of<T>()}, nullptr);
+    return out;
+}
+
+// About 120 of 264 key windows per row, 20 to 220: rows are as uneven as real masks.
+RandomLists bench_lists() {
+    std::mt19937 engine(1);
+    std::uniform_real_distribution<double> uniform(0.0, 1.0);
+    const int rows = kHeads * kQueryWindows;
+    RandomLists lists{std::vector<int32_t>(rows), std::vector<int32_t>(size_t(rows) * kKeyWindows)};
+    for (int row = 0; row < rows; ++row) {
+        const double density = (20 + 200 * uniform(engine)) / kKeyWindows;
+        for (int column = 0; column < kKeyWindows; ++column) {
+            if (uniform(engine) >= density) continue;
+            lists.index[size_t(row) * kKeyWindows + lists.count[row]++] = column;
+        }
+    }
+    return lists;
+}
+
+template <typename T>
+void bench_attention(Timer& timer, const std::string& type, int repeats) {
+    const std::string name = "block_sparse_attention_sm80 " + type;
+    if (!wanted(name)) return;
+    const RandomLists lists = bench_lists();
+    int64_t blocks = 0;
+    for (const int32_t count : lists.count) blocks += count;
+    DeviceArray<int32_t> count(lists.count), index(lists.index);
+    const int64_t queries = int64_t{kTokens} * kDim, keys = 4 * queries;
+    std::vector<DeviceArray<T>> q, k, v;
+    for (int i = 0; i < 2; ++i) {
+        q.push_back(random_device<T>(queries, 3 * i));
+        k.push_back(random_device<T>(keys, 3 * i + 1));
+        v.push_back(random_device<T>(keys, 3 * i + 2));
+    }
+    DeviceArray<T> out(queries);
+    const double milliseconds = timer.median(repeats, [&](int i) {
+        BlockSparseAttention params;
+        params.q = q[i % 2].get();
+        params.k = k[i % 2].get();
+        params.v = v[i % 2].get();
+        params.out = out.get();
+        params.block_count = count.get();
+        params.block_index = index.get();
+        params.heads = kHeads;
+        params.query_windows = kQueryWindows;
+        params.key_windows = kKeyWindows;
+        params.type = element_type_of<T>();
+        block_sparse_attention_sm80(params, nullptr);
+    });
+    const double flops = 4.0 * kWindowTokens * kWindowTokens * kHeadDim * blocks;
+    std::printf("%-44s %8.4f ms %8.1f TFLOP/s  (%.1f key windows per row)\n", name.c_str(),
+                milliseconds, flops / milliseconds / 1e9, double(blocks) / lists.count.size());
+}
+
+void bench_block_list(Timer& timer) {
+    if (!wanted("block_list")) return;
+    const int rows = kHeads * kQueryWindows;
+    auto bytes = random_bytes(size_t(rows) * kKeyWindows, 1);
+    for (uint8_t& byte : bytes) byte &= 1;
+    DeviceArray<uint8_t> mask(bytes);
+    DeviceArray<int32_t> count(rows), index(bytes.size());
+    const double milliseconds = timer.median(200, [&](int) {
+        block_list_cuda({reinterpret_cast<const bool*>(mask.get()), count.get(), index.get(), rows,
+                         kKeyWindows},
+                        nullptr);
+    });
+    report_bytes("block_list", milliseconds, bytes.size() * (1 + 0.5 * 4) + rows * 4.0);
+}
+
+template <typename T>
+void bench_norms(Timer& timer, const std::string& type) {
+    const int64_t count = int64_t{kTokens} * kDim;
+    std::vector<DeviceArray<T>> x;
+    for (int i = 0; i < 4; ++i) x.push_back(random_device<T>(count, i));
+    const auto scale = random_device<T>(kDim, 5), shift = random_device<T>(kDim, 6);
+    const auto cos_sin = random_device<float>(int64_t{kTokens} * 128, 7);
+    DeviceArray<T> y(count);
+    if (wanted("layer_norm " + type)) {
+        const double milliseconds = timer.median(200, [&](int i) {
+            LayerNorm params;
+            params.x = x[i % 4].get();
+            params.scale = scale.get();
+            params.shift = shift.get();
+            params.y = y.get();
+            params.rows = kTokens;
+            params.dim = kDim;
+            params.type = element_type_of<T>();
+            layer_norm_cuda(params, nullptr);
+        });
+        report_bytes("layer_norm " + type, milliseconds, 2.0 * count * sizeof(T));
+    }
+    if (wanted("rms_norm_rope " + type)) {
+        const double milliseconds = timer.median(200, [&](int i) {
+            RmsNormRope params;
+            params.x = x[i % 4].get();
+            params.weight = scale.get();
+            params.cos_sin = cos_sin.get();
+            params.y = y.get();
+            params.rows = kTokens;
+            params.dim = kDim;
+            params.type = element_type_of<T>();
+            rms_norm_rope_cuda(params, nullptr);
+        });
+        report_bytes("rms_norm_rope " + type, milliseconds,
+                     2.0 * count * sizeof(T) + kTokens * 512.0);
+    }
+}
+
+void bench_noise(Timer& timer) {
+    if (!wanted("noise")) return;
+    const int64_t count = 16 * (kWidth / 8) * (kHeight / 8);
+    DeviceArray<BFloat16> out(count);
+    const double milliseconds = timer.median(200, [&](int i) {
+        noise_cuda({out.get(), count, 1, uint64_t(i), ElementType::kBFloat16}, nullptr);
+    });
+    report_bytes("noise, one latent frame, bf16", milliseconds, count * 2.0);
+}
+
+void bench_resize(Timer& timer) {
+    if (!wanted("resize")) return;
+    const int width = kWidth / 4, height = kHeight / 4, planes = 3 * kFrames;
+    const ResizeTaps rows = bicubic_taps(height, kHeight), columns = bicubic_taps(width, kWidth);
+    DeviceArray<int32_t> row_first(rows.first), column_first(columns.first);
+    DeviceArray<float> row_weight(rows.weight), column_weight(columns.weight);
+    DeviceArray<float> scratch(int64_t{planes} * height * kWidth);
+    DeviceArray<BFloat16> out(int64_t{planes} * kHeight * kWidth);
+    std::vector<DeviceArray<float>> in;
+    for (int i = 0; i < 4; ++i) {
+        in.push_back(random_device<float>(int64_t{planes} * height * width, i));
+    }
+    const double milliseconds = timer.median(100, [&](int i) {
+        Resize params;
+        params.in = in[i % 4].get();
+        params.scratch = scratch.get();
+        params.out = out.get();
+        params.planes = planes;
+        params.rows = {height, kHeight, rows.count, row_first.get(), row_weight.get()};
+        params.columns = {width, kWidth, columns.count, column_first.get(), column_weight.get()};
+        params.padded_height = kHeight;
+        params.padded_width = kWidth;
+        params.type = ElementType::kBFloat16;
+        resize_cuda(params, nullptr);
+    });
+    report_bytes("resize x4, 8 frames, bf16", milliseconds,
+                 planes * (width * height * 4.0 + kWidth * kHeight * 2.0));
+}
+
+void bench_frames(Timer& timer) {
+    for (const NamedLayout& layout : {kLayouts[4], kLayouts[7]}) {
+        Picture picture = picture_like(layout, kCodings[2].yuv, kWidth, kHeight);
+        OwnedPicture owned = make_picture(picture, 0);
+        std::vector<DeviceArray<uint8_t>> planes;
+        double bytes = 0;
+        for (int i = 0; i < 3; ++i) {
+            if (owned.plane[i].empty()) continue;
+            planes.emplace_back(random_bytes(owned.plane[i].size(), i));
+            owned.picture.plane[i] = planes.back().get();
+            bytes += owned.plane[i].size();
+        }
+        const int64_t area = int64_t{kWidth} * kHeight;
+        DeviceArray<float> rgb(3 * area);
+        std::vector<DeviceArray<BFloat16>> model;
+        for (int i = 0; i < 8; ++i) model.push_back(random_device<BFloat16>(3 * area, i));
+        const std::string to_rgb = std::string("picture_to_rgb ") + layout.name;
+        if (wanted(to_rgb)) {
+            const double milliseconds = timer.median(
+                200, [&](int) { picture_to_rgb_cuda(owned.picture, rgb.get(), nullptr, nullptr); });
+            report_bytes(to_rgb, milliseconds, bytes + 12.0 * area);
+        }
+        const std::string to_picture = std::string("rgb_to_picture bf16 to ") + layout.name;
+        if (wanted(to_picture)) {
+            const double milliseconds = timer.median(200, [&](int i) {
+                rgb_to_picture_cuda(
+                    {model[i % 8].get(), kWidth, area, nullptr, ElementType::kBFloat16},
+                    owned.picture, nullptr);
+            });
+            report_bytes(to_picture, milliseconds, bytes + 6.0 * area);
+        }
+    }
+}
+
+void bench_all() {
+    cudaDeviceProp device;
+    FLASHVSR_CUDA_CHECK(cudaGetDeviceProperties(&device, 0));
+    std::printf("%s, %d multiprocessors\n", device.name, device.multiProcessorCount);
+    Timer timer;
+    bench_attention<BFloat16>(timer, "bf16", 50);
+    bench_attention<Float16>(timer, "fp16", 50);
+    bench_attention<float>(timer, "fp32", 3);
+    bench_block_list(timer);
+    bench_norms<BFloat16>(timer, "bf16");
+    bench_norms<float>(timer, "fp32");
+    bench_noise(timer);
+    bench_resize(timer);
+    bench_frames(timer);
+}
+
+}  // namespace
+}  // namespace flashvsr::kernels
+
+int main(int argc, char** argv) {
+    using namespace flashvsr::kernels;
+    if (!have_gpu()) {
+        std::printf("no GPU\n");
+        return 77;
+    }
+    if (argc > 1) g_only = argv[1];
+    try {
+        bench_all();
+    } catch (const CudaError& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        return 1;
+    }
+    return 0;
+}
