@@ -178,24 +178,6 @@ static gboolean gst_flash_vsr_upscale_decide_allocation(GstBaseTransform* trans,
 
 /* ---- metadata -------------------------------------------------------------------------------- */
 
-static gboolean gst_flash_vsr_upscale_scale_meta(GstFlashVsrUpscale* self, GstBuffer* outbuf,
-                                                 GstMeta* meta, GstBuffer* inbuf) {
-    GstBaseTransform* trans = GST_BASE_TRANSFORM(self);
-    GstCaps* incaps = gst_pad_get_current_caps(trans->sinkpad);
-    GstCaps* outcaps = gst_pad_get_current_caps(trans->srcpad);
-    GstVideoInfo in;
-    GstVideoInfo out;
-    if (meta->info->transform_func && incaps && outcaps && gst_video_info_from_caps(&in, incaps) &&
-        gst_video_info_from_caps(&out, outcaps)) {
-        GstVideoMetaTransform sizes = {&in, &out};
-        meta->info->transform_func(outbuf, meta, inbuf, gst_video_meta_transform_scale_get_quark(),
-                                   &sizes);
-    }
-    gst_clear_caps(&incaps);
-    gst_clear_caps(&outcaps);
-    return FALSE; /* done here: the base class shall not copy it as well */
-}
-
 /* What describes the picture as a whole is copied, what has sizes or places in it is scaled, what
  * we do not know (colour space and the like) is dropped. */
 static gboolean gst_flash_vsr_upscale_transform_meta(GstBaseTransform* trans, GstBuffer* outbuf,
@@ -211,7 +193,10 @@ static gboolean gst_flash_vsr_upscale_transform_meta(GstBaseTransform* trans, Gs
         }
     }
     if (!has_size) return TRUE;
-    return gst_flash_vsr_upscale_scale_meta(GST_FLASH_VSR_UPSCALE(trans), outbuf, meta, inbuf);
+    if (meta->info->transform_func) {
+        GST_FLASH_VSR_UPSCALE(trans)->upscaler->scale_meta(outbuf, meta, inbuf);
+    }
+    return FALSE; /* done: the base class shall not copy it as well */
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */

@@ -1,5 +1,7 @@
 #include "gst/upscaler.h"
 
+#include <gst/video/gstvideometa.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -218,6 +220,11 @@ GstFlowReturn Upscaler::resize(GstBuffer* in, GstBuffer* out) {
     }
     resize_->run(from.video(), to.video());
     return GST_FLOW_OK;
+}
+
+void Upscaler::scale_meta(GstBuffer* out, GstMeta* meta, GstBuffer* in) {
+    GstVideoMetaTransform sizes = {&in_info_, &out_info_};
+    meta->info->transform_func(out, meta, in, gst_video_meta_transform_scale_get_quark(), &sizes);
 }
 
 bool Upscaler::apply_settings(const FlashvsrSettings& settings) {

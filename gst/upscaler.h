@@ -55,6 +55,9 @@ class Upscaler {
     /* Bicubic resize of one frame, for `enabled` = false. */
     GstFlowReturn resize(GstBuffer* in, GstBuffer* out);
 
+    /* Adds `meta` of `in` to `out` with its sizes and places scaled, if it knows how to. */
+    void scale_meta(GstBuffer* out, GstMeta* meta, GstBuffer* in);
+
     bool idle() const { return input_.empty() && pending_.empty(); }
     GstClockTime latency() const { return latency_.reported(); }
     GstStructure* stats() const; /* the caller's */

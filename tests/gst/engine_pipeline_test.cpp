@@ -1,0 +1,131 @@
+/* The element with the real engine and the micro model: what needs both. */
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "tests/gst/test_element.h"
+
+namespace {
+
+/* The micro model's prompt and weights fit one window: the output must be 128x128. */
+constexpr char kUpscale[] = "flashvsrupscale name=upscale scale=4 model-dir=" FLASHVSR_MICRO_MODEL;
+
+class EnginePipeline : public testing::Test {
+  protected:
+    void SetUp() override {
+        if (!g_file_test(g_getenv("FLASHVSR_ENGINE"), G_FILE_TEST_EXISTS)) {
+            GTEST_SKIP() << "the engine is not built";
+        }
+    }
+
+    /* Runs frames through the element to the end of the stream; the frames that came out. */
+    std::vector<GstBuffer*> run(const std::string& format, int frames,
+                                const std::string& properties = "") {
+        const std::string line = "videotestsrc pattern=ball num-buffers=" + std::to_string(frames) +
+                                 " ! video/x-raw,format=" + format +
+                                 ",width=32,height=32,framerate=25/1 ! " + kUpscale + " " +
+                                 properties +
+                                 " ! fakesink name=sink signal-handoffs=true sync=false";
+        GstElement* pipeline = gst_parse_launch(line.c_str(), nullptr);
+        GstElement* sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
+        GstBus* bus = gst_element_get_bus(pipeline);
+        g_signal_connect(sink, "handoff",
+                         G_CALLBACK(+[](GstElement*, GstBuffer* buffer, GstPad*, gpointer out) {
+                             static_cast<std::vector<GstBuffer*>*>(out)->push_back(
+                                 gst_buffer_ref(buffer));
+                         }),
+                         &out_);
+        gst_element_set_state(pipeline, GST_STATE_PLAYING);
+        GstMessage* message = gst_bus_timed_pop_filtered(
+            bus, GST_CLOCK_TIME_NONE,
+            static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
+        if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+            GError* error = nullptr;
+            gst_message_parse_error(message, &error, nullptr);
+            ADD_FAILURE() << error->message;
+            g_error_free(error);
+        }
+        gst_message_unref(message);
+        gst_element_set_state(pipeline, GST_STATE_NULL);
+        gst_object_unref(bus);
+        gst_object_unref(sink);
+        gst_object_unref(pipeline);
+        return std::exchange(out_, {});
+    }
+
+    std::vector<GstBuffer*> out_;
+};
+
+void release(const std::vector<GstBuffer*>& buffers) {
+    for (GstBuffer* buffer : buffers) gst_buffer_unref(buffer);
+}
+
+std::vector<guint8> bytes_of(GstBuffer* buffer) {
+    std::vector<guint8> bytes(gst_buffer_get_size(buffer));
+    gst_buffer_extract(buffer, 0, bytes.data(), bytes.size());
+    return bytes;
+}
+
+TEST_F(EnginePipeline, GivesAsManyFramesAsWentInWithTheirTimes) {
+    for (const int count : {1, 25, 34}) {
+        const std::vector<GstBuffer*> out = run("I420", count);
+        ASSERT_EQ(out.size(), static_cast<size_t>(count));
+        for (int i = 0; i < count; i++) {
+            EXPECT_EQ(GST_BUFFER_PTS(out[i]), i * kPeriod);
+            EXPECT_EQ(gst_buffer_get_size(out[i]), 128u * 128 * 3 / 2);
+        }
+        release(out);
+    }
+}
+
+TEST_F(EnginePipeline, EveryFormatGivesAPictureThatLooksLikeTheInput) {
+    for (const char* format : {"I420", "NV12", "RGB", "BGR", "RGBA", "BGRA", "RGBx", "BGRx"}) {
+        const std::vector<GstBuffer*> model = run(format, 2);
+        const std::vector<GstBuffer*> plain = run(format, 2, "strength=0");
+        ASSERT_EQ(model.size(), 2u);
+        ASSERT_EQ(plain.size(), 2u);
+        const std::vector<guint8> a = bytes_of(model[1]);
+        const std::vector<guint8> b = bytes_of(plain[1]);
+        ASSERT_EQ(a.size(), b.size());
+        /* The colour fix gives both the same mean. */
+        double difference = 0;
+        for (size_t i = 0; i < a.size(); i++) difference += a[i] - b[i];
+        EXPECT_LT(std::abs(difference) / static_cast<double>(a.size()), 10.0) << format;
+        EXPECT_NE(a, b) << format;
+        release(model);
+        release(plain);
+    }
+}
+
+TEST_F(EnginePipeline, EqualSeedsGiveEqualPictures) {
+    const std::vector<GstBuffer*> first = run("RGB", 2, "seed=7");
+    const std::vector<GstBuffer*> again = run("RGB", 2, "seed=7");
+    const std::vector<GstBuffer*> other = run("RGB", 2, "seed=8");
+    EXPECT_EQ(bytes_of(first[0]), bytes_of(again[0]));
+    EXPECT_NE(bytes_of(first[0]), bytes_of(other[0]));
+    release(first);
+    release(again);
+    release(other);
+}
+
+TEST_F(EnginePipeline, AFolderWithoutAModelIsNamedInTheError) {
+    GstElement* upscale = gst_parse_launch("flashvsrupscale model-dir=/no/such/model", nullptr);
+    GstBus* bus = gst_bus_new();
+    gst_element_set_bus(upscale, bus);
+    EXPECT_EQ(gst_element_set_state(upscale, GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+    GstMessage* message = wait_for(bus, GST_MESSAGE_ERROR);
+    ASSERT_NE(message, nullptr);
+    GError* error = nullptr;
+    gst_message_parse_error(message, &error, nullptr);
+    EXPECT_TRUE(g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND));
+    EXPECT_NE(std::string(error->message).find("/no/such/model"), std::string::npos);
+    g_error_free(error);
+    gst_message_unref(message);
+    gst_element_set_state(upscale, GST_STATE_NULL);
+    gst_element_set_bus(upscale, nullptr);
+    gst_object_unref(bus);
+    gst_object_unref(upscale);
+}
+
+}  // namespace
