@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the checkpoint files of this folder with PyTorch and safetensors (tested with 2.11, 0.6).
+"""Writes the checkpoint files of this folder with PyTorch and safetensors (made with 2.11 and 0.8).
 
 Every tensor counts up from -1 in steps of 1/8 in row-major order, so that a test can tell each
 value from its index and every type holds it exactly; u8 and i64 count 0, 1, 2, ...
