@@ -63,6 +63,15 @@ TEST(Caps, ColourDescriptionStaysWhenThePictureGrows) {
     EXPECT_EQ(large.output_field("chroma-site"), "mpeg2");
 }
 
+TEST(Caps, DownstreamIsToldTheColourDescriptionBeforeItChooses) {
+    TestElement element;
+    element.set_caps(video_caps(352, 288));
+    GstCaps* offered = gst_pad_peer_query_caps(element.harness()->sinkpad, nullptr);
+    EXPECT_STREQ(gst_structure_get_string(gst_caps_get_structure(offered, 0), "colorimetry"),
+                 "bt601");
+    gst_caps_unref(offered);
+}
+
 TEST(Caps, ColourDescriptionFollowsTheFormat) {
     TestElement to_rgb;
     gst_harness_set_sink_caps_str(to_rgb.harness(), "video/x-raw,format=RGB");

@@ -22,20 +22,18 @@ class EnginePipeline : public testing::Test {
     /* Runs frames through the element to the end of the stream; the frames that came out. */
     std::vector<GstBuffer*> run(const std::string& format, int frames,
                                 const std::string& properties = "") {
-        const std::string line = "videotestsrc pattern=ball num-buffers=" + std::to_string(frames) +
-                                 " ! video/x-raw,format=" + format +
-                                 ",width=32,height=32,framerate=25/1 ! " + kUpscale + " " +
-                                 properties +
-                                 " ! fakesink name=sink signal-handoffs=true sync=false";
+        const std::string line =
+            "videotestsrc pattern=ball num-buffers=" + std::to_string(frames) +
+            " ! video/x-raw,format=" + format + ",width=32,height=32,framerate=25/1 ! " + kUpscale +
+            " " + properties + " ! fakesink name=sink signal-handoffs=true sync=false";
         GstElement* pipeline = gst_parse_launch(line.c_str(), nullptr);
         GstElement* sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
         GstBus* bus = gst_element_get_bus(pipeline);
-        g_signal_connect(sink, "handoff",
-                         G_CALLBACK(+[](GstElement*, GstBuffer* buffer, GstPad*, gpointer out) {
-                             static_cast<std::vector<GstBuffer*>*>(out)->push_back(
-                                 gst_buffer_ref(buffer));
-                         }),
-                         &out_);
+        g_signal_connect(
+            sink, "handoff", G_CALLBACK(+[](GstElement*, GstBuffer* buffer, GstPad*, gpointer out) {
+                static_cast<std::vector<GstBuffer*>*>(out)->push_back(gst_buffer_ref(buffer));
+            }),
+            &out_);
         gst_element_set_state(pipeline, GST_STATE_PLAYING);
         GstMessage* message = gst_bus_timed_pop_filtered(
             bus, GST_CLOCK_TIME_NONE,

@@ -167,9 +167,8 @@ INSTANTIATE_TEST_SUITE_P(
                      testing::Values(std::pair(1, 1), std::pair(3, 5), std::pair(321, 241)),
                      testing::Bool()));
 
-TEST(Frames, StridesOfGstVideoMetaCount) {
-    TestElement element;
-    element.set_caps(video_caps(6, 4, "format=RGB"));
+/* An RGB frame of 6x4 with padded rows, its samples all 33. */
+GstBuffer* make_padded_frame() {
     constexpr int kStride = 50;
     GstBuffer* buffer = gst_buffer_new_allocate(nullptr, 7 + 4 * kStride, nullptr);
     gst_buffer_memset(buffer, 0, 0xCD, 7 + 4 * kStride);
@@ -178,9 +177,34 @@ TEST(Frames, StridesOfGstVideoMetaCount) {
     gint stride[GST_VIDEO_MAX_PLANES] = {kStride};
     gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_RGB, 6, 4, 1,
                                    offset, stride);
-    element.push(buffer);
+    return buffer;
+}
+
+TEST(Frames, StridesOfGstVideoMetaCount) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4, "format=RGB"));
+    element.push(make_padded_frame());
     element.push_event(gst_event_new_eos());
     EXPECT_EQ(element.log_of_frames().front(), "frame 33");
+}
+
+TEST(Frames, PaddedRowsArePassedOnOnlyToThoseWhoReadGstVideoMeta) {
+    for (const bool understood : {false, true}) {
+        TestElement element("enabled=false scale=1");
+        if (understood) {
+            gst_harness_add_propose_allocation_meta(element.harness(), GST_VIDEO_META_API_TYPE,
+                                                    nullptr);
+        }
+        element.set_caps(video_caps(6, 4, "format=RGB"));
+        GstBuffer* input = make_padded_frame();
+        element.push(gst_buffer_ref(input));
+        GstBuffer* output = element.pull();
+        ASSERT_NE(output, nullptr);
+        EXPECT_EQ(output == input, understood);
+        EXPECT_EQ(element.log_of_frames(), std::vector<std::string>{"frame 33"});
+        gst_buffer_unref(input);
+        gst_buffer_unref(output);
+    }
 }
 
 /* Answers ALLOCATION with a pool whose rows are padded. */

@@ -283,6 +283,15 @@ TEST(Processes, InspectIsQuickAndNeedsNoEngine) {
     EXPECT_LT(child.seconds, 1.0);
 }
 
+TEST(Processes, TheEngineLogsThroughGStreamer) {
+    const Environment debug("GST_DEBUG", "flashvsrengine:4");
+    const Child child = run_child(
+        "gst-launch-1.0 videotestsrc num-buffers=1 ! flashvsrupscale "
+        "scale=1 model-dir=" +
+        model_folder() + " ! fakesink");
+    EXPECT_NE(child.errors.find("the stub is open"), std::string::npos) << child.errors;
+}
+
 TEST(Processes, NothingLeaks) {
     const Environment tracers("GST_TRACERS", "leaks");
     const Environment debug("GST_DEBUG", "GST_TRACER:7");

@@ -148,6 +148,14 @@ struct FlashvsrStream {
 
 namespace {
 
+void (*log_function)(int level, const char* message, void* user) = nullptr;
+void* log_user = nullptr;
+
+void set_log(void (*log)(int level, const char* message, void* user), void* user) {
+    log_function = log;
+    log_user = user;
+}
+
 FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress, void*,
                            FlashvsrEngine** engine, FlashvsrError* error) {
     struct stat info;
@@ -160,6 +168,7 @@ FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress,
         return result(error, fault.status, "the stub was told to fail in engine_open");
     }
     *engine = new FlashvsrEngine;
+    if (log_function) log_function(3, "the stub is open", log_user);
     return FLASHVSR_OK;
 }
 
@@ -239,8 +248,6 @@ FlashvsrStatus stream_stats(const FlashvsrStream* stream, FlashvsrStreamStats* s
     *stats = stream->stats;
     return FLASHVSR_OK;
 }
-
-void set_log(void (*)(int, const char*, void*), void*) {}
 
 }  // namespace
 
