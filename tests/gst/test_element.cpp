@@ -10,6 +10,9 @@ class GStreamer : public testing::Environment {
   public:
     void SetUp() override {
         gst_init(nullptr, nullptr);
+        GstElementFactory* factory = gst_element_factory_find("flashvsrupscale");
+        ASSERT_NE(factory, nullptr) << "GST_PLUGIN_PATH must name the folder of the plugin";
+        gst_object_unref(factory);
         /* A wrong caps or refcount assertion is a failure, not a line in a log. */
         g_log_set_always_fatal(
             static_cast<GLogLevelFlags>(G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL));
