@@ -9,11 +9,8 @@
 #include "core/engine.h"
 #include "core/flashvsr.h"
 #include "core/stream.h"
+#include "kernels/cuda_error.h"
 #include "models/error.h"
-
-#ifdef FLASHVSR_CUDA
-#include "kernels/cuda_check.h"
-#endif
 
 struct FlashvsrEngine {
     std::shared_ptr<const flashvsr::Engine> engine;
@@ -81,10 +78,8 @@ FlashvsrStatus guarded(FlashvsrError* error, Call call) {
     } catch (const std::bad_alloc&) {
         return report(error, FLASHVSR_NO_MEMORY,
                       "the host is out of memory; use a smaller scale or fewer streams");
-#ifdef FLASHVSR_CUDA
     } catch (const flashvsr::kernels::CudaError& e) {
         return report(error, FLASHVSR_DEVICE_FAILED, e.what());
-#endif
     } catch (const c10::Error& e) {
         const bool cuda = std::strstr(e.what_without_backtrace(), "CUDA") != nullptr;
         return report(error, cuda ? FLASHVSR_DEVICE_FAILED : FLASHVSR_INTERNAL,

@@ -3,7 +3,7 @@
 
 #include <ATen/ATen.h>
 
-#include <optional>
+#include <functional>
 #include <vector>
 
 #include "models/color_fix.h"
@@ -36,8 +36,9 @@ struct ChunkInput {
     int64_t width = 0;
 };
 
-// For tests: what the stages of one chunk made.
+// For tests and benchmarks: what the stages of one chunk made, and when.
 struct ChunkProbe {
+    std::function<void(const char* stage)> mark;  // after each stage was queued; may be empty
     std::vector<at::Tensor> lq_tokens;  // per projector layer, [tokens, dim], window order
     Dit::MaskProbe block_mask;          // see Dit::MaskProbe; may be empty
     at::Tensor velocity;                // [16, f, H/8, W/8]
@@ -45,7 +46,7 @@ struct ChunkProbe {
     at::Tensor decoded;  // [F - 4, 3, H, W], as the decoder gives it, nominally [0, 1]
 };
 
-// Returns the chunk's output frames, [F - 4, 3, height, width] in [-1, 1]: frames 0 to 20 of the
+// Returns the chunk's output frames, [F - 4, 3, height, width] in [-1, 1], fp32: frames 0 to 20 of the
 // stream in the first chunk, 8k + 13 to 8k + 20 in chunk k. `probe` may be null.
 at::Tensor run_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
                      NetworkState& state, ChunkProbe* probe);

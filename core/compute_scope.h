@@ -1,7 +1,6 @@
 // The thread-local settings under which a stream computes.
 #pragma once
 
-#include <ATen/Context.h>
 #include <c10/core/GradMode.h>
 
 #include <optional>
@@ -32,8 +31,7 @@ class ComputeQueue {
 #endif
 };
 
-// While it lives, the calling thread computes on the queue, without gradients and with fp32 as
-// fp32 (no TF32).
+// While it lives, the calling thread computes on the queue and without gradients.
 class ComputeScope {
   public:
     explicit ComputeScope(const ComputeQueue& queue) {
@@ -47,7 +45,6 @@ class ComputeScope {
 
   private:
     c10::NoGradGuard no_grad_;
-    at::NoTF32Guard no_tf32_;
 #ifdef FLASHVSR_CUDA
     std::optional<c10::cuda::CUDAStreamGuard> guard_;
 #endif

@@ -1,5 +1,6 @@
 #include "models/model.h"
 
+#include <ATen/Context.h>
 #include <c10/core/GradMode.h>
 
 #include <filesystem>
@@ -50,7 +51,7 @@ ModelFiles find_files(const std::string& dir) {
 }
 
 at::Tensor open_prompt(const std::string& path) {
-    Weights weights = Weights::open(path);
+    Weights weights = Weights::open(path).select("positive_conditioning");
     const std::vector<std::string> names = weights.names();
     if (names.size() != 1)
         throw Error(Error::Kind::kBadFormat,
@@ -59,6 +60,12 @@ at::Tensor open_prompt(const std::string& path) {
     const at::Tensor prompt = weights.take(names.front(), {1, -1, -1});
     weights.finish();
     return prompt;
+}
+
+// fp32 is fp32 and not TF32. Process-wide, since that is how LibTorch keeps it.
+void forbid_tf32() {
+    at::globalContext().setAllowTF32CuDNN(false);
+    at::globalContext().setAllowTF32CuBLAS(false);
 }
 
 }  // namespace
@@ -76,7 +83,9 @@ ModelVersion detect_version(const std::string& dir) {
     if (fs::is_regular_file(description, ignored)) {
         std::ifstream file(description);
         const auto json = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
-        const std::string version = json.is_object() ? json.value("version", "") : "";
+        const bool named =
+            json.is_object() && json.contains("version") && json["version"].is_string();
+        const std::string version = named ? json["version"].get<std::string>() : "";
         if (version == "1") return ModelVersion::k1;
         if (version == "1.1") return ModelVersion::k1_1;
         throw Error(Error::Kind::kBadFormat,
@@ -89,6 +98,7 @@ ModelVersion detect_version(const std::string& dir) {
 Model load_model(ModelWeights weights, ModelVersion version, const Placement& placement,
                  const LoadProgress& progress) {
     const c10::NoGradGuard no_grad;
+    forbid_tf32();
     // By released file sizes: 1.42, 0.29 and 0.05 billion parameters.
     progress(0.0, "transformer");
     Dit dit(weights.dit, weights.prompt, placement,

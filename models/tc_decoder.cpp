@@ -86,9 +86,9 @@ at::Tensor TcDecoder::MemBlock::operator()(const at::Tensor& x, at::Tensor& memo
     const at::Tensor before = memory.defined() ? memory : at::zeros_like(x.narrow(0, 0, 1));
     const at::Tensor past = at::cat({before, x}, 0).narrow(0, 0, x.size(0));
     memory = x.narrow(0, x.size(0) - 1, 1).clone();
-    const at::Tensor a = at::relu(conv_0(at::cat({x, past}, 1)));
-    const at::Tensor b = at::relu(conv_2(a));
-    return at::relu(conv_4(b) + x);
+    const at::Tensor a = conv_0(at::cat({x, past}, 1)).relu_();
+    const at::Tensor b = conv_2(a).relu_();
+    return conv_4(b).add_(x).relu_();
 }
 
 at::Tensor TcDecoder::Stage::operator()(at::Tensor x, at::Tensor* memory) const {
@@ -127,10 +127,10 @@ at::Tensor TcDecoder::decode_latent(const at::Tensor& latent, const at::Tensor& 
     at::Tensor x = at::cat({condition_channels(condition), latent}, 1)
                        .contiguous(at::MemoryFormat::ChannelsLast);
     x = 3 * at::tanh(x / 3);
-    x = at::relu(in_(x));
-    x = at::relu(deepen_in_(x));
+    x = in_(x).relu_();
+    x = deepen_in_(x).relu_();
     for (size_t s = 0; s < stages_.size(); ++s) x = stages_[s](x, &state.memory[3 * s]);
-    x = at::relu(deepen_out_(at::relu(x)));
+    x = deepen_out_(x.relu_()).relu_();
     return out_(x).contiguous();
 }
 

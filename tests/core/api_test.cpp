@@ -1,0 +1,159 @@
+// The C interface as a caller without GStreamer sees it, on the shared library.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "core/flashvsr.h"
+
+namespace {
+
+const FlashvsrApi* api() { return flashvsr_api(FLASHVSR_ABI); }
+
+struct OpenEngine {
+    explicit OpenEngine(const char* model_dir, FlashvsrProgress progress = nullptr,
+                        void* user = nullptr) {
+        FlashvsrEngineConfig config = FLASHVSR_ENGINE_CONFIG_INIT;
+        config.model_dir = model_dir;
+        config.device = "cpu";
+        status = api()->engine_open(&config, progress, user, &engine, &error);
+    }
+    ~OpenEngine() { api()->engine_close(engine); }
+    OpenEngine(const OpenEngine&) = delete;
+    OpenEngine& operator=(const OpenEngine&) = delete;
+
+    FlashvsrEngine* engine = nullptr;
+    FlashvsrStatus status = FLASHVSR_INTERNAL;
+    FlashvsrError error = {};
+};
+
+FlashvsrStreamConfig stream_config(FlashvsrFormat format, int width, int height) {
+    const bool yuv = format <= FLASHVSR_FORMAT_NV12;
+    FlashvsrStreamConfig config = {};
+    config.struct_size = sizeof(config);
+    config.input = {format,
+                    width,
+                    height,
+                    yuv ? FLASHVSR_MATRIX_BT709 : FLASHVSR_MATRIX_RGB,
+                    yuv ? FLASHVSR_RANGE_LIMITED : FLASHVSR_RANGE_FULL,
+                    FLASHVSR_CHROMA_LEFT};
+    config.output = config.input;
+    config.output.width *= 4;
+    config.output.height *= 4;
+    config.settings = FLASHVSR_SETTINGS_INIT;
+    return config;
+}
+
+TEST(Api, AnswersOnlyToItsOwnVersion) {
+    ASSERT_NE(api(), nullptr);
+    EXPECT_EQ(api()->abi, FLASHVSR_ABI);
+    EXPECT_EQ(flashvsr_api(FLASHVSR_ABI + 1), nullptr);
+}
+
+TEST(Api, RunsAClipInEveryFormat) {
+    const OpenEngine open(MICRO_MODEL);
+    ASSERT_EQ(open.status, FLASHVSR_OK) << open.error.message;
+    for (int format = FLASHVSR_FORMAT_I420; format <= FLASHVSR_FORMAT_BGRX; ++format) {
+        SCOPED_TRACE(format);
+        const auto config = stream_config(static_cast<FlashvsrFormat>(format), 31, 17);
+        FlashvsrStream* stream = nullptr;
+        FlashvsrError error;
+        ASSERT_EQ(api()->stream_open(open.engine, &config, &stream, &error), FLASHVSR_OK)
+            << error.message;
+        std::vector<uint8_t> in(31 * 17 * 4, 90);
+        std::vector<uint8_t> out(124 * 68 * 4, 0xCD);
+        FlashvsrFrame frame = {config.input,
+                               {in.data(), in.data() + 31 * 17, in.data() + 31 * 17 + 16 * 9},
+                               {31 * 4, 16 * 2, 16}};
+        if (format <= FLASHVSR_FORMAT_NV12) frame.stride[0] = 31;
+        FlashvsrFrame result = {config.output,
+                                {out.data(), out.data() + 124 * 68, out.data() + 124 * 68 * 5 / 4},
+                                {124 * 4, 124, 62}};
+        if (format <= FLASHVSR_FORMAT_NV12) result.stride[0] = 124;
+        EXPECT_EQ(api()->stream_pop(stream, &result, &error), FLASHVSR_NEED_INPUT);
+        ASSERT_EQ(api()->stream_push(stream, &frame, &error), FLASHVSR_OK) << error.message;
+        ASSERT_EQ(api()->stream_drain(stream, &error), FLASHVSR_OK) << error.message;
+        EXPECT_EQ(api()->stream_ready(stream), 1);
+        EXPECT_EQ(api()->stream_pop(stream, &result, &error), FLASHVSR_OK) << error.message;
+        EXPECT_EQ(api()->stream_pop(stream, &result, &error), FLASHVSR_NEED_INPUT);
+        api()->stream_close(stream);
+    }
+}
+
+TEST(Api, SharesOneEngineAndKeepsItWhileAStreamLives) {
+    auto first = std::make_unique<OpenEngine>(MICRO_MODEL);
+    ASSERT_EQ(first->status, FLASHVSR_OK);
+    int loads = 0;
+    auto count = [](double, const char*, void* user) {
+        ++*static_cast<int*>(user);
+        return 1;
+    };
+    const auto config = stream_config(FLASHVSR_FORMAT_RGB, 8, 8);
+    FlashvsrStream* stream = nullptr;
+    ASSERT_EQ(api()->stream_open(first->engine, &config, &stream, nullptr), FLASHVSR_OK);
+    first.reset();
+    { const OpenEngine second(MICRO_MODEL, count, &loads); }
+    EXPECT_EQ(loads, 0);
+    api()->stream_close(stream);
+    { const OpenEngine third(MICRO_MODEL, count, &loads); }
+    EXPECT_GT(loads, 0);
+}
+
+TEST(Api, SaysWhatItLoaded) {
+    const OpenEngine open(MICRO_MODEL);
+    FlashvsrEngineInfo info = FLASHVSR_ENGINE_INFO_INIT;
+    ASSERT_EQ(api()->engine_info(open.engine, &info, nullptr), FLASHVSR_OK);
+    EXPECT_STREQ(info.device, "cpu");
+    EXPECT_STREQ(info.precision, "fp32");
+    EXPECT_STREQ(info.version, "1");
+    EXPECT_GT(info.parameters, 100000U);
+}
+
+TEST(Api, MissingModelSaysWhereItLooked) {
+    const OpenEngine open("/nonexistent/model");
+    EXPECT_EQ(open.status, FLASHVSR_NOT_FOUND);
+    EXPECT_NE(std::string(open.error.message).find("/nonexistent/model"), std::string::npos);
+    EXPECT_EQ(open.engine, nullptr);
+}
+
+TEST(Api, LoadCanBeCancelled) {
+    auto refuse = [](double, const char*, void*) { return 0; };
+    const OpenEngine open(MICRO_MODEL, refuse);
+    EXPECT_EQ(open.status, FLASHVSR_CANCELLED);
+}
+
+TEST(Api, BadArgumentsAreAnswersNotCrashes) {
+    FlashvsrEngineConfig config = FLASHVSR_ENGINE_CONFIG_INIT;
+    FlashvsrEngine* engine = nullptr;
+    FlashvsrError error;
+    EXPECT_EQ(api()->engine_open(&config, nullptr, nullptr, &engine, &error),
+              FLASHVSR_INVALID_ARGUMENT);
+    config.model_dir = MICRO_MODEL;
+    config.device = "tpu";
+    EXPECT_EQ(api()->engine_open(&config, nullptr, nullptr, &engine, &error),
+              FLASHVSR_INVALID_ARGUMENT);
+    config.device = "cuda:9";
+    EXPECT_EQ(api()->engine_open(&config, nullptr, nullptr, &engine, &error),
+              FLASHVSR_BAD_SETTINGS);
+    config.device = "cpu";
+    config.precision = FLASHVSR_PRECISION_BF16;
+    EXPECT_EQ(api()->engine_open(&config, nullptr, nullptr, &engine, &error),
+              FLASHVSR_BAD_SETTINGS);
+    EXPECT_NE(std::string(error.message).find("fp32"), std::string::npos);
+
+    const OpenEngine open(MICRO_MODEL);
+    FlashvsrStream* stream = nullptr;
+    auto bad = stream_config(FLASHVSR_FORMAT_RGB, 0, 8);
+    EXPECT_EQ(api()->stream_open(open.engine, &bad, &stream, &error), FLASHVSR_INVALID_ARGUMENT);
+    bad = stream_config(FLASHVSR_FORMAT_RGB, 8, 8);
+    bad.settings.kv_ratio = 0.0;
+    EXPECT_EQ(api()->stream_open(open.engine, &bad, &stream, &error), FLASHVSR_INVALID_ARGUMENT);
+    EXPECT_EQ(stream, nullptr);
+    EXPECT_EQ(api()->stream_push(nullptr, nullptr, &error), FLASHVSR_INVALID_ARGUMENT);
+    EXPECT_EQ(api()->stream_ready(nullptr), 0);
+    api()->stream_close(nullptr);
+    api()->engine_close(nullptr);
+}
+
+}  // namespace

@@ -1,0 +1,70 @@
+#include "tests/support/random_model.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+namespace flashvsr::testing {
+namespace {
+
+bool has(const std::string& name, const char* part) { return name.find(part) != std::string::npos; }
+
+at::Tensor random_tensor(const std::string& name, const std::vector<int64_t>& shape,
+                         const at::TensorOptions& options) {
+    at::Tensor tensor = at::randn(shape, options);
+    if (has(name, "norm") && !has(name, "bias")) return tensor.mul_(0.05).add_(1.0);
+    if (has(name, "modulation")) return tensor.mul_(0.1);
+    if (shape.size() == 1) return tensor.mul_(0.02);
+    const int64_t fan_in = tensor[0].numel();
+    return tensor.mul_(1.0 / std::sqrt(static_cast<double>(fan_in)));
+}
+
+Weights random_weights(const Manifest& manifest, const at::TensorOptions& options) {
+    TensorMap tensors;
+    for (const auto& [name, shape] : manifest) tensors[name] = random_tensor(name, shape, options);
+    return Weights::from(std::move(tensors), "random weights");
+}
+
+}  // namespace
+
+ModelShape released_shape() {
+    ModelShape shape;
+    shape.dit.dim = 1536;
+    shape.dit.heads = 12;
+    shape.dit.layers = 30;
+    shape.dit.ffn_dim = 8960;
+    shape.dit.text_dim = 4096;
+    shape.dit.frequency_dim = 256;
+    shape.dit.latent_channels = 16;
+    shape.projector = {1536, 2048, 3072, 1};
+    shape.prompt_tokens = 512;
+    return shape;
+}
+
+ModelShape tiny_shape() {
+    ModelShape shape;
+    shape.dit.dim = 128;
+    shape.dit.heads = 1;
+    shape.dit.layers = 2;
+    shape.dit.ffn_dim = 192;
+    shape.dit.text_dim = 32;
+    shape.dit.frequency_dim = 256;
+    shape.dit.latent_channels = 16;
+    shape.projector = {128, 16, 24, 1};
+    shape.decoder.channels = {16, 16, 16, 16};
+    shape.prompt_tokens = 8;
+    return shape;
+}
+
+Model random_model(const ModelShape& shape, ModelVersion version, const Placement& placement,
+                   uint64_t seed) {
+    at::manual_seed(seed);
+    const at::TensorOptions options = placement.options();
+    ModelWeights weights{random_weights(Dit::manifest(shape.dit), options),
+                         random_weights(LqProjector::manifest(shape.projector), options),
+                         random_weights(TcDecoder::manifest(shape.decoder), options),
+                         at::randn({1, shape.prompt_tokens, shape.dit.text_dim}, options)};
+    return load_model(std::move(weights), version, placement, [](double, const char*) {});
+}
+
+}  // namespace flashvsr::testing

@@ -1,0 +1,26 @@
+// Models with random weights, for benchmarks and tests of what does not depend on the picture.
+#pragma once
+
+#include <cstdint>
+
+#include "models/model.h"
+
+namespace flashvsr::testing {
+
+struct ModelShape {
+    DitConfig dit;
+    LqProjector::Config projector;
+    TcDecoder::Config decoder;
+    int64_t prompt_tokens = 0;
+};
+
+// The released checkpoints' (spec/flashvsr.md section 1).
+ModelShape released_shape();
+// One head, two blocks: runs in milliseconds.
+ModelShape tiny_shape();
+
+// Weights N(0, 1 / fan in), norms near 1, under `seed`; made on the placement's device in its type.
+Model random_model(const ModelShape& shape, ModelVersion version, const Placement& placement,
+                   uint64_t seed);
+
+}  // namespace flashvsr::testing
