@@ -39,6 +39,7 @@
 
 using flashvsr::Item;
 
+/* The macro's own cast. NOLINTNEXTLINE(performance-no-int-to-ptr) */
 G_DEFINE_TYPE(GstFlashVsrUpscale, gst_flash_vsr_upscale, GST_TYPE_BASE_TRANSFORM)
 GST_ELEMENT_REGISTER_DEFINE(flashvsrupscale, "flashvsrupscale", GST_RANK_NONE,
                             GST_TYPE_FLASH_VSR_UPSCALE)
