@@ -29,12 +29,16 @@ struct BlockSparseAttention {
     int query_windows = 0;
     int key_windows = 0;
     ElementType type = ElementType::kFloat32;
+    // Scratch, [heads, query_windows]: where given, the longest lists start first, which is worth a
+    // tenth where lists are uneven. Results do not depend on it. The CPU ignores it.
+    int32_t* order = nullptr;
 };
 
 // Plain loops, any type. Host pointers.
 void block_sparse_attention_cpu(const BlockSparseAttention& params);
 
-// Tensor cores (mma.sync) for fp16 and bf16, plain fp32 for fp32. Device pointers, sm_80 and newer.
+// Tensor cores (mma.sync) for fp16 and bf16, plain fp32 for fp32. Device pointers, tensors aligned
+// to 16 bytes, sm_80 and newer.
 void block_sparse_attention_sm80(const BlockSparseAttention& params, CudaStream stream);
 
 }  // namespace flashvsr::kernels

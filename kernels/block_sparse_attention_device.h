@@ -10,23 +10,25 @@ namespace flashvsr::kernels {
 // log2(e) / sqrt(128): turns scores into exponents of two.
 inline constexpr float kScoreToExponent = 1.4426950408889634f * 0.08838834764831845f;
 
-// The query window with the rank-th longest of a head's lists, equal ones in order of index. Heavy
-// rows start first, so the last ones to finish are short. Called by the whole block.
-__device__ inline int longest_window(const int32_t* counts, int windows, int rank) {
-    __shared__ int chosen;
-    for (int i = threadIdx.x; i < windows; i += blockDim.x) {
-        const int32_t count = counts[i];
-        int before = 0;
-        for (int j = 0; j < windows; ++j) {
-            before += counts[j] > count || (counts[j] == count && j < i);
-        }
-        if (before == rank) chosen = i;
-    }
-    __syncthreads();
-    return chosen;
+// One (head, query window) and its list.
+struct AttentionRow {
+    int head;
+    int window;
+    int count;
+    const int32_t* list;
+};
+
+// The row that starts as number `rank`.
+__device__ inline AttentionRow attention_row(const BlockSparseAttention& params, int rank) {
+    const int row = params.order ? params.order[rank] : rank;
+    return {row / params.query_windows, row % params.query_windows, params.block_count[row],
+            params.block_index + int64_t{row} * params.key_windows};
 }
 
-// fp32 on the CUDA cores, for checking rather than for speed. Device pointers.
+// Fills params.order, where given: heavy rows start first, so that the last to finish are light.
+void order_attention_rows(const BlockSparseAttention& params, CudaStream stream);
+
+// fp32 on the CUDA cores, for checking rather than for speed.
 void block_sparse_attention_fp32(const BlockSparseAttention& params, CudaStream stream);
 
 }  // namespace flashvsr::kernels

@@ -112,27 +112,22 @@ __device__ void write_rows(Accumulators& acc, int lane, float* out, int64_t row_
 __global__ void __launch_bounds__(kThreads) attention_kernel(BlockSparseAttention params) {
     extern __shared__ __align__(16) char shared[];
     SharedTiles& tiles = *reinterpret_cast<SharedTiles*>(shared);
-    const int head = blockIdx.y;
-    const int32_t* counts = params.block_count + int64_t{head} * params.query_windows;
-    const int window = longest_window(counts, params.query_windows, blockIdx.x / kQueryTiles);
-    const int count = counts[window];
-    const int32_t* list =
-        params.block_index + (int64_t{head} * params.query_windows + window) * params.key_windows;
+    const AttentionRow attended = attention_row(params, blockIdx.x / kQueryTiles);
 
     const int64_t row_stride = int64_t{params.heads} * kHeadDim;
     const int64_t first_row =
-        int64_t{window} * kWindowTokens + blockIdx.x % kQueryTiles * kQueryRows;
-    const int64_t query_offset = first_row * row_stride + int64_t{head} * kHeadDim;
-    const float* keys = static_cast<const float*>(params.k) + int64_t{head} * kHeadDim;
-    const float* values = static_cast<const float*>(params.v) + int64_t{head} * kHeadDim;
+        int64_t{attended.window} * kWindowTokens + blockIdx.x % kQueryTiles * kQueryRows;
+    const int64_t query_offset = first_row * row_stride + int64_t{attended.head} * kHeadDim;
+    const float* keys = static_cast<const float*>(params.k) + int64_t{attended.head} * kHeadDim;
+    const float* values = static_cast<const float*>(params.v) + int64_t{attended.head} * kHeadDim;
     copy_rows(tiles.q, static_cast<const float*>(params.q) + query_offset, row_stride);
 
     const int row = threadIdx.x / kLanes * kRows, lane = threadIdx.x % kLanes;
     Accumulators acc;
     for (float& maximum : acc.maximum) maximum = -INFINITY;
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < attended.count; ++i) {
         for (int tile = 0; tile < kWindowTokens; tile += kKeys) {
-            const int64_t offset = (int64_t{list[i]} * kWindowTokens + tile) * row_stride;
+            const int64_t offset = (int64_t{attended.list[i]} * kWindowTokens + tile) * row_stride;
             __syncthreads();
             copy_rows(tiles.k, keys + offset, row_stride);
             copy_rows(tiles.v, values + offset, row_stride);
@@ -151,8 +146,8 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(BlockSparseAttentio
 void block_sparse_attention_fp32(const BlockSparseAttention& params, CudaStream stream) {
     FLASHVSR_CUDA_CHECK(cudaFuncSetAttribute(
         attention_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(SharedTiles)));
-    const dim3 grid(params.query_windows * kQueryTiles, params.heads);
-    attention_kernel<<<grid, kThreads, sizeof(SharedTiles), stream>>>(params);
+    const int blocks = params.heads * params.query_windows * kQueryTiles;
+    attention_kernel<<<blocks, kThreads, sizeof(SharedTiles), stream>>>(params);
     FLASHVSR_CUDA_CHECK_LAUNCH(attention_kernel);
 }
 

@@ -5,7 +5,6 @@
 #include "kernels/cuda_check.h"
 #include "kernels/device_element.h"
 #include "kernels/ptx_sm80.h"
-#include "kernels/require.h"
 
 namespace flashvsr::kernels {
 namespace {
@@ -76,25 +75,34 @@ __device__ void multiply_keys(uint32_t q, uint32_t k, Scores& scores) {
     }
 }
 
-// Turns scores into weights relative to the new row maxima and rescales what was accumulated.
+// How far, as an exponent of two, a row's maximum may lie above the one its weights are relative
+// to. Weights stay below 2^8, and most tiles need not rescale what was accumulated.
+constexpr float kSlack = 8.0f;
+
+// Turns scores into weights relative to the row maxima; raises the maxima and rescales what was
+// accumulated under the old ones where they lag behind too far.
 __device__ void soften(Scores& scores, Accumulators& acc) {
+    float rescale[2][2];
+    bool raised = false;
 #pragma unroll
     for (int tile = 0; tile < 2; ++tile) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-            float maximum = acc.maximum[tile][half];
+            const float old = acc.maximum[tile][half];
+            float maximum = old;
             for (int n = 0; n < kKeys / 8; ++n) {
                 maximum =
                     fmaxf(maximum, fmaxf(scores[tile][n][2 * half], scores[tile][n][2 * half + 1]));
             }
             maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 1));
             maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 2));
+            if ((maximum - old) * kScoreToExponent <= kSlack) maximum = old;
+            raised |= maximum > old;
             const float offset = maximum * kScoreToExponent;
-            const float rescale =
-                ptx::exp2_approximate(acc.maximum[tile][half] * kScoreToExponent - offset);
+            rescale[tile][half] = ptx::exp2_approximate((old - maximum) * kScoreToExponent);
             acc.maximum[tile][half] = maximum;
 
-            float sum = acc.sum[tile][half] * rescale;
+            float sum = acc.sum[tile][half] * rescale[tile][half];
             for (int n = 0; n < kKeys / 8; ++n) {
                 for (int i = 2 * half; i < 2 * half + 2; ++i) {
                     scores[tile][n][i] =
@@ -103,10 +111,13 @@ __device__ void soften(Scores& scores, Accumulators& acc) {
                 }
             }
             acc.sum[tile][half] = sum;
-            for (int n = 0; n < kHeadDim / 8; ++n) {
-                acc.out[tile][n][2 * half] *= rescale;
-                acc.out[tile][n][2 * half + 1] *= rescale;
-            }
+        }
+    }
+    if (!__any_sync(0xffffffffu, raised)) return;
+#pragma unroll
+    for (int tile = 0; tile < 2; ++tile) {
+        for (int n = 0; n < kHeadDim / 8; ++n) {
+            for (int i = 0; i < 4; ++i) acc.out[tile][n][i] *= rescale[tile][i / 2];
         }
     }
 }
@@ -165,21 +176,18 @@ __device__ void write_rows(Accumulators& acc, char* tile, char* out, int64_t row
 template <typename T>
 __global__ void __launch_bounds__(kThreads, 2) attention_kernel(BlockSparseAttention params) {
     extern __shared__ __align__(256) char shared[];
-    const int head = blockIdx.y;
-    const int32_t* counts = params.block_count + int64_t{head} * params.query_windows;
-    const int window = longest_window(counts, params.query_windows, blockIdx.x);
-    const int tiles = counts[window] * kTilesPerWindow;
-    const int32_t* list =
-        params.block_index + (int64_t{head} * params.query_windows + window) * params.key_windows;
+    const AttentionRow row = attention_row(params, blockIdx.x);
+    const int tiles = row.count * kTilesPerWindow;
 
     const int64_t row_stride = int64_t{params.heads} * kRowBytes;
-    const int64_t head_offset = int64_t{head} * kRowBytes;
-    const int64_t query_offset = int64_t{window} * kWindowTokens * row_stride + head_offset;
+    const int64_t head_offset = int64_t{row.head} * kRowBytes;
+    const int64_t query_offset = int64_t{row.window} * kWindowTokens * row_stride + head_offset;
     char* out = static_cast<char*>(params.out) + query_offset;
     if (tiles == 0) {
         const int chunk = threadIdx.x % kChunks;
-        for (int row = threadIdx.x / kChunks; row < kWindowTokens; row += kThreads / kChunks) {
-            *reinterpret_cast<uint4*>(out + row * row_stride + chunk * 16) = uint4{};
+        for (int token = threadIdx.x / kChunks; token < kWindowTokens;
+             token += kThreads / kChunks) {
+            *reinterpret_cast<uint4*>(out + token * row_stride + chunk * 16) = uint4{};
         }
         return;
     }
@@ -199,7 +207,7 @@ __global__ void __launch_bounds__(kThreads, 2) attention_kernel(BlockSparseAtten
     const uint32_t key_lane = swizzled(lane % 8 + lane / 16 * 8, lane / 8 % 2);
     const uint32_t value_lane = swizzled(lane % 16, lane / 16);
 
-    int64_t next = tile_offset(list[0], 0);
+    int64_t next = tile_offset(row.list[0], 0);
     copy_rows<kWindowTokens>(query_tile, static_cast<const char*>(params.q) + query_offset,
                              row_stride);
     copy_rows<kKeys>(ring, keys + next, row_stride);
@@ -224,7 +232,7 @@ __global__ void __launch_bounds__(kThreads, 2) attention_kernel(BlockSparseAtten
         freed = slot;
         slot = slot == (kSlots - 1) * kTileBytes ? 0 : slot + kTileBytes;
     };
-    int32_t next_window = list[1 / kTilesPerWindow];
+    int32_t next_window = row.list[1 / kTilesPerWindow];
     for (int tile = 0; tile < tiles; ++tile) {
         const bool more = tile + 1 < tiles;
         next = tile_offset(next_window, tile + 1);
@@ -242,7 +250,7 @@ __global__ void __launch_bounds__(kThreads, 2) attention_kernel(BlockSparseAtten
         __syncthreads();
         if (more) copy_rows<kKeys>(ring + freed, values + next, row_stride);
         ptx::cp_async_commit();
-        if (tile + 2 < tiles) next_window = list[(tile + 2) / kTilesPerWindow];
+        if (tile + 2 < tiles) next_window = row.list[(tile + 2) / kTilesPerWindow];
         multiply_values<T>(scores, ring + slot + value_lane, acc);
         advance();
     }
@@ -253,16 +261,16 @@ template <typename T>
 void launch(const BlockSparseAttention& params, CudaStream stream) {
     FLASHVSR_CUDA_CHECK(cudaFuncSetAttribute(
         attention_kernel<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
-    const dim3 grid(params.query_windows, params.heads);
-    attention_kernel<T><<<grid, kThreads, kSharedBytes, stream>>>(params);
+    attention_kernel<T>
+        <<<params.heads * params.query_windows, kThreads, kSharedBytes, stream>>>(params);
     FLASHVSR_CUDA_CHECK_LAUNCH(attention_kernel);
 }
 
 }  // namespace
 
 void block_sparse_attention_sm80(const BlockSparseAttention& params, CudaStream stream) {
-    require(params.heads <= 65535, "block_sparse_attention takes at most 65535 heads");
     if (params.query_windows == 0 || params.heads == 0) return;
+    order_attention_rows(params, stream);
     switch (params.type) {
         case ElementType::kFloat32: return block_sparse_attention_fp32(params, stream);
         case ElementType::kFloat16: return launch<__half>(params, stream);

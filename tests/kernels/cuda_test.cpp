@@ -94,7 +94,7 @@ TYPED_TEST(TypedCudaTest, AttentionEqualsItsTwin) {
         params.type = element_type_of<T>();
 
         DeviceArray<T> device_q(q), device_k(k), device_v(v), out(queries), again(queries);
-        DeviceArray<int32_t> count(lists.count), index(lists.index);
+        DeviceArray<int32_t> count(lists.count), index(lists.index), order(lists.count.size());
         params.q = device_q.get();
         params.k = device_k.get();
         params.v = device_v.get();
@@ -103,6 +103,7 @@ TYPED_TEST(TypedCudaTest, AttentionEqualsItsTwin) {
         params.out = out.get();
         block_sparse_attention_sm80(params, nullptr);
         params.out = again.get();
+        params.order = order.get();
         block_sparse_attention_sm80(params, nullptr);
         const auto result = out.download();
         ASSERT_EQ(result, again.download());

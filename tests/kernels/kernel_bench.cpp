@@ -1,5 +1,6 @@
-// Times every CUDA kernel at the full-size network's shapes (output 768x1408): median of many runs
-// between CUDA events after a warm-up, inputs rotated. GB/s counts each input and output once.
+// Times every CUDA kernel at the full-size network's shapes (output 768x1408): CUDA events around
+// ten launches, the median of many after a warm-up, inputs rotated. GB/s counts each input and
+// output once.
 //
 //   kernel_bench [WORD]   only kernels that have WORD in their name
 #include <algorithm>
@@ -34,20 +35,22 @@ class Timer {
     Timer(const Timer&) = delete;
     Timer& operator=(const Timer&) = delete;
 
-    // Milliseconds of body(i), i = 0, 1, ...
+    // Milliseconds of one body(i), i = 0, 1, ...
     double median(int repeats, const std::function<void(int)>& body) {
-        for (int i = 0; i < 5; ++i) body(i);
+        constexpr int kLaunches = 10;
+        for (int i = 0; i < kLaunches; ++i) body(i);
         std::vector<float> times;
+        times.reserve(repeats);
         for (int i = 0; i < repeats; ++i) {
             FLASHVSR_CUDA_CHECK(cudaEventRecord(begin_));
-            body(i);
+            for (int j = 0; j < kLaunches; ++j) body(i * kLaunches + j);
             FLASHVSR_CUDA_CHECK(cudaEventRecord(end_));
             FLASHVSR_CUDA_CHECK(cudaEventSynchronize(end_));
             times.push_back(0);
             FLASHVSR_CUDA_CHECK(cudaEventElapsedTime(&times.back(), begin_, end_));
         }
         std::sort(times.begin(), times.end());
-        return times[times.size() / 2];
+        return times[times.size() / 2] / kLaunches;
     }
 
   private:
@@ -63,12 +66,19 @@ void report_bytes(const std::string& name, double milliseconds, double bytes) {
                 bytes / milliseconds / 1e6);
 }
 
-// Random data of any size: one noise kernel per 2^26 elements is quick enough.
 template <typename T>
 DeviceArray<T> random_device(int64_t count, uint64_t seed) {
     DeviceArray<T> out(count);
     noise_cuda({out.get(), count, seed, 0, element_type_of<T>()}, nullptr);
     return out;
+}
+
+template <typename T>
+std::vector<DeviceArray<T>> random_devices(int arrays, int64_t count, uint64_t seed) {
+    std::vector<DeviceArray<T>> result;
+    result.reserve(arrays);
+    for (int i = 0; i < arrays; ++i) result.push_back(random_device<T>(count, seed + i));
+    return result;
 }
 
 // About 120 of 264 key windows per row, 20 to 220: rows are as uneven as real masks.
@@ -96,13 +106,11 @@ void bench_attention(Timer& timer, const std::string& type, int repeats) {
     for (const int32_t count : lists.count) blocks += count;
     DeviceArray<int32_t> count(lists.count), index(lists.index);
     const int64_t queries = int64_t{kTokens} * kDim, keys = 4 * queries;
-    std::vector<DeviceArray<T>> q, k, v;
-    for (int i = 0; i < 2; ++i) {
-        q.push_back(random_device<T>(queries, 3 * i));
-        k.push_back(random_device<T>(keys, 3 * i + 1));
-        v.push_back(random_device<T>(keys, 3 * i + 2));
-    }
+    const auto q = random_devices<T>(2, queries, 1);
+    const auto k = random_devices<T>(2, keys, 3);
+    const auto v = random_devices<T>(2, keys, 5);
     DeviceArray<T> out(queries);
+    DeviceArray<int32_t> order(lists.count.size());
     const double milliseconds = timer.median(repeats, [&](int i) {
         BlockSparseAttention params;
         params.q = q[i % 2].get();
@@ -115,6 +123,7 @@ void bench_attention(Timer& timer, const std::string& type, int repeats) {
         params.query_windows = kQueryWindows;
         params.key_windows = kKeyWindows;
         params.type = element_type_of<T>();
+        params.order = order.get();
         block_sparse_attention_sm80(params, nullptr);
     });
     const double flops = 4.0 * kWindowTokens * kWindowTokens * kHeadDim * blocks;
@@ -129,7 +138,7 @@ void bench_block_list(Timer& timer) {
     for (uint8_t& byte : bytes) byte &= 1;
     DeviceArray<uint8_t> mask(bytes);
     DeviceArray<int32_t> count(rows), index(bytes.size());
-    const double milliseconds = timer.median(200, [&](int) {
+    const double milliseconds = timer.median(50, [&](int) {
         block_list_cuda({reinterpret_cast<const bool*>(mask.get()), count.get(), index.get(), rows,
                          kKeyWindows},
                         nullptr);
@@ -140,13 +149,12 @@ void bench_block_list(Timer& timer) {
 template <typename T>
 void bench_norms(Timer& timer, const std::string& type) {
     const int64_t count = int64_t{kTokens} * kDim;
-    std::vector<DeviceArray<T>> x;
-    for (int i = 0; i < 4; ++i) x.push_back(random_device<T>(count, i));
+    const auto x = random_devices<T>(4, count, 1);
     const auto scale = random_device<T>(kDim, 5), shift = random_device<T>(kDim, 6);
     const auto cos_sin = random_device<float>(int64_t{kTokens} * 128, 7);
     DeviceArray<T> y(count);
     if (wanted("layer_norm " + type)) {
-        const double milliseconds = timer.median(200, [&](int i) {
+        const double milliseconds = timer.median(50, [&](int i) {
             LayerNorm params;
             params.x = x[i % 4].get();
             params.scale = scale.get();
@@ -160,7 +168,7 @@ void bench_norms(Timer& timer, const std::string& type) {
         report_bytes("layer_norm " + type, milliseconds, 2.0 * count * sizeof(T));
     }
     if (wanted("rms_norm_rope " + type)) {
-        const double milliseconds = timer.median(200, [&](int i) {
+        const double milliseconds = timer.median(50, [&](int i) {
             RmsNormRope params;
             params.x = x[i % 4].get();
             params.weight = scale.get();
@@ -180,7 +188,7 @@ void bench_noise(Timer& timer) {
     if (!wanted("noise")) return;
     const int64_t count = 16 * (kWidth / 8) * (kHeight / 8);
     DeviceArray<BFloat16> out(count);
-    const double milliseconds = timer.median(200, [&](int i) {
+    const double milliseconds = timer.median(50, [&](int i) {
         noise_cuda({out.get(), count, 1, uint64_t(i), ElementType::kBFloat16}, nullptr);
     });
     report_bytes("noise, one latent frame, bf16", milliseconds, count * 2.0);
@@ -194,11 +202,8 @@ void bench_resize(Timer& timer) {
     DeviceArray<float> row_weight(rows.weight), column_weight(columns.weight);
     DeviceArray<float> scratch(int64_t{planes} * height * kWidth);
     DeviceArray<BFloat16> out(int64_t{planes} * kHeight * kWidth);
-    std::vector<DeviceArray<float>> in;
-    for (int i = 0; i < 4; ++i) {
-        in.push_back(random_device<float>(int64_t{planes} * height * width, i));
-    }
-    const double milliseconds = timer.median(100, [&](int i) {
+    const auto in = random_devices<float>(4, int64_t{planes} * height * width, 1);
+    const double milliseconds = timer.median(50, [&](int i) {
         Resize params;
         params.in = in[i % 4].get();
         params.scratch = scratch.get();
@@ -229,8 +234,7 @@ void bench_frames(Timer& timer) {
         }
         const int64_t area = int64_t{kWidth} * kHeight;
         DeviceArray<float> rgb(3 * area);
-        std::vector<DeviceArray<BFloat16>> model;
-        for (int i = 0; i < 8; ++i) model.push_back(random_device<BFloat16>(3 * area, i));
+        const auto model = random_devices<BFloat16>(8, 3 * area, 1);
         const std::string to_rgb = std::string("picture_to_rgb ") + layout.name;
         if (wanted(to_rgb)) {
             const double milliseconds = timer.median(
@@ -239,7 +243,7 @@ void bench_frames(Timer& timer) {
         }
         const std::string to_picture = std::string("rgb_to_picture bf16 to ") + layout.name;
         if (wanted(to_picture)) {
-            const double milliseconds = timer.median(200, [&](int i) {
+            const double milliseconds = timer.median(50, [&](int i) {
                 rgb_to_picture_cuda(
                     {model[i % 8].get(), kWidth, area, nullptr, ElementType::kBFloat16},
                     owned.picture, nullptr);
@@ -254,8 +258,8 @@ void bench_all() {
     FLASHVSR_CUDA_CHECK(cudaGetDeviceProperties(&device, 0));
     std::printf("%s, %d multiprocessors\n", device.name, device.multiProcessorCount);
     Timer timer;
-    bench_attention<BFloat16>(timer, "bf16", 50);
-    bench_attention<Float16>(timer, "fp16", 50);
+    bench_attention<BFloat16>(timer, "bf16", 15);
+    bench_attention<Float16>(timer, "fp16", 15);
     bench_attention<float>(timer, "fp32", 3);
     bench_block_list(timer);
     bench_norms<BFloat16>(timer, "bf16");
