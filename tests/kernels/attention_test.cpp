@@ -82,5 +82,43 @@ TEST(BlockSparseAttention, FollowsTheFormulaAndEmptyRowsAreZero) {
     expect_attention_follows_formula<BFloat16>(6e-3);
 }
 
+// One key has weight 1 and value 0, the 127 others weight p and, in column d, value 1 + d / 128.
+TEST(BlockSparseAttention, RoundsTheWeightsButNotTheirSum) {
+    constexpr int kSize = kWindowTokens * kHeadDim;
+    std::vector<float> q(kSize, 0.0f), k(kSize, 0.0f), v(kSize, 0.0f);
+    for (int token = 0; token < kWindowTokens; ++token) {
+        q[token * kHeadDim] = 1.0f;
+        if (token == 0) continue;
+        k[token * kHeadDim] = -5.0f;
+        for (int d = 0; d < kHeadDim; ++d) v[token * kHeadDim + d] = 1.0f + d / 128.0f;
+    }
+    const auto q16 = to_type<BFloat16>(q), k16 = to_type<BFloat16>(k), v16 = to_type<BFloat16>(v);
+    auto out = poisoned<BFloat16>(kSize);
+    const int32_t count = 1, index = 0;
+    BlockSparseAttention params;
+    params.q = q16.data();
+    params.k = k16.data();
+    params.v = v16.data();
+    params.out = out.data();
+    params.block_count = &count;
+    params.block_index = &index;
+    params.heads = params.query_windows = params.key_windows = 1;
+    params.type = ElementType::kBFloat16;
+    block_sparse_attention_cpu(params);
+
+    const double p = std::exp(-5.0 / std::sqrt(128.0));
+    const auto column = [&](int d, double weight) {
+        return rounded<BFloat16>(
+            static_cast<float>(v[kHeadDim + d] * 127 * weight / (1 + 127 * p)));
+    };
+    int exact = 0, unrounded = 0;
+    for (int d = 0; d < kHeadDim; ++d) {
+        exact += to_float(out[d]) == column(d, rounded<BFloat16>(static_cast<float>(p)));
+        unrounded += to_float(out[d]) == column(d, p);
+    }
+    EXPECT_GE(exact, kHeadDim - 2);
+    EXPECT_LT(unrounded, kHeadDim - 20);
+}
+
 }  // namespace
 }  // namespace flashvsr::kernels
