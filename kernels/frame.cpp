@@ -19,7 +19,7 @@ uint8_t to_byte(float value) { return static_cast<uint8_t>(static_cast<int>(valu
 
 template <int kPixelBytes>
 void unpack_row(const uint8_t* __restrict row, int offset, int width, float* __restrict out) {
-    for (int x = 0; x < width; ++x) out[x] = row[x * kPixelBytes + offset] / 255.0f;
+    for (int x = 0; x < width; ++x) out[x] = row[x * kPixelBytes + offset] * kUnit;
 }
 
 template <int kPixelBytes>

@@ -30,10 +30,10 @@ __global__ void unpack_kernel(Picture picture, float* rgb, float* alpha) {
         picture.plane[0] + int64_t{y} * picture.stride[0] + int64_t{x} * layout.pixel_bytes;
     const int64_t area = int64_t{picture.width} * picture.height;
     const int64_t at = int64_t{y} * picture.width + x;
-    rgb[at] = pixel[layout.red] / 255.0f;
-    rgb[at + area] = pixel[layout.green] / 255.0f;
-    rgb[at + 2 * area] = pixel[layout.blue] / 255.0f;
-    if (alpha) alpha[at] = layout.alpha >= 0 ? pixel[layout.alpha] / 255.0f : 1.0f;
+    rgb[at] = pixel[layout.red] * kUnit;
+    rgb[at + area] = pixel[layout.green] * kUnit;
+    rgb[at + 2 * area] = pixel[layout.blue] * kUnit;
+    if (alpha) alpha[at] = layout.alpha >= 0 ? pixel[layout.alpha] * kUnit : 1.0f;
 }
 
 struct Colour {

@@ -1,9 +1,12 @@
-// Y'CbCr <-> R'G'B' of 8-bit samples as linear maps, and 4:2:0 chroma filters; for both devices.
+// 8-bit samples as numbers, Y'CbCr <-> R'G'B' as linear maps, 4:2:0 chroma filters; for both
+// devices.
 #pragma once
 
 #include "kernels/frame.h"
 
 namespace flashvsr::kernels {
+
+inline constexpr float kUnit = 1.0f / 255.0f;  // of a sample of full range; 255 * kUnit is 1
 
 // With y = (Y - luma_offset) * luma_scale, cb = (Cb - 128) * chroma_scale, cr likewise, all in
 // [0, 1] or [-0.5, 0.5]. ITU-T H.273, 8.3: the weights follow from kr and kb.

@@ -55,8 +55,8 @@ TEST(Frame, PackedFormatsComeBackByteForByte) {
         fill_random(in, 1);
         auto rgb = poisoned<float>(3 * kArea), alpha = poisoned<float>(kArea);
         picture_to_rgb_cpu(in.picture, rgb.data(), alpha.data());
-        EXPECT_EQ(rgb[kArea + 2],
-                  in.plane[0][2 * layout.packed.pixel_bytes + layout.packed.green] / 255.0f);
+        const int green = in.plane[0][2 * layout.packed.pixel_bytes + layout.packed.green];
+        EXPECT_FLOAT_EQ(rgb[kArea + 2], green / 255.0f);
         const auto model_rgb = to_model_range(rgb);
         RgbToPicture source = source_of(model_rgb, kWidth, kHeight);
         source.alpha = alpha.data();
