@@ -1,5 +1,8 @@
 #include "core/engine.h"
 
+#include <ATen/Context.h>
+#include <c10/core/GradMode.h>
+
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -68,13 +71,15 @@ at::ScalarType pick_dtype(FlashvsrPrecision precision, const at::Device& device)
     return dtype;
 }
 
-ModelVersion pick_version(FlashvsrModelVersion version, const std::string& dir) {
+ModelDescription describe(const std::string& dir, FlashvsrModelVersion version) {
+    ModelDescription description = describe_model(dir);
     switch (version) {
-        case FLASHVSR_MODEL_VERSION_AUTO: return detect_version(dir);
-        case FLASHVSR_MODEL_VERSION_1: return ModelVersion::k1;
-        case FLASHVSR_MODEL_VERSION_1_1: return ModelVersion::k1_1;
+        case FLASHVSR_MODEL_VERSION_AUTO: break;
+        case FLASHVSR_MODEL_VERSION_1: description.version = ModelVersion::k1; break;
+        case FLASHVSR_MODEL_VERSION_1_1: description.version = ModelVersion::k1_1; break;
         default: throw Error(Error::Kind::kInvalidArgument, "unknown model version");
     }
+    return description;
 }
 
 // Streams compute on CUDA streams of their own and must not overtake the load.
@@ -117,6 +122,12 @@ at::Device parse_device(const std::string& name) {
     return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
 }
 
+// fp32 is fp32 and not TF32. Process-wide, since that is how LibTorch keeps it.
+Engine::Engine(Model model) : model_(std::move(model)) {
+    at::globalContext().setAllowTF32CuDNN(false);
+    at::globalContext().setAllowTF32CuBLAS(false);
+}
+
 std::shared_ptr<const Engine> Engine::open(const FlashvsrEngineConfig& config,
                                            const LoadProgress& progress) {
     if (!config.model_dir || !*config.model_dir)
@@ -124,17 +135,18 @@ std::shared_ptr<const Engine> Engine::open(const FlashvsrEngineConfig& config,
     Placement placement;
     placement.device = parse_device(config.device ? config.device : "auto");
     placement.dtype = pick_dtype(config.precision, placement.device);
-    const ModelVersion version = pick_version(config.model_version, config.model_dir);
+    const ModelDescription description = describe(config.model_dir, config.model_version);
 
     std::error_code ignored;
     const Key key{std::filesystem::weakly_canonical(config.model_dir, ignored).string(),
-                  placement.device.str(), placement.dtype, version};
+                  placement.device.str(), placement.dtype, description.version};
     const std::shared_ptr<std::mutex> lock = loading_lock(key);
     const std::lock_guard<std::mutex> one_loader(*lock);
     if (std::shared_ptr<const Engine> shared = find_open(key)) return shared;
 
+    const c10::NoGradGuard no_grad;
     auto engine = std::make_shared<const Engine>(
-        load_model(open_model_weights(config.model_dir), version, placement, progress));
+        load_model(open_model_weights(config.model_dir), description, placement, progress));
     finish_loading(placement.device);
     const std::lock_guard<std::mutex> registry_lock(registry().mutex);
     registry().open[key] = engine;

@@ -16,7 +16,7 @@ class Engine {
     static std::shared_ptr<const Engine> open(const FlashvsrEngineConfig& config,
                                               const LoadProgress& progress);
     // An engine of its own around a model that was made elsewhere (tests and benchmarks).
-    explicit Engine(Model model) : model_(std::move(model)) {}
+    explicit Engine(Model model);
 
     const Model& model() const { return model_; }
 

@@ -69,6 +69,23 @@ BlockLists block_lists(const at::Tensor& mask) {
     return lists;
 }
 
+at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            const at::Tensor& mask) {
+    const int64_t heads = mask.size(0);
+    auto by_head = [&](const at::Tensor& x) {
+        return x.view({1, x.size(0), heads, kHeadDim}).transpose(1, 2);
+    };
+    // A row without any block would be 0/0: let it see everything and take the result away.
+    const at::Tensor used = mask.any(2, true);
+    const at::Tensor tokens = mask.logical_or(used.logical_not())
+                                  .repeat_interleave(kWindowTokens, 1)
+                                  .repeat_interleave(kWindowTokens, 2);
+    const at::Tensor out =
+        at::scaled_dot_product_attention(by_head(q), by_head(k), by_head(v), tokens.unsqueeze(0));
+    const at::Tensor kept = used.repeat_interleave(kWindowTokens, 1).to(q.scalar_type());
+    return (out * kept.unsqueeze(0)).transpose(1, 2).reshape(q.sizes());
+}
+
 at::Tensor block_sparse_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                   const BlockLists& lists) {
 #ifdef FLASHVSR_CUDA
@@ -85,6 +102,8 @@ at::Tensor block_sparse_attention(const at::Tensor& q, const at::Tensor& k, cons
         params.query_windows = static_cast<int>(lists.count.size(1));
         params.key_windows = static_cast<int>(lists.index.size(2));
         params.type = element_type(q);
+        const at::Tensor order = at::empty_like(lists.count);
+        params.order = order.mutable_data_ptr<int32_t>();
         kernels::block_sparse_attention_sm80(params, current_stream(q));
         return out;
     }

@@ -21,6 +21,11 @@ BlockLists block_lists(const at::Tensor& mask);
 at::Tensor block_sparse_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                   const BlockLists& lists);
 
+// The same function for training: has a backward pass and costs what dense attention costs.
+// mask: [heads, query windows, key windows] bool.
+at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            const at::Tensor& mask);
+
 // Dense attention over the prompt. q: [tokens, dim]; k, v: [1, heads, prompt tokens, 128].
 at::Tensor prompt_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
 

@@ -6,21 +6,12 @@
 #include "models/draft_mask.h"
 #include "models/error.h"
 #include "models/norm.h"
+#include "models/time_embedding.h"
 
 namespace flashvsr {
 namespace {
 
 constexpr int64_t kPatch = 2;
-constexpr double kTimeStep = 1000.0;
-constexpr double kTimeBase = 10000.0;
-
-// Section 4: cos first, then sin.
-at::Tensor sinusoid(int64_t size) {
-    const int64_t half = size / 2;
-    const at::Tensor exponent = at::arange(half, at::kDouble) / static_cast<double>(-half);
-    const at::Tensor angles = kTimeStep * at::pow(kTimeBase, exponent);
-    return at::cat({at::cos(angles), at::sin(angles)}).unsqueeze(0);
-}
 
 }  // namespace
 
@@ -105,7 +96,7 @@ Dit::Time Dit::embed_time(Weights& weights) const {
     const Linear embedding_0 = linear("time_embedding.0", dim, config_.frequency_dim);
     const Linear embedding_2 = linear("time_embedding.2", dim, dim);
     const Linear projection = linear("time_projection.1", 6 * dim, dim);
-    const at::Tensor wave = sinusoid(config_.frequency_dim).to(placement_.options());
+    const at::Tensor wave = time_sinusoid(config_.frequency_dim).to(placement_.options());
     Time time;
     time.t_emb = embedding_2(at::silu(embedding_0(wave)));
     time.t_mod = projection(at::silu(time.t_emb)).view({1, 6, dim});

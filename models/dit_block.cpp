@@ -1,5 +1,7 @@
 #include "models/dit_block.h"
 
+#include <c10/core/GradMode.h>
+
 #include "models/attention.h"
 #include "models/norm.h"
 
@@ -83,16 +85,19 @@ at::Tensor DitBlock::attend_windows(const at::Tensor& x, const DitStep& step,
     cache.v.narrow(0, step.first_slot * tokens, step.slices * tokens).copy_(self_attn_.v(u));
     cache.k_mean.narrow(0, step.first_slot * windows, step.slices * windows)
         .copy_(window_means(own_k));
-    at::Tensor q = self_attn_.q(u);
-    rms_norm_rope_out(q, q, self_attn_.norm_q, step.rope);
+    const at::Tensor plain_q = self_attn_.q(u);
+    const at::Tensor q = at::empty_like(plain_q);
+    rms_norm_rope_out(q, plain_q, self_attn_.norm_q, step.rope);
 
     const DraftMask drafted =
         draft_mask({window_means(q), cache.k_mean.narrow(0, 0, step.key_slices * windows),
                     step.allowed, step.budget});
     if (mask) *mask = drafted;
-    return self_attn_.o(block_sparse_attention(q, cache.k.narrow(0, 0, step.key_slices * tokens),
-                                               cache.v.narrow(0, 0, step.key_slices * tokens),
-                                               block_lists(drafted.blocks)));
+    const at::Tensor k = cache.k.narrow(0, 0, step.key_slices * tokens);
+    const at::Tensor v = cache.v.narrow(0, 0, step.key_slices * tokens);
+    return self_attn_.o(c10::GradMode::is_enabled()
+                            ? masked_attention(q, k, v, drafted.blocks)
+                            : block_sparse_attention(q, k, v, block_lists(drafted.blocks)));
 }
 
 at::Tensor DitBlock::attend_prompt(const at::Tensor& x) const {

@@ -1,11 +1,8 @@
 #include "models/model.h"
-
-#include <ATen/Context.h>
-#include <c10/core/GradMode.h>
-
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <vector>
 
 #include "models/error.h"
@@ -62,10 +59,42 @@ at::Tensor open_prompt(const std::string& path) {
     return prompt;
 }
 
-// fp32 is fp32 and not TF32. Process-wide, since that is how LibTorch keeps it.
-void forbid_tf32() {
-    at::globalContext().setAllowTF32CuDNN(false);
-    at::globalContext().setAllowTF32CuBLAS(false);
+ModelVersion version_from(const std::string& name) {
+    if (name == "1") return ModelVersion::k1;
+    if (name == "1.1") return ModelVersion::k1_1;
+    throw std::invalid_argument("\"version\" should be \"1\" or \"1.1\"");
+}
+
+TcDecoder::Graph graph_from(const nlohmann::json& json) {
+    TcDecoder::Graph graph;
+    graph.upsample = json.value("upsample", graph.upsample);
+    graph.shuffle = json.value("shuffle", graph.shuffle);
+    graph.leak = json.value("leak", graph.leak);
+    graph.skip = json.value("skip", graph.skip);
+    int64_t factor = graph.shuffle;
+    for (const int64_t upsample : graph.upsample) {
+        if (upsample < 1 || upsample > 8)
+            throw std::invalid_argument("each \"upsample\" should lie within 1 and 8");
+        factor *= upsample;
+    }
+    if (factor != 8)
+        throw std::invalid_argument("\"upsample\" and \"shuffle\" should multiply to 8");
+    return graph;
+}
+
+ModelDescription read_description(const fs::path& path) {
+    try {
+        std::ifstream file(path);
+        const auto json = nlohmann::json::parse(file);
+        ModelDescription description;
+        description.version = version_from(json.at("version").get<std::string>());
+        if (json.contains("decoder")) description.decoder = graph_from(json["decoder"]);
+        return description;
+    } catch (const std::exception& error) {
+        throw Error(Error::Kind::kBadFormat,
+                    path.string() + ": " + error.what() +
+                        "; the least that it should say is {\"version\": \"1\"}");
+    }
 }
 
 }  // namespace
@@ -77,38 +106,31 @@ ModelWeights open_model_weights(const std::string& dir) {
             Weights::open(files.decoder).select("tc_decoder."), open_prompt(files.prompt)};
 }
 
-ModelVersion detect_version(const std::string& dir) {
-    const fs::path description = fs::path(dir) / "model.json";
+ModelDescription describe_model(const std::string& dir) {
+    const fs::path path = fs::path(dir) / "model.json";
     std::error_code ignored;
-    if (fs::is_regular_file(description, ignored)) {
-        std::ifstream file(description);
-        const auto json = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
-        const bool named =
-            json.is_object() && json.contains("version") && json["version"].is_string();
-        const std::string version = named ? json["version"].get<std::string>() : "";
-        if (version == "1") return ModelVersion::k1;
-        if (version == "1.1") return ModelVersion::k1_1;
-        throw Error(Error::Kind::kBadFormat,
-                    description.string() + " should say {\"version\": \"1\"} or \"1.1\"");
-    }
+    if (fs::is_regular_file(path, ignored)) return read_description(path);
     const std::string name = fs::weakly_canonical(dir, ignored).filename().string();
-    return name.find("1.1") == std::string::npos ? ModelVersion::k1 : ModelVersion::k1_1;
+    ModelDescription description;
+    description.version =
+        name.find("1.1") == std::string::npos ? ModelVersion::k1 : ModelVersion::k1_1;
+    return description;
 }
 
-Model load_model(ModelWeights weights, ModelVersion version, const Placement& placement,
-                 const LoadProgress& progress) {
-    const c10::NoGradGuard no_grad;
-    forbid_tf32();
+Model load_model(ModelWeights weights, const ModelDescription& description,
+                 const Placement& placement, const LoadProgress& progress) {
     // By released file sizes: 1.42, 0.29 and 0.05 billion parameters.
     progress(0.0, "transformer");
     Dit dit(weights.dit, weights.prompt, placement,
             [&](double share) { progress(0.8 * share, "transformer"); });
     progress(0.8, "projector");
-    LqProjector projector(weights.projector, dit.config().dim, version, placement);
+    LqProjector projector(weights.projector, dit.config().dim, description.version, placement);
     progress(0.97, "decoder");
-    TcDecoder decoder(weights.decoder, dit.config().latent_channels, placement);
+    TcDecoder decoder(weights.decoder, dit.config().latent_channels, description.decoder,
+                      placement);
     progress(1.0, "ready");
-    return {placement, version, std::move(dit), std::move(projector), std::move(decoder)};
+    return {placement, description.version, std::move(dit), std::move(projector),
+            std::move(decoder)};
 }
 
 }  // namespace flashvsr

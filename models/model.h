@@ -12,6 +12,17 @@
 
 namespace flashvsr {
 
+// What no tensor tells (spec/flashvsr.md section 1.1); from model.json in the model's folder:
+//
+//     {"version": "1.1", "decoder": {"upsample": [2, 1, 1], "shuffle": 4, "leak": 0.1, "skip":
+//     true}}
+//
+// "decoder" may be left out, and is for released checkpoints; see TcDecoder::Graph.
+struct ModelDescription {
+    ModelVersion version = ModelVersion::k1;
+    TcDecoder::Graph decoder;
+};
+
 struct Model {
     Placement placement;
     ModelVersion version;
@@ -39,11 +50,11 @@ using LoadProgress = std::function<void(double fraction, const char* stage)>;
 // Throws Error; a missing file is named together with all others that are missing.
 ModelWeights open_model_weights(const std::string& dir);
 
-// The version that `dir` holds: model.json's "version", else "1.1" in the folder's name, else 1.
-// No tensor tells the two apart (spec/flashvsr.md section 1.1).
-ModelVersion detect_version(const std::string& dir);
+// From model.json; without one, version 1.1 if the folder's name says so, else 1.
+ModelDescription describe_model(const std::string& dir);
 
-Model load_model(ModelWeights weights, ModelVersion version, const Placement& placement,
-                 const LoadProgress& progress);
+// Computes the model's constants, so it follows the caller's gradient mode.
+Model load_model(ModelWeights weights, const ModelDescription& description,
+                 const Placement& placement, const LoadProgress& progress);
 
 }  // namespace flashvsr

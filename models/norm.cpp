@@ -1,5 +1,7 @@
 #include "models/norm.h"
 
+#include <c10/core/GradMode.h>
+
 #include "kernels/norm.h"
 #include "models/kernel_args.h"
 
@@ -7,6 +9,9 @@ namespace flashvsr {
 namespace {
 
 #ifdef FLASHVSR_CUDA
+// The kernels have no backward pass; training takes LibTorch's operations.
+bool use_kernel(const at::Tensor& x) { return x.is_cuda() && !c10::GradMode::is_enabled(); }
+
 at::Tensor layer_norm_cuda(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                            kernels::LayerNormRounding rounding) {
     at::Tensor y = at::empty_like(x);
@@ -44,7 +49,8 @@ void rms_norm_cuda(const at::Tensor& out, const at::Tensor& x, const at::Tensor&
 at::Tensor layer_norm_modulate(const at::Tensor& x, const at::Tensor& scale,
                                const at::Tensor& shift) {
 #ifdef FLASHVSR_CUDA
-    if (x.is_cuda()) return layer_norm_cuda(x, scale, shift, kernels::LayerNormRounding::kModulate);
+    if (use_kernel(x))
+        return layer_norm_cuda(x, scale, shift, kernels::LayerNormRounding::kModulate);
 #endif
     return at::layer_norm(x, {x.size(1)}, {}, {}, kNormEps) * scale + shift;
 }
@@ -52,14 +58,14 @@ at::Tensor layer_norm_modulate(const at::Tensor& x, const at::Tensor& scale,
 at::Tensor layer_norm_affine(const at::Tensor& x, const at::Tensor& weight,
                              const at::Tensor& bias) {
 #ifdef FLASHVSR_CUDA
-    if (x.is_cuda()) return layer_norm_cuda(x, weight, bias, kernels::LayerNormRounding::kAffine);
+    if (use_kernel(x)) return layer_norm_cuda(x, weight, bias, kernels::LayerNormRounding::kAffine);
 #endif
     return at::layer_norm(x, {x.size(1)}, weight, bias, kNormEps);
 }
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight) {
 #ifdef FLASHVSR_CUDA
-    if (x.is_cuda()) {
+    if (use_kernel(x)) {
         at::Tensor out = at::empty_like(x);
         rms_norm_cuda(out, x, weight, nullptr);
         return out;
@@ -73,7 +79,7 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight) {
 void rms_norm_rope_out(const at::Tensor& out, const at::Tensor& x, const at::Tensor& weight,
                        const at::Tensor& cos_sin) {
 #ifdef FLASHVSR_CUDA
-    if (x.is_cuda()) return rms_norm_cuda(out, x, weight, cos_sin.const_data_ptr<float>());
+    if (use_kernel(x)) return rms_norm_cuda(out, x, weight, cos_sin.const_data_ptr<float>());
 #endif
     const int64_t tokens = x.size(0);
     const at::Tensor pairs = rms_norm(x, weight).to(at::kFloat).view({tokens, -1, 64, 2});

@@ -16,7 +16,7 @@ at::Tensor layer_norm_affine(const at::Tensor& x, const at::Tensor& weight, cons
 // x * rsqrt(mean(x^2)) over the whole row, rounded, times weight.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight);
 // The same, then each adjacent pair of each 128-wide head turned by cos_sin [tokens, 64, 2], fp32.
-// Writes into `out`, [tokens, dim].
+// Writes into `out`, [tokens, dim], which must not be x.
 void rms_norm_rope_out(const at::Tensor& out, const at::Tensor& x, const at::Tensor& weight,
                        const at::Tensor& cos_sin);
 

@@ -22,6 +22,11 @@ at::Tensor condition_channels(const at::Tensor& frames) {
         .reshape({1, kConditionChannels, h, w});
 }
 
+// In place: its callers own what they pass.
+at::Tensor activate(at::Tensor x, double leak) {
+    return leak > 0.0 ? at::leaky_relu_(x, leak) : x.relu_();
+}
+
 }  // namespace
 
 Manifest TcDecoder::manifest(const Config& c) {
@@ -44,13 +49,16 @@ Manifest TcDecoder::manifest(const Config& c) {
         conv(layer(kStageIndex[s] + 5), c.channels[s + 1], in, 3, false);
     }
     conv(layer(24), c.channels[3], c.channels[3], 3, false);
-    conv(layer(26), 3, c.channels[3], 3, true);
+    conv(layer(26), 3 * c.graph.shuffle * c.graph.shuffle, c.channels[3], 3, true);
     return m;
 }
 
-TcDecoder::TcDecoder(Weights& weights, int64_t latent_channels, const Placement& placement) {
+TcDecoder::TcDecoder(Weights& weights, int64_t latent_channels, const Graph& graph,
+                     const Placement& placement)
+    : graph_(graph) {
     Config config;
     config.latent_channels = latent_channels;
+    config.graph = graph;
     config.channels = {
         size_of(weights, "decoder.1.weight", 0), size_of(weights, "decoder.10.weight", 0),
         size_of(weights, "decoder.16.weight", 0), size_of(weights, "decoder.22.weight", 0)};
@@ -71,6 +79,7 @@ TcDecoder::TcDecoder(Weights& weights, int64_t latent_channels, const Placement&
         }
         stages_[s].grow = conv(layer(kStageIndex[s] + 4) + ".conv", false);
         stages_[s].frames = kStageFrames[s];
+        stages_[s].upsample = graph.upsample[s];
         stages_[s].conv = conv(layer(kStageIndex[s] + 5), false);
     }
     deepen_out_ = conv(layer(24), false);
@@ -82,17 +91,18 @@ at::Tensor TcDecoder::Conv::operator()(const at::Tensor& x) const {
     return at::conv2d(x, weight, bias, 1, padding);
 }
 
-at::Tensor TcDecoder::MemBlock::operator()(const at::Tensor& x, at::Tensor& memory) const {
+at::Tensor TcDecoder::MemBlock::operator()(const at::Tensor& x, double leak,
+                                           at::Tensor& memory) const {
     const at::Tensor before = memory.defined() ? memory : at::zeros_like(x.narrow(0, 0, 1));
     const at::Tensor past = at::cat({before, x}, 0).narrow(0, 0, x.size(0));
     memory = x.narrow(0, x.size(0) - 1, 1).clone();
-    const at::Tensor a = conv_0(at::cat({x, past}, 1)).relu_();
-    const at::Tensor b = conv_2(a).relu_();
-    return conv_4(b).add_(x).relu_();
+    const at::Tensor a = activate(conv_0(at::cat({x, past}, 1)), leak);
+    const at::Tensor b = activate(conv_2(a), leak);
+    return activate(conv_4(b).add_(x), leak);
 }
 
-at::Tensor TcDecoder::Stage::operator()(at::Tensor x, at::Tensor* memory) const {
-    for (const MemBlock& block : blocks) x = block(x, *memory++);
+at::Tensor TcDecoder::Stage::operator()(at::Tensor x, double leak, at::Tensor* memory) const {
+    for (const MemBlock& block : blocks) x = block(x, leak, *memory++);
     // A 1x1 convolution and a nearest resize commute; before the resize it is four times cheaper.
     // The first C of the grown channels are the earlier frame.
     const at::Tensor grown = grow(x).permute({0, 2, 3, 1});
@@ -100,7 +110,8 @@ at::Tensor TcDecoder::Stage::operator()(at::Tensor x, at::Tensor* memory) const 
             .permute({0, 3, 4, 1, 2})
             .reshape({-1, x.size(1), x.size(2), x.size(3)})
             .contiguous(at::MemoryFormat::ChannelsLast);
-    return conv(at::upsample_nearest2d(x, {x.size(2) * 2, x.size(3) * 2}));
+    if (upsample > 1) x = at::upsample_nearest2d(x, {x.size(2) * upsample, x.size(3) * upsample});
+    return conv(x);
 }
 
 at::Tensor TcDecoder::decode(const at::Tensor& latents, const at::Tensor& condition,
@@ -127,11 +138,14 @@ at::Tensor TcDecoder::decode_latent(const at::Tensor& latent, const at::Tensor& 
     at::Tensor x = at::cat({condition_channels(condition), latent}, 1)
                        .contiguous(at::MemoryFormat::ChannelsLast);
     x = 3 * at::tanh(x / 3);
-    x = in_(x).relu_();
-    x = deepen_in_(x).relu_();
-    for (size_t s = 0; s < stages_.size(); ++s) x = stages_[s](x, &state.memory[3 * s]);
-    x = deepen_out_(x.relu_()).relu_();
-    return out_(x).contiguous();
+    x = activate(in_(x), graph_.leak);
+    x = activate(deepen_in_(x), graph_.leak);
+    for (size_t s = 0; s < stages_.size(); ++s)
+        x = stages_[s](x, graph_.leak, &state.memory[3 * s]);
+    x = activate(deepen_out_(activate(x, graph_.leak)), graph_.leak);
+    x = at::pixel_shuffle(out_(x), graph_.shuffle);
+    if (graph_.skip) x = x + (condition + 1) / 2;
+    return x.contiguous();
 }
 
 std::vector<const TcDecoder::Conv*> TcDecoder::convs() const {

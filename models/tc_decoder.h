@@ -15,9 +15,19 @@ namespace flashvsr {
 
 class TcDecoder {
   public:
+    // Where a small model's graph departs from the released one; model.json switches it on.
+    struct Graph {
+        std::array<int64_t, 3> upsample = {2, 2, 2};  // nearest resize after each stage's blocks
+        // The last convolution makes 3 * shuffle^2 channels that become shuffle x shuffle pixels;
+        // with the three factors of `upsample` it makes 8.
+        int64_t shuffle = 1;
+        double leak = 0.0;  // slope of the activations below zero
+        bool skip = false;  // the output is added to the resized input
+    };
     struct Config {
         int64_t latent_channels = 16;
-        std::array<int64_t, 4> channels = {512, 256, 128, 128};  // H/8, H/4, H/2, H
+        std::array<int64_t, 4> channels = {512, 256, 128, 128};  // of the stages and the output
+        Graph graph;
     };
     static Manifest manifest(const Config& config);
 
@@ -26,7 +36,8 @@ class TcDecoder {
         std::vector<at::Tensor> memory;  // 9 of [1, C, h, w]
     };
 
-    TcDecoder(Weights& weights, int64_t latent_channels, const Placement& placement);
+    TcDecoder(Weights& weights, int64_t latent_channels, const Graph& graph,
+              const Placement& placement);
 
     // latents: [16, f, H/8, W/8]; condition: the resized input, [F, 3, H, W] in [-1, 1], where F is
     // 4 f, or 4 f - 3 in the first call of a stream. Returns [F, 3, H, W], nominally in [0, 1]
@@ -43,21 +54,23 @@ class TcDecoder {
     };
     struct MemBlock {
         Conv conv_0, conv_2, conv_4;
-        at::Tensor operator()(const at::Tensor& x, at::Tensor& memory) const;
+        at::Tensor operator()(const at::Tensor& x, double leak, at::Tensor& memory) const;
     };
-    // MemBlocks at one resolution, then nearest x2, growth in time and the convolution after it.
+    // MemBlocks at one resolution, then nearest resize, growth in time and the convolution after.
     struct Stage {
         std::array<MemBlock, 3> blocks;
         Conv grow;  // 1x1, to `frames` times the channels
         int64_t frames = 1;
+        int64_t upsample = 2;
         Conv conv;
-        at::Tensor operator()(at::Tensor x, at::Tensor* memory) const;
+        at::Tensor operator()(at::Tensor x, double leak, at::Tensor* memory) const;
     };
 
     at::Tensor decode_latent(const at::Tensor& latent, const at::Tensor& condition,
                              State& state) const;
     std::vector<const Conv*> convs() const;
 
+    Graph graph_;
     Conv in_, deepen_in_;          // decoder.1, decoder.3
     std::array<Stage, 3> stages_;  // decoder.5-10, 11-16, 17-22
     Conv deepen_out_, out_;        // decoder.24, decoder.26

@@ -110,16 +110,22 @@ at::Tensor near_ties(const flashvsr::DraftMask& mask) {
     return ((weight - mask.threshold).abs() <= kRounding * mask.threshold).view_as(mask.weight);
 }
 
+flashvsr::Engine load(const std::string& dir, const std::string& version,
+                      const flashvsr::Placement& placement) {
+    flashvsr::ModelDescription description;
+    description.version =
+        version == "1.1" ? flashvsr::ModelVersion::k1_1 : flashvsr::ModelVersion::k1;
+    const c10::NoGradGuard no_grad;
+    return flashvsr::Engine(flashvsr::load_model(flashvsr::open_model_weights(dir), description,
+                                                 placement, [](double, const char*) {}));
+}
+
 class CaseRun {
   public:
     CaseRun(const Options& options, const nlohmann::json& json)
         : options_(options),
           placement_{flashvsr::parse_device(options.device), dtype_of(options.precision)},
-          model_(flashvsr::load_model(flashvsr::open_model_weights(options.case_dir),
-                                      json.at("model_version") == "1.1"
-                                          ? flashvsr::ModelVersion::k1_1
-                                          : flashvsr::ModelVersion::k1,
-                                      placement_, [](double, const char*) {})),
+          engine_(load(options.case_dir, json.at("model_version"), placement_)),
           input_(flashvsr::read_safetensors(options.case_dir + "/input.safetensors")) {
         settings_.sparse.sparse_ratio = json.at("sparse_ratio");
         settings_.sparse.kv_ratio = json.at("kv_ratio");
@@ -138,7 +144,7 @@ class CaseRun {
         const at::Tensor frames = video.to(placement_.options()).contiguous();
         grid_ = flashvsr::WindowGrid::of_picture(frames.size(2), frames.size(3));
         flashvsr::NetworkState state{
-            {}, flashvsr::Dit::State(model_.dit, grid_, settings_.sparse), {}};
+            {}, flashvsr::Dit::State(engine_.model().dit, grid_, settings_.sparse), {}};
         const int64_t steps = (frames.size(0) - 17) / FLASHVSR_CHUNK;
         for (int64_t step = 0; step < steps; ++step) run_step(step, frames, state);
         return collect();
@@ -153,7 +159,7 @@ class CaseRun {
         chunk.height = frames.size(2);
         chunk.width = frames.size(3);
         flashvsr::ChunkProbe probe;
-        const int64_t last = model_.dit.config().layers - 1;
+        const int64_t last = engine_.model().dit.config().layers - 1;
         probe.block_mask = [&](int64_t layer, const flashvsr::DraftMask& mask,
                                const std::vector<int64_t>& slots) {
             if (layer != 0 && layer != last) return;
@@ -162,7 +168,8 @@ class CaseRun {
             results_.tensors[name] = oldest_first(mask.blocks, slots);
             results_.near_ties[name] = oldest_first(near_ties(mask), slots);
         };
-        const at::Tensor out = flashvsr::run_chunk(model_, chunk, settings_, state, &probe);
+        const at::Tensor out =
+            flashvsr::run_chunk(engine_.model(), chunk, settings_, state, &probe);
         keep("lq_tokens", flashvsr::from_window_order(probe.lq_tokens[0], grid_).flatten(0, 2), 0);
         keep("latents", probe.latents, 1);
         keep("decoded", probe.decoded.transpose(0, 1), 1);
@@ -172,8 +179,8 @@ class CaseRun {
 
     at::Tensor noise(int64_t first, int64_t count) const {
         if (options_.own_noise)
-            return flashvsr::make_noise(0, first, count, model_.dit.config().latent_channels, grid_,
-                                        placement_);
+            return flashvsr::make_noise(
+                0, first, count, engine_.model().dit.config().latent_channels, grid_, placement_);
         return input_.at("noise")[0].narrow(1, first, count).to(placement_.options()).contiguous();
     }
 
@@ -194,7 +201,7 @@ class CaseRun {
 
     Options options_;
     flashvsr::Placement placement_;
-    flashvsr::Model model_;
+    flashvsr::Engine engine_;
     flashvsr::TensorMap input_;
     flashvsr::Settings settings_;
     flashvsr::WindowGrid grid_;

@@ -1,6 +1,7 @@
 #include "tests/support/random_model.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <cmath>
 
@@ -64,7 +65,11 @@ Model random_model(const ModelShape& shape, ModelVersion version, const Placemen
                          random_weights(LqProjector::manifest(shape.projector), options),
                          random_weights(TcDecoder::manifest(shape.decoder), options),
                          at::randn({1, shape.prompt_tokens, shape.dit.text_dim}, options)};
-    return load_model(std::move(weights), version, placement, [](double, const char*) {});
+    ModelDescription description;
+    description.version = version;
+    description.decoder = shape.decoder.graph;
+    const c10::NoGradGuard no_grad;
+    return load_model(std::move(weights), description, placement, [](double, const char*) {});
 }
 
 }  // namespace flashvsr::testing
