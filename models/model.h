@@ -23,6 +23,14 @@ struct ModelDescription {
     TcDecoder::Graph decoder;
 };
 
+// Widths and depths of a model whose weights are made, not read.
+struct ModelShape {
+    DitConfig dit;
+    LqProjector::Config projector;
+    TcDecoder::Config decoder;
+    int64_t prompt_tokens = 0;
+};
+
 struct Model {
     Placement placement;
     ModelVersion version;

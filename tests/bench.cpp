@@ -1,12 +1,14 @@
 // Steady-state speed of the engine with random weights in the released shapes.
 //
 //     bench [--size HEIGHTxWIDTH] [--precision fp32|bf16|fp16] [--device auto|cpu|cuda[:N]]
-//           [--sparse-ratio R] [--chunks N] [--model released|tiny] [--json]
+//           [--sparse-ratio R] [--chunks N] [--model released|tiny|DIR] [--json]
 //
+// released and tiny are shapes with random weights, DIR is a model's folder.
 // HEIGHTxWIDTH is the output; the input is a quarter of it on each side, RGB frames of noise in
 // host memory. Two figures: the stream as a caller sees it (frames pushed from and popped to host
 // memory), and the networks alone, split into their parts.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <chrono>
@@ -118,15 +120,25 @@ double milliseconds_since(Clock::time_point begin) {
     return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
 }
 
+std::shared_ptr<const flashvsr::Engine> open_engine(const Options& options,
+                                                    const flashvsr::Placement& placement) {
+    const c10::NoGradGuard no_grad;
+    if (options.model != "released" && options.model != "tiny")
+        return std::make_shared<const flashvsr::Engine>(flashvsr::load_model(
+            flashvsr::open_model_weights(options.model), flashvsr::describe_model(options.model),
+            placement, [](double, const char*) {}));
+    const auto shape = options.model == "tiny" ? flashvsr::testing::tiny_shape()
+                                               : flashvsr::testing::released_shape();
+    return std::make_shared<const flashvsr::Engine>(flashvsr::testing::random_model(
+        shape, flashvsr::ModelVersion::k1_1, placement, /*seed=*/1));
+}
+
 class Bench {
   public:
     explicit Bench(const Options& options)
         : options_(options),
           placement_{flashvsr::parse_device(options.device), dtype_of(options.precision)},
-          engine_(std::make_shared<const flashvsr::Engine>(flashvsr::testing::random_model(
-              options.model == "tiny" ? flashvsr::testing::tiny_shape()
-                                      : flashvsr::testing::released_shape(),
-              flashvsr::ModelVersion::k1_1, placement_, /*seed=*/1))) {
+          engine_(open_engine(options, placement_)) {
         synchronize(placement_.device);
     }
 

@@ -7,13 +7,6 @@
 
 namespace flashvsr::testing {
 
-struct ModelShape {
-    DitConfig dit;
-    LqProjector::Config projector;
-    TcDecoder::Config decoder;
-    int64_t prompt_tokens = 0;
-};
-
 // The released checkpoints' (spec/flashvsr.md section 1).
 ModelShape released_shape();
 // One head, two blocks: runs in milliseconds.
