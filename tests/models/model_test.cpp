@@ -57,7 +57,7 @@ ModelWeights spoiled(Change change) {
 
 // Section 1: tensors and parameters of the released files.
 TEST(Model, ManifestsAreTheReleasedFiles) {
-    const testing::ModelShape shape = testing::released_shape();
+    const ModelShape shape = testing::released_shape();
     auto expect = [](const Manifest& manifest, size_t tensors, int64_t parameters) {
         int64_t count = 0;
         for (const auto& entry : manifest) count += c10::multiply_integers(entry.second);
@@ -127,7 +127,7 @@ TEST(Model, SaysWhichFileHoldsAnotherNetwork) {
 
 TEST(Model, RefusesNetworksThatDoNotFitEachOther) {
     at::manual_seed(61);
-    const testing::ModelShape shape = testing::tiny_shape();
+    const ModelShape shape = testing::tiny_shape();
     ModelWeights weights = open_model_weights(MICRO_MODEL);
     LqProjector::Config narrow = shape.projector;
     narrow.dim = 64;
