@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 
 #include "models/checkpoint/safetensors.h"
 #include "models/error.h"
@@ -108,45 +107,57 @@ at::Tensor resized(const at::Tensor& frames, int64_t side) {
 
 }  // namespace
 
-ClipSource::ClipSource(const std::string& folder, const at::Device& device) {
-    const std::string stills = folder + "/stills.safetensors";
-    stills_ = read_safetensors(stills).at("stills").to(device);
-    if (stills_.dim() != 4 || stills_.size(0) < 20 || stills_.scalar_type() != at::kByte)
+ClipSource::ClipSource(const std::string& pack, const at::Device& device) {
+    const TensorMap tensors = read_safetensors(pack);
+    const auto stills = tensors.find("stills");
+    if (stills == tensors.end() || stills->second.dim() != 4 || stills->second.size(0) < 20 ||
+        stills->second.scalar_type() != at::kByte)
         throw Error(Error::Kind::kBadFormat,
-                    stills + " should hold \"stills\", bytes [20 or more, 3, S, S]");
-    const std::string clips = folder + "/clips.safetensors";
-    if (std::filesystem::exists(clips)) clips_ = read_safetensors(clips).at("clips").to(device);
+                    pack + " should hold \"stills\", bytes [20 or more, 3, S, S]; make it with " +
+                        "models/nano/data/pack.py");
+    stills_ = stills->second.to(device);
+    if (tensors.count("clips")) clips_ = tensors.at("clips").to(device);
     training_stills_ = stills_.size(0) - stills_.size(0) / 20;
 }
 
 Clip ClipSource::draw(const ClipOptions& options, std::mt19937& random) const {
     const bool from_recording = clips_.defined() && chance(random, options.recorded_share);
-    const at::Tensor frames = from_recording
-                                  ? recorded(options, random)
-                                  : moving_still(pick(random, training_stills_), options, random);
+    const at::Tensor frames = from_recording ? recorded(options, random) : mosaic(options, random);
     const at::Tensor target = flip_at_random(frames, random);
     return {target, degrade(target, chance(random, options.clean_share), random)};
 }
 
 Clip ClipSource::validation(int64_t index, const ClipOptions& options) const {
     std::mt19937 random(static_cast<uint32_t>(index));
-    const at::Tensor target = moving_still(training_stills_ + index, options, random);
+    const at::Tensor target =
+        moving_still(training_stills_ + index, options.frames, options.side, random);
     return {target, degrade(target, /*clean=*/true, random)};
 }
 
-at::Tensor ClipSource::moving_still(int64_t index, const ClipOptions& options,
+at::Tensor ClipSource::mosaic(const ClipOptions& options, std::mt19937& random) const {
+    std::vector<at::Tensor> rows;
+    for (int row = 0; row < 2; ++row) {
+        std::vector<at::Tensor> tiles;
+        for (int column = 0; column < 2; ++column)
+            tiles.push_back(moving_still(pick(random, training_stills_), options.frames,
+                                         options.side / 2, random));
+        rows.push_back(at::cat(tiles, 3));
+    }
+    return at::cat(rows, 2);
+}
+
+at::Tensor ClipSource::moving_still(int64_t index, int64_t frames, int64_t side,
                                     std::mt19937& random) const {
     const auto still = static_cast<double>(stills_.size(3));
-    const View from = draw_view(still, static_cast<double>(options.side), random);
-    const View to = move_view(from, static_cast<double>(options.frames),
-                              chance(random, 0.2) ? 0.0 : 3.0, still, random);
+    const View from = draw_view(still, static_cast<double>(side), random);
+    const View to = move_view(from, static_cast<double>(frames), chance(random, 0.2) ? 0.0 : 3.0,
+                              still, random);
     const at::Tensor picture = stills_[index].to(at::kFloat).div(255).unsqueeze(0);
-    const at::Tensor grid =
-        view_grid(from, to, options.frames, options.side, still, picture.options());
+    const at::Tensor grid = view_grid(from, to, frames, side, still, picture.options());
     constexpr int64_t kBicubic = 2;
     constexpr int64_t kReflect = 2;
-    return at::grid_sampler_2d(picture.expand({options.frames, -1, -1, -1}), grid, kBicubic,
-                               kReflect, /*align_corners=*/false)
+    return at::grid_sampler_2d(picture.expand({frames, -1, -1, -1}), grid, kBicubic, kReflect,
+                               /*align_corners=*/false)
         .clamp(0, 1);
 }
 

@@ -22,13 +22,13 @@ struct ClipOptions {
     double recorded_share = 0.2;  // clips of the recorded pack, where there is one
 };
 
-// The pictures of a data folder, on the device:
-//   stills.safetensors  "stills", u8 [N, 3, S, S]: set in motion by pan, zoom and rotation
-//   clips.safetensors   "clips",  u8 [M, T, 3, s, s]: recorded, played as they are; may be absent
+// The pictures of a safetensors pack (models/nano/data/pack.py), on the device:
+//   "stills", u8 [N, 3, S, S]: set in motion by pan, zoom and rotation
+//   "clips",  u8 [M, T, 3, s, s]: recorded, played as they are; may be absent
 // The last twentieth of the stills is kept for validation and never drawn otherwise.
 class ClipSource {
   public:
-    ClipSource(const std::string& folder, const at::Device& device);
+    ClipSource(const std::string& pack, const at::Device& device);
 
     Clip draw(const ClipOptions& options, std::mt19937& random) const;
     // The same clip for the same index at every call; clean. index < validation_count().
@@ -36,7 +36,11 @@ class ClipSource {
     int64_t validation_count() const { return stills_.size(0) - training_stills_; }
 
   private:
-    at::Tensor moving_still(int64_t index, const ClipOptions& options, std::mt19937& random) const;
+    // [F, 3, side, side] in [0, 1]: a view that moves over one still.
+    at::Tensor moving_still(int64_t index, int64_t frames, int64_t side,
+                            std::mt19937& random) const;
+    // Four of them side by side: a step of the optimiser sees more than one picture.
+    at::Tensor mosaic(const ClipOptions& options, std::mt19937& random) const;
     at::Tensor recorded(const ClipOptions& options, std::mt19937& random) const;
 
     at::Tensor stills_;  // u8

@@ -26,9 +26,9 @@ namespace flashvsr::train {
 namespace {
 
 constexpr const char* kUsage =
-    "usage: flashvsr-train --data DIR --out DIR [options]\n"
+    "usage: flashvsr-train --data PACK --out DIR [options]\n"
     "\n"
-    "  --data DIR         stills.safetensors and clips.safetensors (models/nano/data/pack.py)\n"
+    "  --data PACK        pictures and clips, made by models/nano/data/pack.py\n"
     "  --out DIR          model folder; also holds the state that --resume continues from\n"
     "  --minutes M        train until M minutes in all have passed (60)\n"
     "  --init DIR         start from this model instead of random weights\n"
