@@ -130,7 +130,7 @@ def installed_libtorch():
     return [str(package / 'lib')] + [str(p) for p in package.parent.glob('nvidia/*/lib')]
 
 
-def meson_checks(build, arguments, env):
+def meson_checks(build, arguments):
     for test in build.tests:
         if arguments.gpu and not any(suite.endswith(':gpu') for suite in test['suite']):
             continue
@@ -203,7 +203,7 @@ def main():
     build = Build(arguments.build.resolve())
     env = build.environment()
     gpu = has_gpu()
-    checks = [*meson_checks(build, arguments, env), *parity_checks(build, arguments, gpu),
+    checks = [*meson_checks(build, arguments), *parity_checks(build, arguments, gpu),
               *bench_checks(build, arguments, gpu), *script_checks(arguments)]
     checks = [check for check in checks
               if not (arguments.quick and check.slow)
