@@ -1,4 +1,4 @@
-"""Cuts the clips of clips.tsv: held-out ones as PNG frames, training ones as JPEG (quality 95, 4:4:4).
+"""Cuts the clips of clips.tsv: held-out ones as PNG, training ones as JPEG (quality 95, 4:4:4).
 
 usage: clips.py SOURCE_ROOT EVAL_FOLDER TRAIN_FOLDER
 Writes FOLDER/NAME/NNN.png or .jpg and prints each clip's bicubic x4 PSNR-Y.

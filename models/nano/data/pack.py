@@ -2,7 +2,8 @@
 """Turns the folder train/ that make writes into the safetensors pack that flashvsr-train reads.
 
 usage: pack.py TRAIN_FOLDER OUT.safetensors
-Tensors, all u8 RGB: "stills" [N, 3, 512, 512] and "clips" [M, 32, 3, 256, 256]. Needs numpy, Pillow, safetensors.
+Tensors, all u8 RGB: "stills" [N, 3, 512, 512] and "clips" [M, 32, 3, 256, 256].
+Needs numpy, Pillow and safetensors.
 """
 
 import concurrent.futures

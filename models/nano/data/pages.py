@@ -8,8 +8,9 @@ from PIL import Image, ImageDraw, ImageFont
 SIDE = 512
 OVERSAMPLE = 3
 WORDS = (
-    "light water stone river window morning paper garden letter number bridge silver forest market signal winter "
-    "engine camera street the of and a in to is for 1984 2/3 50% (see) Fig. No. §7 – & @ Straße café naïve Σ λ → "
+    "light water stone river window morning paper garden letter number bridge silver forest market "
+    "signal winter engine camera street the of and a in to is for 1984 2/3 50% (see) Fig. No. §7 "
+    "– & @ Straße café naïve Σ λ → "
     "ДОМ вода свет Αθήνα STOP EXIT TAXI HOTEL 12:45 km/h"
 ).split()
 

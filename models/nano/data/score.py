@@ -33,7 +33,7 @@ def flat_share(picture):
 def coherence(picture):
     """(local, global) energy-weighted coherence of the structure tensor.
 
-    Local: 0 noise to 1 straight edges. Global: 0 edges of all directions to 1 all edges run one way.
+    Local: 0 noise to 1 straight edges. Global: 0 edges of all directions to 1 all run one way.
     """
     y = cv2.GaussianBlur(luma(np.asarray(picture)), (0, 0), 1.0)
     dx, dy = cv2.Sobel(y, -1, 1, 0), cv2.Sobel(y, -1, 0, 1)

@@ -1,8 +1,8 @@
 """Cuts the training stills: 512x512 crops, chosen by detail, JPEG quality 95 (4:4:4).
 
 usage: stills.py SOURCE_ROOT OUT_FOLDER BUDGET_MB
-Writes OUT_FOLDER/NNNN.jpg and OUT_FOLDER/index.tsv, the most useful mixture first: any first N files are a
-good smaller set.
+Writes OUT_FOLDER/NNNN.jpg and OUT_FOLDER/index.tsv, in mixed order: any first N files are a good
+smaller set.
 """
 
 import concurrent.futures
@@ -28,7 +28,7 @@ SMALLEST = 384  # sides from here to a crop's are filled up by reflection
 
 
 def crops(picture, kind):
-    """Yields (divisor, box, crop) tiles of the picture, at full size and reduced, without overlap."""
+    """Yields (divisor, box, crop) tiles without overlap, at full size and reduced."""
     width, height = picture.size
     for divisor in DIVISORS[kind]:
         size = (width // divisor, height // divisor)
@@ -43,7 +43,7 @@ def crops(picture, kind):
 
 
 def padded(picture):
-    """The picture with sides of at least a crop's, filled up by reflection: enlarging would blur it."""
+    """The picture, its sides at least a crop's: filled by reflection, enlarging would blur it."""
     below, right = max(SIDE - picture.height, 0), max(SIDE - picture.width, 0)
     pixels = np.pad(np.asarray(picture), ((0, below), (0, right), (0, 0)), "reflect")
     return pictures.Image.fromarray(pixels)
@@ -59,7 +59,8 @@ def rate(crop):
     ):
         return None, psnr, 0.0
     coherence, one_way = score.coherence(crop)
-    # Structure counts, but not stripes or motion blur, which run one way; then room to win, best near 24 dB.
+    # Structure counts, but not stripes or motion blur, which run one way; then room to win,
+    # best near 24 dB.
     return min(coherence, 0.7) - max(one_way - 0.4, 0) - 0.02 * abs(psnr - 24), psnr, coherence
 
 
