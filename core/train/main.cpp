@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <c10/core/GradMode.h>
 
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 
 #include "core/chunk.h"
@@ -35,17 +37,29 @@ constexpr const char* kUsage =
     "  --resume           go on where the run that wrote --out stopped\n"
     "  --device D         auto, cpu, cuda or cuda:N (auto)\n"
     "  --side PIXELS      of the training clips, a multiple of 128 (384)\n"
-    "  --rate R           highest learning rate (0.0005)\n"
-    "  --seed N           of weights and clips (1)\n";
+    "  --rate R           highest learning rate (0.0003)\n"
+    "  --seed N           of weights and clips (1)\n"
+    "  --channels A,B,C,D of the decoder's stages, for a new model (96,64,48,48)\n";
 
 struct Options {
     std::string data, out, init, device = "auto";
     double minutes = 60.0;
-    double rate = 5e-4;
+    double rate = 3e-4;
     int64_t side = 384;
+    std::array<int64_t, 4> channels = {96, 64, 48, 48};
     uint64_t seed = 1;
     bool resume = false;
 };
+
+std::array<int64_t, 4> parse_channels(const std::string& text) {
+    std::array<int64_t, 4> channels{};
+    std::istringstream in(text);
+    for (int64_t& count : channels)
+        if (!(in >> count) || count < 1 || count > 4096 || (in.peek() == ',' && !in.ignore()))
+            throw Error(Error::Kind::kInvalidArgument,
+                        "--channels takes four numbers: 96,64,48,48");
+    return channels;
+}
 
 Options parse(int argc, char** argv) {
     Options options;
@@ -57,6 +71,7 @@ Options parse(int argc, char** argv) {
         {"--minutes", [&](const std::string& v) { options.minutes = std::stod(v); }},
         {"--rate", [&](const std::string& v) { options.rate = std::stod(v); }},
         {"--side", [&](const std::string& v) { options.side = std::stoll(v); }},
+        {"--channels", [&](const std::string& v) { options.channels = parse_channels(v); }},
         {"--seed", [&](const std::string& v) { options.seed = std::stoull(v); }}};
     for (int i = 1; i < argc; ++i) {
         const std::string name = argv[i];
@@ -75,7 +90,7 @@ Options parse(int argc, char** argv) {
 }
 
 // The shape of the model that ships; see docs/training.md for the reasons.
-ModelShape nano_shape() {
+ModelShape nano_shape(const std::array<int64_t, 4>& channels) {
     ModelShape shape;
     shape.dit.dim = 128;
     shape.dit.heads = 1;
@@ -85,7 +100,7 @@ ModelShape nano_shape() {
     shape.dit.frequency_dim = 256;
     shape.dit.latent_channels = 16;
     shape.projector = {128, 32, 64, 1};
-    shape.decoder.channels = {96, 64, 48, 48};
+    shape.decoder.channels = channels;
     shape.decoder.graph.upsample = {2, 1, 1};
     shape.decoder.graph.shuffle = 4;
     shape.decoder.graph.leak = 0.1;
@@ -107,6 +122,11 @@ at::Tensor luma(const at::Tensor& rgb) {
     return 0.299 * rgb.select(1, 0) + 0.587 * rgb.select(1, 1) + 0.114 * rgb.select(1, 2);
 }
 
+// Mean absolute difference, smooth at zero; out in [-1, 1], target in [0, 1].
+at::Tensor charbonnier(const at::Tensor& out, const at::Tensor& target) {
+    return at::sqrt(((out + 1) / 2 - target).square() + 1e-6).mean();
+}
+
 class Trainer {
   public:
     explicit Trainer(const Options& options)
@@ -120,7 +140,7 @@ class Trainer {
         at::globalContext().setAllowTF32CuBLAS(true);
         const std::string from = options.resume ? options.out : options.init;
         if (from.empty()) {
-            const ModelShape shape = nano_shape();
+            const ModelShape shape = nano_shape(options.channels);
             description_ = {ModelVersion::k1_1, shape.decoder.graph};
             parameters_ = random_parameters(shape, placement_.device);
         } else {
@@ -137,10 +157,11 @@ class Trainer {
         const double before = minutes_;
         double next_report = minutes_;
         double next_save = minutes_ + 2.0;
-        double loss = 0.0;
+        double loss = 0.0;  // relative to the resized input's: below 1 is an improvement
         while (minutes_ < options_.minutes) {
-            const double clip_loss = train_clip(optimiser);
-            loss = iteration_ == 1 ? clip_loss : 0.98 * loss + 0.02 * clip_loss;
+            const auto [model_loss, bicubic_loss] = train_clip(optimiser);
+            const double relative = model_loss / bicubic_loss;
+            loss = iteration_ == 1 ? relative : 0.98 * loss + 0.02 * relative;
             minutes_ = before + minutes_since(begin);
             if (minutes_ >= next_report) {
                 report(optimiser, loss);
@@ -164,22 +185,27 @@ class Trainer {
     }
 
     // One clip through the chunks of the real schedule, a step of the optimiser for each.
-    double train_clip(Optimiser& optimiser) {
+    // Returns its loss and that of the resized input.
+    std::pair<double, double> train_clip(Optimiser& optimiser) {
         const Clip clip = source_.draw(clip_options_, random_);
         Settings settings;
         settings.color_fix = random_() % 2 ? ColorFix::kAdain : ColorFix::kNone;
         double total = 0.0;
+        double bicubic = 0.0;
+        int64_t frames = 0;
         int chunks = 0;
         play(parameters_, clip, settings, [&](const at::Tensor& out, const at::Tensor& target) {
-            const at::Tensor error = (out + 1) / 2 - target;
-            const at::Tensor loss = at::sqrt(error.square() + 1e-6).mean();
+            const at::Tensor loss = charbonnier(out, target);
             loss.backward();
             optimiser.step(rate());
             total += loss.item<double>();
+            bicubic +=
+                charbonnier(clip.input.narrow(0, frames, out.size(0)), target).item<double>();
+            frames += out.size(0);
             ++chunks;
         });
         ++iteration_;
-        return total / chunks;
+        return {total / chunks, bicubic / chunks};
     }
 
     // Runs a clip and hands each chunk's output, [F, 3, S, S] in [-1, 1], and target to `chunk`.
@@ -247,7 +273,7 @@ class Trainer {
             bicubic_psnr += psnr_from(bicubic_mse / frames) / count;
         }
         std::printf(
-            "%6.1f min, %5.1f left  clips %6ld  loss %.5f  validation PSNR-Y %.2f dB "
+            "%6.1f min, %5.1f left  clips %6ld  loss %.4f of bicubic's  validation PSNR-Y %.2f dB "
             "(bicubic %.2f, %+.2f)\n",
             minutes_, std::max(options_.minutes - minutes_, 0.0), iteration_, loss, model_psnr,
             bicubic_psnr, model_psnr - bicubic_psnr);

@@ -33,7 +33,8 @@ at::Tensor start_value(const std::string& name, const std::vector<int64_t>& shap
     const bool convolution = has(name, "decoder.") || has(name, "conv");
     value *= std::sqrt((convolution ? 2.0 : 1.0) / fan_in);
     // Last of a residual branch, or of the network.
-    if (has(name, ".conv.4.") || has(name, "decoder.26.") || has(name, "head.head.")) value *= 0.1;
+    if (has(name, ".conv.4.") || has(name, "head.head.")) value *= 0.1;
+    if (has(name, "decoder.26.")) value *= 0.01;
     return value;
 }
 

@@ -21,7 +21,8 @@ def planes(path):
 
 def load(paths):
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        return np.stack(list(pool.map(planes, paths)))
+        # stack keeps the pixels' interleaved order in memory, and save_file writes memory as it is.
+        return np.ascontiguousarray(np.stack(list(pool.map(planes, paths))))
 
 
 def main(folder, out):
@@ -30,7 +31,7 @@ def main(folder, out):
         sorted(clip.glob("*.jpg")) for clip in sorted((folder / "clips").iterdir()) if clip.is_dir()
     ]
     if clips:
-        tensors["clips"] = np.stack([load(clip) for clip in clips])
+        tensors["clips"] = np.ascontiguousarray(np.stack([load(clip) for clip in clips]))
     save_file(tensors, out)
     for name, tensor in tensors.items():
         print(f"{name} {list(tensor.shape)}, {tensor.nbytes / 1e6:.0f} MB")
