@@ -67,6 +67,7 @@ ModelVersion version_from(const std::string& name) {
 
 TcDecoder::Graph graph_from(const nlohmann::json& json) {
     TcDecoder::Graph graph;
+    graph.patch = json.value("patch", graph.patch);
     graph.upsample = json.value("upsample", graph.upsample);
     graph.shuffle = json.value("shuffle", graph.shuffle);
     graph.leak = json.value("leak", graph.leak);
@@ -77,8 +78,10 @@ TcDecoder::Graph graph_from(const nlohmann::json& json) {
             throw std::invalid_argument("each \"upsample\" should lie within 1 and 8");
         factor *= upsample;
     }
-    if (factor != 8)
-        throw std::invalid_argument("\"upsample\" and \"shuffle\" should multiply to 8");
+    if (graph.patch < 1 || 8 % graph.patch != 0)
+        throw std::invalid_argument("\"patch\" should be 1, 2, 4 or 8");
+    if (factor != graph.patch)
+        throw std::invalid_argument("\"upsample\" and \"shuffle\" should multiply to \"patch\"");
     return graph;
 }
 

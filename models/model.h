@@ -14,8 +14,8 @@ namespace flashvsr {
 
 // What no tensor tells (spec/flashvsr.md section 1.1); from model.json in the model's folder:
 //
-//     {"version": "1.1", "decoder": {"upsample": [2, 1, 1], "shuffle": 4, "leak": 0.1, "skip":
-//     true}}
+//     {"version": "1.1",
+//      "decoder": {"patch": 4, "upsample": [1, 1, 1], "shuffle": 4, "leak": 0.1, "skip": true}}
 //
 // "decoder" may be left out, and is for released checkpoints; see TcDecoder::Graph.
 struct ModelDescription {

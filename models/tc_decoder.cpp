@@ -3,23 +3,24 @@
 namespace flashvsr {
 namespace {
 
-constexpr int64_t kFrames = 4;  // output frames per latent frame
-constexpr int64_t kTrim = 3;    // frames that a stream's first latent frame lacks
-constexpr int64_t kPatch = 8;   // pixels per latent side
-constexpr int64_t kConditionChannels = 3 * kFrames * kPatch * kPatch;
+constexpr int64_t kFrames = 4;      // output frames per latent frame
+constexpr int64_t kTrim = 3;        // frames that a stream's first latent frame lacks
+constexpr int64_t kLatentSide = 8;  // pixels per latent
 // Index of each stage's first MemBlock in the checkpoint's flat sequence, and its time growth.
 constexpr std::array<int64_t, 3> kStageIndex = {5, 11, 17};
 constexpr std::array<int64_t, 3> kStageFrames = {1, 2, 2};
 
 std::string layer(int64_t index) { return "decoder." + std::to_string(index); }
 
-// [4, 3, H, W] -> [1, 768, H/8, W/8]; channel = ((c * 4 + dt) * 8 + dy) * 8 + dx.
-at::Tensor condition_channels(const at::Tensor& frames) {
-    const int64_t h = frames.size(2) / kPatch;
-    const int64_t w = frames.size(3) / kPatch;
-    return frames.view({kFrames, 3, h, kPatch, w, kPatch})
+int64_t condition_channel_count(int64_t patch) { return 3 * kFrames * patch * patch; }
+
+// [4, 3, H, W] -> [1, 12 p^2, H/p, W/p]; channel = ((c * 4 + dt) * p + dy) * p + dx.
+at::Tensor condition_channels(const at::Tensor& frames, int64_t patch) {
+    const int64_t h = frames.size(2) / patch;
+    const int64_t w = frames.size(3) / patch;
+    return frames.view({kFrames, 3, h, patch, w, patch})
         .permute({1, 0, 3, 5, 2, 4})
-        .reshape({1, kConditionChannels, h, w});
+        .reshape({1, condition_channel_count(patch), h, w});
 }
 
 // In place: its callers own what they pass.
@@ -35,7 +36,8 @@ Manifest TcDecoder::manifest(const Config& c) {
         m.push_back({name + ".weight", {out, in, k, k}});
         if (bias) m.push_back({name + ".bias", {out}});
     };
-    conv(layer(1), c.channels[0], kConditionChannels + c.latent_channels, 3, true);
+    conv(layer(1), c.channels[0], condition_channel_count(c.graph.patch) + c.latent_channels, 3,
+         true);
     conv(layer(3), c.channels[0], c.channels[0], 3, false);
     for (size_t s = 0; s < kStageIndex.size(); ++s) {
         const int64_t in = c.channels[s];
@@ -135,8 +137,12 @@ at::Tensor TcDecoder::decode(const at::Tensor& latents, const at::Tensor& condit
 // latent: [1, 16, H/8, W/8]; condition: [4, 3, H, W]; returns [4, 3, H, W].
 at::Tensor TcDecoder::decode_latent(const at::Tensor& latent, const at::Tensor& condition,
                                     State& state) const {
-    at::Tensor x = at::cat({condition_channels(condition), latent}, 1)
-                       .contiguous(at::MemoryFormat::ChannelsLast);
+    const at::Tensor cells = condition_channels(condition, graph_.patch);
+    const at::Tensor repeated =
+        graph_.patch == kLatentSide
+            ? latent
+            : at::upsample_nearest2d(latent, {cells.size(2), cells.size(3)});
+    at::Tensor x = at::cat({cells, repeated}, 1).contiguous(at::MemoryFormat::ChannelsLast);
     x = 3 * at::tanh(x / 3);
     x = activate(in_(x), graph_.leak);
     x = activate(deepen_in_(x), graph_.leak);

@@ -17,9 +17,12 @@ class TcDecoder {
   public:
     // Where a small model's graph departs from the released one; model.json switches it on.
     struct Graph {
+        // Side in pixels of a cell of the first stage, 1 to 8: the resized input comes in as 12 *
+        // patch^2 channels, and the latents, one for 8 pixels, are repeated 8 / patch times.
+        int64_t patch = 8;
         std::array<int64_t, 3> upsample = {2, 2, 2};  // nearest resize after each stage's blocks
-        // The last convolution makes 3 * shuffle^2 channels that become shuffle x shuffle pixels;
-        // with the three factors of `upsample` it makes 8.
+        // The last convolution makes 3 * shuffle^2 channels that become shuffle x shuffle pixels.
+        // The three factors of `upsample` and `shuffle` multiply to `patch`.
         int64_t shuffle = 1;
         double leak = 0.0;  // slope of the activations below zero
         bool skip = false;  // the output is added to the resized input

@@ -122,7 +122,7 @@ ClipSource::ClipSource(const std::string& pack, const at::Device& device) {
 
 Clip ClipSource::draw(const ClipOptions& options, std::mt19937& random) const {
     const bool from_recording = clips_.defined() && chance(random, options.recorded_share);
-    const at::Tensor frames = from_recording ? recorded(options, random) : mosaic(options, random);
+    const at::Tensor frames = from_recording ? recorded(options, random) : shots(options, random);
     const at::Tensor target = flip_at_random(frames, random);
     return {target, degrade(target, chance(random, options.clean_share), random)};
 }
@@ -134,16 +134,24 @@ Clip ClipSource::validation(int64_t index, const ClipOptions& options) const {
     return {target, degrade(target, /*clean=*/true, random)};
 }
 
-at::Tensor ClipSource::mosaic(const ClipOptions& options, std::mt19937& random) const {
+at::Tensor ClipSource::mosaic(int64_t frames, int64_t side, std::mt19937& random) const {
+    constexpr int64_t kTile = 128;
     std::vector<at::Tensor> rows;
-    for (int row = 0; row < 2; ++row) {
+    for (int64_t y = 0; y < side; y += kTile) {
         std::vector<at::Tensor> tiles;
-        for (int column = 0; column < 2; ++column)
-            tiles.push_back(moving_still(pick(random, training_stills_), options.frames,
-                                         options.side / 2, random));
+        for (int64_t x = 0; x < side; x += kTile)
+            tiles.push_back(moving_still(pick(random, training_stills_), frames, kTile, random));
         rows.push_back(at::cat(tiles, 3));
     }
     return at::cat(rows, 2);
+}
+
+at::Tensor ClipSource::shots(const ClipOptions& options, std::mt19937& random) const {
+    const int64_t first = 1 + pick(random, 2 * options.frames);
+    if (first >= options.frames) return mosaic(options.frames, options.side, random);
+    return at::cat(
+        {mosaic(first, options.side, random), mosaic(options.frames - first, options.side, random)},
+        0);
 }
 
 at::Tensor ClipSource::moving_still(int64_t index, int64_t frames, int64_t side,

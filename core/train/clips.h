@@ -39,8 +39,10 @@ class ClipSource {
     // [F, 3, side, side] in [0, 1]: a view that moves over one still.
     at::Tensor moving_still(int64_t index, int64_t frames, int64_t side,
                             std::mt19937& random) const;
-    // Four of them side by side: a step of the optimiser sees more than one picture.
-    at::Tensor mosaic(const ClipOptions& options, std::mt19937& random) const;
+    // One of them per window of 128 pixels: a step of the optimiser sees many pictures.
+    at::Tensor mosaic(int64_t frames, int64_t side, std::mt19937& random) const;
+    // One mosaic, or two with a cut between.
+    at::Tensor shots(const ClipOptions& options, std::mt19937& random) const;
     at::Tensor recorded(const ClipOptions& options, std::mt19937& random) const;
 
     at::Tensor stills_;  // u8

@@ -39,14 +39,14 @@ constexpr const char* kUsage =
     "  --side PIXELS      of the training clips, a multiple of 128 (384)\n"
     "  --rate R           highest learning rate (0.0003)\n"
     "  --seed N           of weights and clips (1)\n"
-    "  --channels A,B,C,D of the decoder's stages, for a new model (96,64,48,48)\n";
+    "  --channels A,B,C,D of the decoder's stages, for a new model (64,48,48,48)\n";
 
 struct Options {
     std::string data, out, init, device = "auto";
     double minutes = 60.0;
     double rate = 3e-4;
     int64_t side = 384;
-    std::array<int64_t, 4> channels = {96, 64, 48, 48};
+    std::array<int64_t, 4> channels = {64, 48, 48, 48};
     uint64_t seed = 1;
     bool resume = false;
 };
@@ -57,7 +57,7 @@ std::array<int64_t, 4> parse_channels(const std::string& text) {
     for (int64_t& count : channels)
         if (!(in >> count) || count < 1 || count > 4096 || (in.peek() == ',' && !in.ignore()))
             throw Error(Error::Kind::kInvalidArgument,
-                        "--channels takes four numbers: 96,64,48,48");
+                        "--channels takes four numbers: 64,48,48,48");
     return channels;
 }
 
@@ -101,7 +101,8 @@ ModelShape nano_shape(const std::array<int64_t, 4>& channels) {
     shape.dit.latent_channels = 16;
     shape.projector = {128, 32, 64, 1};
     shape.decoder.channels = channels;
-    shape.decoder.graph.upsample = {2, 1, 1};
+    shape.decoder.graph.patch = 4;
+    shape.decoder.graph.upsample = {1, 1, 1};
     shape.decoder.graph.shuffle = 4;
     shape.decoder.graph.leak = 0.1;
     shape.decoder.graph.skip = true;

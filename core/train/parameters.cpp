@@ -123,7 +123,8 @@ void write_model(const Parameters& parameters, const ModelDescription& descripti
     write_json(folder + "/model.json",
                {{"version", description.version == ModelVersion::k1 ? "1" : "1.1"},
                 {"decoder",
-                 {{"upsample", graph.upsample},
+                 {{"patch", graph.patch},
+                  {"upsample", graph.upsample},
                   {"shuffle", graph.shuffle},
                   {"leak", graph.leak},
                   {"skip", graph.skip}}}});

@@ -175,10 +175,11 @@ TEST_F(DescriptionTest, TakesTheVersionFromTheFileElseFromTheFolderName) {
 
 TEST_F(DescriptionTest, HoldsTheGraphOfASmallDecoder) {
     const TcDecoder::Graph graph =
-        describe_text(R"({"version": "1", "decoder": {"upsample": [2, 1, 1], "shuffle": 4,
-                          "leak": 0.1, "skip": true}})")
+        describe_text(R"({"version": "1", "decoder": {"patch": 4, "upsample": [1, 1, 1],
+                          "shuffle": 4, "leak": 0.1, "skip": true}})")
             .decoder;
-    EXPECT_EQ(graph.upsample, (std::array<int64_t, 3>{2, 1, 1}));
+    EXPECT_EQ(graph.patch, 4);
+    EXPECT_EQ(graph.upsample, (std::array<int64_t, 3>{1, 1, 1}));
     EXPECT_EQ(graph.shuffle, 4);
     EXPECT_EQ(graph.leak, 0.1);
     EXPECT_TRUE(graph.skip);
@@ -192,6 +193,8 @@ TEST_F(DescriptionTest, RefusesWhatItCannotRead) {
          {"", "{}", "[]", "null", R"({"version": 1.1})", R"({"version": "2"})",
           R"({"version": "1", "decoder": 3})", R"({"version": "1", "decoder": {"shuffle": 2}})",
           R"({"version": "1", "decoder": {"upsample": [2, 2]}})",
+          R"({"version": "1", "decoder": {"patch": 3, "shuffle": 3, "upsample": [1, 1, 1]}})",
+          R"({"version": "1", "decoder": {"patch": 4}})",
           R"({"version": "1", "decoder": {"upsample": [-2, -4, 1]}})",
           R"({"version": "1", "decoder": {"leak": "much"}})"})
         EXPECT_ERROR(describe_text(text), kBadFormat, "model.json");

@@ -19,9 +19,13 @@ class Formula {
 
     // latents: [c, n, H/8, W/8]; condition: [4 n - 3, 3, H, W]; returns [4 n - 3, 3, H, W].
     at::Tensor decode(const at::Tensor& latents, const at::Tensor& condition) const {
-        at::Tensor x = at::cat({condition_channels(condition.to(at::kDouble)),
-                                latents.to(at::kDouble).transpose(0, 1)},
-                               1);
+        const int64_t repeat = 8 / graph_.patch;
+        at::Tensor x = at::cat(
+            {condition_channels(condition.to(at::kDouble)), latents.to(at::kDouble)
+                                                                .transpose(0, 1)
+                                                                .repeat_interleave(repeat, 2)
+                                                                .repeat_interleave(repeat, 3)},
+            1);
         x = 3 * at::tanh(x / 3);
         x = activate(conv(1, x));
         x = activate(conv(3, x));
@@ -37,18 +41,20 @@ class Formula {
         return graph_.skip ? x + (condition + 1) / 2 : x;
     }
 
-    // [n, 768, H/8, W/8]; a clip that is not a multiple of 4 long has its first frame repeated.
-    static at::Tensor condition_channels(at::Tensor frames) {
+    // [n, 12 p^2, H/p, W/p], p = 8 as released; a clip that is not a multiple of 4 long has its
+    // first frame repeated.
+    at::Tensor condition_channels(at::Tensor frames) const {
+        const int64_t p = graph_.patch;
         while (frames.size(0) % 4 != 0) frames = at::cat({frames.slice(0, 0, 1), frames});
         std::vector<at::Tensor> channels;
         for (int64_t c = 0; c < 3; ++c)
             for (int64_t dt = 0; dt < 4; ++dt)
-                for (int64_t dy = 0; dy < 8; ++dy)
-                    for (int64_t dx = 0; dx < 8; ++dx)
+                for (int64_t dy = 0; dy < p; ++dy)
+                    for (int64_t dx = 0; dx < p; ++dx)
                         channels.push_back(frames.select(1, c)
                                                .slice(0, dt, frames.size(0), 4)
-                                               .slice(1, dy, frames.size(2), 8)
-                                               .slice(2, dx, frames.size(3), 8));
+                                               .slice(1, dy, frames.size(2), p)
+                                               .slice(2, dx, frames.size(3), p));
         return at::stack(channels, 1);
     }
 
@@ -126,12 +132,16 @@ TEST_F(TcDecoderTest, IsTheFormulaAndDoesNotClamp) {
 
 // What model.json may say of a small model's decoder.
 TEST_F(TcDecoderTest, FollowsTheGraphOfASmallModel) {
-    const TcDecoder::Graph graph{{2, 1, 1}, /*shuffle=*/4, /*leak=*/0.1, /*skip=*/true};
-    const TensorMap tensors = tensors_of(graph);
-    TcDecoder::State state;
-    EXPECT_LT(testing::relative_l2(decoder(tensors, graph).decode(latents_, condition_, state),
-                                   Formula(tensors, graph).decode(latents_, condition_)),
-              1e-6);
+    for (const TcDecoder::Graph& graph :
+         {TcDecoder::Graph{/*patch=*/4, {1, 1, 1}, /*shuffle=*/4, /*leak=*/0.1, /*skip=*/true},
+          TcDecoder::Graph{/*patch=*/8, {2, 1, 1}, /*shuffle=*/4, /*leak=*/0.0, /*skip=*/false},
+          TcDecoder::Graph{/*patch=*/2, {1, 2, 1}, /*shuffle=*/1, /*leak=*/0.2, /*skip=*/true}}) {
+        const TensorMap tensors = tensors_of(graph);
+        TcDecoder::State state;
+        EXPECT_LT(testing::relative_l2(decoder(tensors, graph).decode(latents_, condition_, state),
+                                       Formula(tensors, graph).decode(latents_, condition_)),
+                  1e-6);
+    }
 }
 
 // Only the first call after a reset drops three frames.
