@@ -135,7 +135,7 @@ Clip ClipSource::validation(int64_t index, const ClipOptions& options) const {
 }
 
 at::Tensor ClipSource::mosaic(int64_t frames, int64_t side, std::mt19937& random) const {
-    constexpr int64_t kTile = 128;
+    constexpr int64_t kTile = 64;
     std::vector<at::Tensor> rows;
     for (int64_t y = 0; y < side; y += kTile) {
         std::vector<at::Tensor> tiles;

@@ -39,7 +39,7 @@ class ClipSource {
     // [F, 3, side, side] in [0, 1]: a view that moves over one still.
     at::Tensor moving_still(int64_t index, int64_t frames, int64_t side,
                             std::mt19937& random) const;
-    // One of them per window of 128 pixels: a step of the optimiser sees many pictures.
+    // One of them per 64 pixels: a step of the optimiser sees many pictures.
     at::Tensor mosaic(int64_t frames, int64_t side, std::mt19937& random) const;
     // One mosaic, or two with a cut between.
     at::Tensor shots(const ClipOptions& options, std::mt19937& random) const;
