@@ -162,7 +162,7 @@ class Trainer {
         while (minutes_ < options_.minutes) {
             const auto [model_loss, bicubic_loss] = train_clip(optimiser);
             const double relative = model_loss / bicubic_loss;
-            loss = iteration_ == 1 ? relative : 0.98 * loss + 0.02 * relative;
+            loss = loss == 0.0 ? relative : 0.98 * loss + 0.02 * relative;
             minutes_ = before + minutes_since(begin);
             if (minutes_ >= next_report) {
                 report(optimiser, loss);
