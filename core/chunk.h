@@ -46,8 +46,8 @@ struct ChunkProbe {
     at::Tensor decoded;  // [F - 4, 3, H, W], as the decoder gives it, nominally [0, 1]
 };
 
-// Returns the chunk's output frames, [F - 4, 3, height, width] in [-1, 1], fp32: frames 0 to 20 of
-// the stream in the first chunk, 8k + 13 to 8k + 20 in chunk k. `probe` may be null.
+// Returns the chunk's output frames, [F - 4, 3, height, width], nominally in [-1, 1], fp32: frames
+// 0 to 20 of the stream in the first chunk, 8k + 13 to 8k + 20 in chunk k. `probe` may be null.
 at::Tensor run_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
                      NetworkState& state, ChunkProbe* probe);
 

@@ -38,11 +38,13 @@ at::Tensor low_frequencies(at::Tensor x) {
 }  // namespace
 
 at::Tensor fix_color(const at::Tensor& frames, const at::Tensor& reference, ColorFix method) {
-    at::Tensor fixed = frames;
-    if (method == ColorFix::kAdain) fixed = adain(frames, reference);
-    if (method == ColorFix::kWavelet)
-        fixed = frames - low_frequencies(frames) + low_frequencies(reference);
-    return fixed.clamp(-1, 1);
+    switch (method) {
+        case ColorFix::kNone: break;
+        case ColorFix::kAdain: return adain(frames, reference).clamp(-1, 1);
+        case ColorFix::kWavelet:
+            return (frames - low_frequencies(frames) + low_frequencies(reference)).clamp(-1, 1);
+    }
+    return frames;
 }
 
 }  // namespace flashvsr
