@@ -81,7 +81,9 @@ bool Upscaler::open() {
     if (model.is_nano) {
         GST_ELEMENT_WARNING(element_, RESOURCE, NOT_FOUND,
                             ("No FlashVSR model found; using the small model that ships, which "
-                             "gives less detail. Set model-dir to use the released one."),
+                             "gives far less detail. For the released one download the files of "
+                             "FlashVSR-v1.1 (JunhaoZhuang/FlashVSR-v1.1 on the Hugging Face hub) "
+                             "and set model-dir to their folder."),
                             ("%s", model.path.c_str()));
     }
 

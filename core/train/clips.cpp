@@ -158,8 +158,8 @@ at::Tensor ClipSource::moving_still(int64_t index, int64_t frames, int64_t side,
                                     std::mt19937& random) const {
     const auto still = static_cast<double>(stills_.size(3));
     const View from = draw_view(still, static_cast<double>(side), random);
-    const View to = move_view(from, static_cast<double>(frames), chance(random, 0.2) ? 0.0 : 3.0,
-                              still, random);
+    const bool moves = chance(random, 0.7);
+    const View to = moves ? move_view(from, static_cast<double>(frames), 3.0, still, random) : from;
     const at::Tensor picture = stills_[index].to(at::kFloat).div(255).unsqueeze(0);
     const at::Tensor grid = view_grid(from, to, frames, side, still, picture.options());
     constexpr int64_t kBicubic = 2;

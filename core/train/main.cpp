@@ -110,6 +110,8 @@ ModelShape nano_shape(const std::array<int64_t, 4>& channels) {
     return shape;
 }
 
+constexpr double kTemporalWeight = 1.5;
+
 using Clock = std::chrono::steady_clock;
 
 double minutes_since(Clock::time_point begin) {
@@ -126,6 +128,13 @@ at::Tensor luma(const at::Tensor& rgb) {
 // Mean absolute difference, smooth at zero; out in [-1, 1], target in [0, 1].
 at::Tensor charbonnier(const at::Tensor& out, const at::Tensor& target) {
     return at::sqrt(((out + 1) / 2 - target).square() + 1e-6).mean();
+}
+
+// How far the changes from frame to frame differ: noise in the detail would flicker.
+at::Tensor temporal(const at::Tensor& out, const at::Tensor& target) {
+    const at::Tensor error = (out + 1) / 2 - target;
+    const at::Tensor change = error.slice(0, 1) - error.slice(0, 0, -1);
+    return at::sqrt(change.square() + 1e-6).mean();
 }
 
 class Trainer {
@@ -197,7 +206,7 @@ class Trainer {
         int chunks = 0;
         play(parameters_, clip, settings, [&](const at::Tensor& out, const at::Tensor& target) {
             const at::Tensor loss = charbonnier(out, target);
-            loss.backward();
+            (loss + kTemporalWeight * temporal(out, target)).backward();
             optimiser.step(rate());
             total += loss.item<double>();
             bicubic +=
