@@ -84,7 +84,8 @@ Options parse(int argc, char** argv) {
             throw Error(Error::Kind::kInvalidArgument, name + "?\n" + kUsage);
         option->second(argv[++i]);
     }
-    if (options.data.empty() || options.out.empty() || options.side % 128 != 0)
+    if (options.data.empty() || options.out.empty() || options.side < 128 ||
+        options.side % 128 != 0)
         throw Error(Error::Kind::kInvalidArgument, kUsage);
     return options;
 }
