@@ -22,6 +22,7 @@
 #include "core/noise.h"
 #include "core/stream.h"
 #include "models/error.h"
+#include "tests/support/precision.h"
 #include "tests/support/random_model.h"
 
 #ifdef FLASHVSR_CUDA
@@ -74,13 +75,6 @@ Options parse(int argc, char** argv) {
         }
     }
     return options;
-}
-
-at::ScalarType dtype_of(const std::string& precision) {
-    if (precision == "fp32") return at::kFloat;
-    if (precision == "fp16") return at::kHalf;
-    if (precision == "bf16") return at::kBFloat16;
-    throw Error(Error::Kind::kInvalidArgument, "unknown precision " + precision);
 }
 
 double median(std::vector<double> values) {
@@ -137,7 +131,8 @@ class Bench {
   public:
     explicit Bench(const Options& options)
         : options_(options),
-          placement_{flashvsr::parse_device(options.device), dtype_of(options.precision)},
+          placement_{flashvsr::parse_device(options.device),
+                     flashvsr::testing::dtype_of(options.precision)},
           engine_(open_engine(options, placement_)) {
         synchronize(placement_.device);
     }

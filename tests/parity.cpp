@@ -25,6 +25,7 @@
 #include "core/noise.h"
 #include "models/checkpoint/safetensors.h"
 #include "models/error.h"
+#include "tests/support/precision.h"
 
 namespace {
 
@@ -79,13 +80,6 @@ Options parse(int argc, char** argv) {
     return options;
 }
 
-at::ScalarType dtype_of(const std::string& precision) {
-    if (precision == "fp32") return at::kFloat;
-    if (precision == "bf16") return at::kBFloat16;
-    if (precision == "fp16") return at::kHalf;
-    throw Error(Error::Kind::kInvalidArgument, "unknown precision " + precision);
-}
-
 // The stages of a whole clip, under the names of expected.safetensors. fp32, on the CPU.
 struct Results {
     std::map<std::string, at::Tensor> tensors;
@@ -124,7 +118,8 @@ class CaseRun {
   public:
     CaseRun(const Options& options, const nlohmann::json& json)
         : options_(options),
-          placement_{flashvsr::parse_device(options.device), dtype_of(options.precision)},
+          placement_{flashvsr::parse_device(options.device),
+                     flashvsr::testing::dtype_of(options.precision)},
           engine_(load(options.case_dir, json.at("model_version"), placement_)),
           input_(flashvsr::read_safetensors(options.case_dir + "/input.safetensors")) {
         settings_.sparse.sparse_ratio = json.at("sparse_ratio");
