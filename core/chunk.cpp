@@ -1,6 +1,7 @@
 #include "core/chunk.h"
 
 #include "core/flashvsr.h"
+#include "models/stage.h"
 
 namespace flashvsr {
 namespace {
@@ -33,26 +34,24 @@ int64_t latent_frames(int64_t frames) { return is_first(frames) ? 6 : 2; }
 at::Tensor run_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
                      NetworkState& state, ChunkProbe* probe) {
     const WindowGrid grid = state.dit.grid;
-    auto mark = [&](const char* stage) {
-        if (probe && probe->mark) probe->mark(stage);
-    };
     const at::Tensor condition = input.frames.slice(0, 0, input.frames.size(0) - kLookAhead);
 
-    const std::vector<at::Tensor> lq_tokens =
-        project(model.projector, input.frames, grid, state.projector);
-    mark("projector");
-    const at::Tensor velocity = model.dit.step(input.noise, lq_tokens, settings.sparse, state.dit,
-                                               probe ? probe->block_mask : Dit::MaskProbe());
+    const std::vector<at::Tensor> lq_tokens = staged(
+        "projector", [&] { return project(model.projector, input.frames, grid, state.projector); });
+    const at::Tensor velocity = staged("transformer", [&] {
+        return model.dit.step(input.noise, lq_tokens, settings.sparse, state.dit,
+                              probe ? probe->block_mask : Dit::MaskProbe());
+    });
     const at::Tensor latents = input.noise - velocity;
-    mark("transformer");
-    const at::Tensor decoded = model.decoder.decode(latents, condition, state.decoder);
-    mark("decoder");
-    // From here on in fp32: half precision has fewer steps than a 10-bit picture.
-    const at::Tensor reference = crop(condition, input).to(at::kFloat);
-    const at::Tensor fixed =
-        fix_color(crop(decoded, input).to(at::kFloat) * 2 - 1, reference, settings.color_fix);
-    const at::Tensor blended = blend(fixed, reference, settings.strength);
-    mark("colour fix");
+    const at::Tensor decoded =
+        staged("decoder", [&] { return model.decoder.decode(latents, condition, state.decoder); });
+    const at::Tensor blended = staged("colour fix", [&] {
+        // From here on in fp32: half precision has fewer steps than a 10-bit picture.
+        const at::Tensor reference = crop(condition, input).to(at::kFloat);
+        const at::Tensor fixed =
+            fix_color(crop(decoded, input).to(at::kFloat) * 2 - 1, reference, settings.color_fix);
+        return blend(fixed, reference, settings.strength);
+    });
     if (probe) {
         probe->lq_tokens = lq_tokens;
         probe->velocity = velocity;

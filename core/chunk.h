@@ -36,9 +36,8 @@ struct ChunkInput {
     int64_t width = 0;
 };
 
-// For tests and benchmarks: what the stages of one chunk made, and when.
+// For tests: what the stages of one chunk made.
 struct ChunkProbe {
-    std::function<void(const char* stage)> mark;  // after each stage was queued; may be empty
     std::vector<at::Tensor> lq_tokens;  // per projector layer, [tokens, dim], window order
     Dit::MaskProbe block_mask;          // see Dit::MaskProbe; may be empty
     at::Tensor velocity;                // [16, f, H/8, W/8]

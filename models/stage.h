@@ -27,4 +27,11 @@ class Stage {
     const char* name_;
 };
 
+// What `work` returns, done as a stage.
+template <typename Work>
+auto staged(const char* name, Work work) {
+    const Stage stage(name);
+    return work();
+}
+
 }  // namespace flashvsr

@@ -1,33 +1,46 @@
-// Steady-state speed of the engine with random weights in the released shapes.
+// Speed of the engine: frames per second of a stream, and what its parts take.
 //
-//     bench [--size HEIGHTxWIDTH] [--precision fp32|bf16|fp16] [--device auto|cpu|cuda[:N]]
-//           [--sparse-ratio R] [--chunks N] [--model released|tiny|DIR] [--json]
+//     bench [--size HEIGHTxWIDTH] [--precision fp32|bf16|fp16|fp8-linears|fp8] [--device D]
+//           [--model released|tiny|DIR] [--sparse-ratio R] [--chunks N] [--streams N]
+//           [--memory host|device] [--plain] [--profile] [--json]
 //
-// released and tiny are shapes with random weights, DIR is a model's folder.
-// HEIGHTxWIDTH is the output; the input is a quarter of it on each side, RGB frames of noise in
-// host memory. Two figures: the stream as a caller sees it (frames pushed from and popped to host
-// memory), and the networks alone, split into their parts.
+// The network has random weights in the shapes of the released checkpoints (or of a tiny network),
+// or is the model in DIR. HEIGHTxWIDTH is the output; the input is a quarter of it on each side,
+// RGB frames of noise. Two figures: the stream as a caller sees it (frames pushed from and popped
+// to host or device memory), and the parts of a chunk, run without CUDA graphs so that each can be
+// timed, beside their budget.
+//
+// --streams: several at once on one engine, a thread each. --chunks: chunks per stream after the
+// start; the first and the last tenth are reported beside the median. --plain: LibTorch's
+// operations where fused kernels exist. --profile: marks the steady chunks for a profiler
+// (cudaProfilerStart and NVTX ranges per stage) and prints no parts.
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/engine.h"
 #include "core/noise.h"
 #include "core/stream.h"
 #include "models/error.h"
+#include "tests/support/budget.h"
 #include "tests/support/precision.h"
 #include "tests/support/random_model.h"
+#include "tests/support/stage_timer.h"
 
 #ifdef FLASHVSR_CUDA
 #include <ATen/cuda/CUDAContext.h>
 #include <c10/cuda/CUDACachingAllocator.h>
+#include <cuda_profiler_api.h>
 #include <cuda_runtime_api.h>
 #endif
 
@@ -35,43 +48,60 @@ namespace {
 
 using flashvsr::Error;
 
+constexpr int kWarmUpChunks = 6;  // after the first; each ring phase is recorded in these
+
 struct Options {
     int height = 768;
     int width = 1408;
     std::string precision = "bf16";
     std::string device = "auto";
     std::string model = "released";
+    std::string memory = "host";
     double sparse_ratio = 2.0;
     int chunks = 12;
+    int streams = 1;
+    bool plain = false;
+    bool profile = false;
     bool json = false;
 };
+
+[[noreturn]] void refuse(const std::string& message) {
+    throw Error(Error::Kind::kInvalidArgument, message);
+}
 
 Options parse(int argc, char** argv) {
     Options options;
     for (int i = 1; i < argc; ++i) {
         const std::string name = argv[i];
-        if (name == "--json") {
-            options.json = true;
+        if (name == "--json" || name == "--plain" || name == "--profile") {
+            (name == "--json"    ? options.json
+             : name == "--plain" ? options.plain
+                                 : options.profile) = true;
             continue;
         }
-        if (i + 1 == argc) throw Error(Error::Kind::kInvalidArgument, name + " needs a value");
+        if (i + 1 == argc) refuse(name + " needs a value");
         const std::string value = argv[++i];
         if (name == "--size") {
             if (std::sscanf(value.c_str(), "%dx%d", &options.height, &options.width) != 2 ||
                 options.height < 4 || options.width < 4)
-                throw Error(Error::Kind::kInvalidArgument, "--size takes HEIGHTxWIDTH");
+                refuse("--size takes HEIGHTxWIDTH");
         } else if (name == "--precision") {
             options.precision = value;
         } else if (name == "--device") {
             options.device = value;
         } else if (name == "--model") {
             options.model = value;
+        } else if (name == "--memory") {
+            if (value != "host" && value != "device") refuse("--memory takes host or device");
+            options.memory = value;
         } else if (name == "--sparse-ratio") {
             options.sparse_ratio = std::stod(value);
         } else if (name == "--chunks") {
             options.chunks = std::max(std::stoi(value), 1);
+        } else if (name == "--streams") {
+            options.streams = std::max(std::stoi(value), 1);
         } else {
-            throw Error(Error::Kind::kInvalidArgument, "unknown option " + name);
+            refuse("unknown option " + name);
         }
     }
     return options;
@@ -82,23 +112,51 @@ double median(std::vector<double> values) {
     return values[values.size() / 2];
 }
 
-void synchronize(const at::Device& device) {
+double gib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
+
+struct DeviceMemory {
+    double allocated_gib = 0.0;  // most that tensors held at once
+    double reserved_gib = 0.0;   // most that the process took from the device for them
+};
+
+DeviceMemory peak_memory(const at::Device& device) {
 #ifdef FLASHVSR_CUDA
-    if (device.is_cuda()) cudaDeviceSynchronize();
+    if (device.is_cuda()) {
+        const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.index());
+        return {gib(stats.allocated_bytes[0].peak), gib(stats.reserved_bytes[0].peak)};
+    }
+#endif
+    (void)device;
+    return {};
+}
+
+double allocated_now(const at::Device& device) {
+#ifdef FLASHVSR_CUDA
+    if (device.is_cuda())
+        return gib(c10::cuda::CUDACachingAllocator::getDeviceStats(device.index())
+                       .allocated_bytes[0]
+                       .current);
+#endif
+    (void)device;
+    return 0.0;
+}
+
+// Forgets what loading the model took.
+void reset_peak(const at::Device& device) {
+#ifdef FLASHVSR_CUDA
+    if (!device.is_cuda()) return;
+    c10::cuda::CUDACachingAllocator::emptyCache();
+    c10::cuda::CUDACachingAllocator::resetPeakStats(device.index());
 #endif
     (void)device;
 }
 
-double peak_gib(const at::Device& device) {
+void profiler(const Options& options, bool on) {
 #ifdef FLASHVSR_CUDA
-    if (device.is_cuda())
-        return static_cast<double>(c10::cuda::CUDACachingAllocator::getDeviceStats(device.index())
-                                       .allocated_bytes[0]
-                                       .peak) /
-               (1 << 30);
+    if (options.profile) on ? cudaProfilerStart() : cudaProfilerStop();
 #endif
-    (void)device;
-    return 0.0;
+    (void)options;
+    (void)on;
 }
 
 std::string device_name(const at::Device& device) {
@@ -114,85 +172,144 @@ double milliseconds_since(Clock::time_point begin) {
     return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
 }
 
+flashvsr::ModelShape shape_of(const Options& options) {
+    return options.model == "tiny" ? flashvsr::testing::tiny_shape()
+                                   : flashvsr::testing::released_shape();
+}
+
+bool is_random(const Options& options) {
+    return options.model == "released" || options.model == "tiny";
+}
+
 std::shared_ptr<const flashvsr::Engine> open_engine(const Options& options,
                                                     const flashvsr::Placement& placement) {
     const c10::NoGradGuard no_grad;
-    if (options.model != "released" && options.model != "tiny")
+    if (!is_random(options))
         return std::make_shared<const flashvsr::Engine>(flashvsr::load_model(
             flashvsr::open_model_weights(options.model), flashvsr::describe_model(options.model),
             placement, [](double, const char*) {}));
-    const auto shape = options.model == "tiny" ? flashvsr::testing::tiny_shape()
-                                               : flashvsr::testing::released_shape();
     return std::make_shared<const flashvsr::Engine>(flashvsr::testing::random_model(
-        shape, flashvsr::ModelVersion::k1_1, placement, /*seed=*/1));
+        shape_of(options), flashvsr::ModelVersion::k1_1, placement, /*seed=*/1));
 }
+
+FlashvsrStreamConfig stream_config(const Options& options) {
+    FlashvsrStreamConfig config = {};
+    config.struct_size = sizeof(config);
+    config.output = {FLASHVSR_FORMAT_RGB, options.width,       options.height,
+                     FLASHVSR_MATRIX_RGB, FLASHVSR_RANGE_FULL, FLASHVSR_CHROMA_LEFT};
+    config.input = config.output;
+    config.input.width = options.width / 4;
+    config.input.height = options.height / 4;
+    config.settings = FLASHVSR_SETTINGS_INIT;
+    config.settings.sparse_ratio = options.sparse_ratio;
+    return config;
+}
+
+// One stream that is fed and emptied by its own thread.
+class Feed {
+  public:
+    Feed(std::shared_ptr<const flashvsr::Engine> engine, const Options& options, uint64_t seed)
+        : config_(stream_config(options)),
+          stream_(std::move(engine), config_),
+          in_(picture(config_.input)),
+          out_(picture(config_.output)) {
+        std::mt19937 random(static_cast<uint32_t>(seed));
+        for (int64_t i = 0; i < in_.numel(); ++i)
+            in_.mutable_data_ptr<uint8_t>()[i] = static_cast<uint8_t>(random());
+    }
+
+    void start() { push_and_pop(FLASHVSR_FIRST_CHUNK_INPUT + kWarmUpChunks * FLASHVSR_CHUNK); }
+
+    // Milliseconds of each of `chunks` chunks.
+    std::vector<double> run(int chunks) {
+        std::vector<double> times;
+        for (int i = 0; i < chunks; ++i) {
+            const auto begin = Clock::now();
+            push_and_pop(FLASHVSR_CHUNK);
+            times.push_back(milliseconds_since(begin));
+        }
+        return times;
+    }
+
+  private:
+    static at::Tensor picture(const FlashvsrFrameInfo& info) {
+        return at::empty({info.height, info.width, 3}, at::kByte);
+    }
+
+    void push_and_pop(int count) {
+        FlashvsrFrame input = {config_.input, {in_.mutable_data_ptr()}, {config_.input.width * 3}};
+        FlashvsrFrame output = {
+            config_.output, {out_.mutable_data_ptr()}, {config_.output.width * 3}};
+        for (int i = 0; i < count; ++i) {
+            stream_.push(input);
+            while (stream_.ready() > 0) stream_.pop(output);
+        }
+    }
+
+    FlashvsrStreamConfig config_;
+    flashvsr::Stream stream_;
+    at::Tensor in_, out_;  // [height, width, 3], uint8
+};
 
 class Bench {
   public:
     explicit Bench(const Options& options)
         : options_(options),
-          placement_{flashvsr::parse_device(options.device),
-                     flashvsr::testing::dtype_of(options.precision)},
-          engine_(open_engine(options, placement_)) {
-        synchronize(placement_.device);
+          placement_(flashvsr::testing::placement_of(options.device, options.precision)) {
+        placement_.plain = options.plain;
+        engine_ = open_engine(options_, placement_);
+        reset_peak(placement_.device);
     }
 
     nlohmann::json run() {
         nlohmann::json report;
         report["device"] = device_name(placement_.device);
         report["output"] = std::to_string(options_.height) + "x" + std::to_string(options_.width);
-        report["precision"] = options_.precision;
+        report["precision"] = options_.precision + (options_.plain ? ", plain" : "");
         report["sparse_ratio"] = options_.sparse_ratio;
-        const double stream_ms = time_stream();
-        report["stream_ms_per_chunk"] = stream_ms;
-        report["stream_fps"] = 1000.0 * FLASHVSR_CHUNK / stream_ms;
-        time_networks(report);
-        report["peak_gib"] = peak_gib(placement_.device);
+        report["streams"] = options_.streams;
+        time_streams(report);
+        const DeviceMemory peak = peak_memory(placement_.device);
+        report["peak_gib"] = peak.allocated_gib;
+        report["peak_reserved_gib"] = peak.reserved_gib;
+        if (!options_.profile) time_parts(report);
         return report;
     }
 
   private:
-    FlashvsrStreamConfig config() const {
-        FlashvsrStreamConfig config = {};
-        config.struct_size = sizeof(config);
-        config.output = {FLASHVSR_FORMAT_RGB, options_.width,      options_.height,
-                         FLASHVSR_MATRIX_RGB, FLASHVSR_RANGE_FULL, FLASHVSR_CHROMA_LEFT};
-        config.input = config.output;
-        config.input.width = options_.width / 4;
-        config.input.height = options_.height / 4;
-        config.settings = FLASHVSR_SETTINGS_INIT;
-        config.settings.sparse_ratio = options_.sparse_ratio;
-        return config;
+    void time_streams(nlohmann::json& report) {
+        std::vector<std::unique_ptr<Feed>> feeds;
+        for (int i = 0; i < options_.streams; ++i)
+            feeds.push_back(std::make_unique<Feed>(engine_, options_, i + 1));
+        each(feeds, [](Feed& feed, size_t) { feed.start(); });
+        const double memory_before = allocated_now(placement_.device);
+        std::vector<std::vector<double>> times(feeds.size());
+        profiler(options_, true);
+        const auto begin = Clock::now();
+        each(feeds, [&](Feed& feed, size_t i) { times[i] = feed.run(options_.chunks); });
+        const double seconds = milliseconds_since(begin) / 1000;
+        profiler(options_, false);
+
+        report["chunks"] = options_.chunks;
+        report["stream_fps"] =
+            static_cast<double>(options_.streams) * options_.chunks * FLASHVSR_CHUNK / seconds;
+        report["stream_ms_per_chunk"] = median(times[0]);
+        const auto tenth = static_cast<std::ptrdiff_t>(std::max<size_t>(times[0].size() / 10, 1));
+        report["first_tenth_ms"] = median({times[0].begin(), times[0].begin() + tenth});
+        report["last_tenth_ms"] = median({times[0].end() - tenth, times[0].end()});
+        report["growth_gib"] = allocated_now(placement_.device) - memory_before;
     }
 
-    // Milliseconds per steady chunk of a stream that is fed and emptied from host memory.
-    double time_stream() {
-        flashvsr::Stream stream(engine_, config());
-        std::vector<uint8_t> in(static_cast<size_t>(options_.height / 4) * (options_.width / 4) *
-                                3);
-        std::vector<uint8_t> out(static_cast<size_t>(options_.height) * options_.width * 3);
-        std::mt19937 random(1);
-        for (uint8_t& sample : in) sample = static_cast<uint8_t>(random());
-        FlashvsrFrame input = {config().input, {in.data()}, {options_.width / 4 * 3}};
-        FlashvsrFrame output = {config().output, {out.data()}, {options_.width * 3}};
-        auto push_and_pop = [&](int count) {
-            for (int i = 0; i < count; ++i) {
-                stream.push(input);
-                while (stream.ready() > 0) stream.pop(output);
-            }
-        };
-        push_and_pop(FLASHVSR_FIRST_CHUNK_INPUT + 3 * FLASHVSR_CHUNK);
-        std::vector<double> times;
-        for (int i = 0; i < options_.chunks; ++i) {
-            const auto begin = Clock::now();
-            push_and_pop(FLASHVSR_CHUNK);
-            times.push_back(milliseconds_since(begin));
-        }
-        return median(times);
+    template <typename Body>
+    static void each(const std::vector<std::unique_ptr<Feed>>& feeds, Body body) {
+        std::vector<std::thread> threads;
+        for (size_t i = 0; i < feeds.size(); ++i)
+            threads.emplace_back([&, i] { body(*feeds[i], i); });
+        for (std::thread& thread : threads) thread.join();
     }
 
-    // Each part on its own, the device idle before and after it.
-    void time_networks(nlohmann::json& report) {
+    // The stages of a chunk, queued one after the other without graphs.
+    void time_parts(nlohmann::json& report) {
         const flashvsr::ComputeQueue queue(placement_.device);
         const flashvsr::ComputeScope scope(queue);
         const flashvsr::Model& model = engine_->model();
@@ -207,9 +324,10 @@ class Bench {
                      placement_.options()) *
                 2 -
             1;
-        std::vector<std::pair<std::string, std::vector<double>>> parts;
-        std::vector<double> whole;
-        for (int chunk = 0; chunk < options_.chunks + 3; ++chunk) {
+        flashvsr::testing::StageTimer timer(placement_.device);
+        std::map<std::string, std::vector<double>> times;
+        constexpr int kSkip = 3;
+        for (int chunk = 0; chunk < std::min(options_.chunks, 12) + kSkip; ++chunk) {
             flashvsr::ChunkInput input;
             input.frames = chunk == 0 ? frames : frames.narrow(0, 0, 12);
             input.noise = flashvsr::make_noise(
@@ -217,23 +335,21 @@ class Bench {
                 model.dit.config().latent_channels, grid, placement_);
             input.height = options_.height;
             input.width = options_.width;
-            flashvsr::ChunkProbe probe;
-            size_t next = 0;
-            synchronize(placement_.device);
-            const auto chunk_begin = Clock::now();
-            auto part_begin = chunk_begin;
-            probe.mark = [&](const char* stage) {
-                synchronize(placement_.device);
-                if (next == parts.size()) parts.push_back({stage, {}});
-                if (chunk >= 3) parts[next].second.push_back(milliseconds_since(part_begin));
-                ++next;
-                part_begin = Clock::now();
-            };
-            flashvsr::run_chunk(model, input, settings, state, &probe);
-            if (chunk >= 3) whole.push_back(milliseconds_since(chunk_begin));
+            {
+                const flashvsr::Stage whole("networks");
+                flashvsr::run_chunk(model, input, settings, state, nullptr);
+            }
+            for (const auto& [name, ms] : timer.take())
+                if (chunk >= kSkip) times[name].push_back(ms);
         }
-        for (const auto& [name, times] : parts) report["parts_ms"][name] = median(times);
-        report["networks_ms_per_chunk"] = median(whole);
+        for (const auto& [name, values] : times) report["parts_ms"][name] = median(values);
+        if (options_.model != "released") return;
+        for (const auto& part :
+             flashvsr::testing::budget(shape_of(options_), grid, settings.sparse))
+            report["budget"].push_back({{"part", part.stage},
+                                        {"tflop", part.tflop},
+                                        {"bf16_ms", part.bf16_ms},
+                                        {"fp8_ms", part.fp8_ms}});
     }
 
     Options options_;
@@ -241,18 +357,44 @@ class Bench {
     std::shared_ptr<const flashvsr::Engine> engine_;
 };
 
-void print(const nlohmann::json& report) {
+void print_parts(const nlohmann::json& report) {
+    const auto& ms = report["parts_ms"];
+    std::printf("\n  %-20s %9s %9s %9s %11s\n", "part of a chunk", "ms", "TFLOP", "TFLOP/s",
+                "budget ms");
+    std::vector<std::string> budgeted;
+    const bool fp8 = report["precision"].get<std::string>().rfind("fp8", 0) == 0;
+    for (const auto& part : report.value("budget", nlohmann::json::array())) {
+        const std::string name = part["part"];
+        if (!ms.contains(name)) continue;
+        const double time = ms[name], tflop = part["tflop"];
+        std::printf("  %-20s %9.2f", name.c_str(), time);
+        if (tflop > 0)
+            std::printf(" %9.2f %9.0f", tflop, tflop / time * 1000);
+        else
+            std::printf(" %9s %9s", "", "");
+        std::printf(" %11.1f\n", part[fp8 ? "fp8_ms" : "bf16_ms"].get<double>());
+        budgeted.push_back(name);
+    }
+    for (const auto& [name, time] : ms.items())
+        if (std::find(budgeted.begin(), budgeted.end(), name) == budgeted.end())
+            std::printf("  %-20s %9.2f\n", name.c_str(), time.get<double>());
+}
+
+void print(const nlohmann::json& report, const Options& options) {
     std::printf(
         "%s, output %s, %s, sparse ratio %.1f\n", report["device"].get<std::string>().c_str(),
         report["output"].get<std::string>().c_str(), report["precision"].get<std::string>().c_str(),
         report["sparse_ratio"].get<double>());
-    std::printf("  stream        %8.2f FPS  (%.2f ms per %d frames, host memory in and out)\n",
+    std::printf("  %d stream%s, %s memory in and out: %.2f FPS in all; %.2f ms per %d frames\n",
+                options.streams, options.streams == 1 ? "" : "s", options.memory.c_str(),
                 report["stream_fps"].get<double>(), report["stream_ms_per_chunk"].get<double>(),
                 FLASHVSR_CHUNK);
-    for (const auto& [name, ms] : report["parts_ms"].items())
-        std::printf("  %-13s %8.2f ms\n", name.c_str(), ms.get<double>());
-    std::printf("  networks      %8.2f ms\n", report["networks_ms_per_chunk"].get<double>());
-    std::printf("  peak memory   %8.2f GiB\n", report["peak_gib"].get<double>());
+    std::printf("  over %d chunks: first tenth %.2f ms, last tenth %.2f ms, memory %+.3f GiB\n",
+                report["chunks"].get<int>(), report["first_tenth_ms"].get<double>(),
+                report["last_tenth_ms"].get<double>(), report["growth_gib"].get<double>());
+    std::printf("  peak memory %.2f GiB in tensors, %.2f GiB reserved\n",
+                report["peak_gib"].get<double>(), report["peak_reserved_gib"].get<double>());
+    if (report.contains("parts_ms")) print_parts(report);
 }
 
 }  // namespace
@@ -264,7 +406,7 @@ int main(int argc, char** argv) {
         if (options.json)
             std::printf("%s\n", report.dump(2).c_str());
         else
-            print(report);
+            print(report, options);
         return 0;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "bench: %s\n", error.what());
