@@ -1,0 +1,223 @@
+// Convolution on the CPU, against the formulas of spec/flashvsr.md sections 5 and 8 in double.
+#include "kernels/conv.h"
+
+#include "tests/kernels/support.h"
+
+namespace flashvsr::kernels {
+namespace {
+
+// A dense tensor [frames, rows, columns, channels] that is zero outside its rows and columns.
+struct Frames {
+    int n, h, w, c;
+    std::vector<double> values;
+
+    Frames(int n, int h, int w, int c)
+        : n(n), h(h), w(w), c(c), values(size_t(n) * h * w * c, 0.0) {}
+    Frames(int n, int h, int w, int c, unsigned seed) : Frames(n, h, w, c) {
+        const auto random = random_normal(values.size(), seed);
+        values.assign(random.begin(), random.end());
+    }
+    double& at(int t, int y, int x, int i) { return values[((size_t(t) * h + y) * w + x) * c + i]; }
+    double operator()(int t, int y, int x, int i) const {
+        if (y < 0 || y >= h || x < 0 || x >= w) return 0;
+        return values[((size_t(t) * h + y) * w + x) * c + i];
+    }
+};
+
+// weight: [out, in, k, k], as checkpoints hold it. Zeros outside, y as large as x.
+Frames convolve(const Frames& x, const std::vector<double>& weight, int out, int k) {
+    Frames y(x.n, x.h, x.w, out);
+    for (int t = 0; t < x.n; ++t)
+        for (int r = 0; r < x.h; ++r)
+            for (int c = 0; c < x.w; ++c)
+                for (int o = 0; o < out; ++o)
+                    for (int i = 0; i < x.c; ++i)
+                        for (int tap = 0; tap < k * k; ++tap)
+                            y.at(t, r, c, o) += weight[(size_t(o) * x.c + i) * k * k + tap] *
+                                                x(t, r + tap / k - k / 2, c + tap % k - k / 2, i);
+    return y;
+}
+
+std::vector<double> random_weight(size_t count, unsigned seed) {
+    const auto random = random_normal(count, seed, 0.2f);
+    return {random.begin(), random.end()};
+}
+
+// [out, in, k, k] -> [out, k * k, in]
+std::vector<float> channels_last(const std::vector<double>& weight, int out, int in, int taps) {
+    std::vector<float> result(weight.size());
+    for (int o = 0; o < out; ++o)
+        for (int i = 0; i < in; ++i)
+            for (int tap = 0; tap < taps; ++tap)
+                result[(size_t(o) * taps + tap) * in + i] =
+                    static_cast<float>(weight[(size_t(o) * in + i) * taps + tap]);
+    return result;
+}
+
+std::vector<float> floats(const std::vector<double>& values) {
+    return {values.begin(), values.end()};
+}
+
+TEST(Conv, IsTheDecodersBlockLayerOverInputAndPast) {
+    const int n = 3, h = 4, w = 5, in = 6, out = 7;
+    // A buffer that begins with the memory: frame 0 is the past of frame 1.
+    const Frames buffer(n + 1, h, w, in, 1);
+    Frames both(n, h, w, 2 * in);
+    for (int t = 0; t < n; ++t)
+        for (int r = 0; r < h; ++r)
+            for (int c = 0; c < w; ++c)
+                for (int i = 0; i < 2 * in; ++i)
+                    both.at(t, r, c, i) = i < in ? buffer(t + 1, r, c, i) : buffer(t, r, c, i - in);
+    const auto weight = random_weight(size_t(out) * 2 * in * 9, 2);
+    const auto bias = random_normal(out, 3), residual = random_normal(size_t(n) * h * w * out, 4);
+    std::vector<double> expected = convolve(both, weight, out, 3).values;
+    for (size_t i = 0; i < expected.size(); ++i) {
+        expected[i] += bias[i % out] + residual[i];
+        if (expected[i] < 0) expected[i] *= 0.25;
+    }
+
+    const auto x = floats(buffer.values), packed = channels_last(weight, out, 2 * in, 9);
+    std::vector<float> y = residual;
+    Conv params;
+    params.x = x.data() + h * w * in;
+    params.past = x.data();
+    params.weight = packed.data();
+    params.bias = bias.data();
+    params.residual = params.y = y.data();
+    params.n = n;
+    params.h = h;
+    params.w = w;
+    params.in = in;
+    params.out = out;
+    params.leak = 0.25f;
+    conv_cpu(params);
+    EXPECT_LT(relative_l2(y, expected), 1e-6);
+}
+
+// [phase, out, 4, in] of the header's resizing form.
+std::vector<float> phase_weight(const std::vector<double>& conv, const std::vector<double>& grow,
+                                int out, int middle, int in, int frames) {
+    std::vector<double> weight(size_t(frames) * 4 * out * 4 * in, 0.0);
+    const auto merged = [](int p, int k) { return p == 0 ? (k > 0) : (k > 1); };
+    for (int f = 0; f < frames; ++f)
+        for (int phase = 0; phase < 4; ++phase)
+            for (int o = 0; o < out; ++o)
+                for (int tap = 0; tap < 9; ++tap)
+                    for (int m = 0; m < middle; ++m)
+                        for (int i = 0; i < in; ++i) {
+                            const int to =
+                                merged(phase / 2, tap / 3) * 2 + merged(phase % 2, tap % 3);
+                            weight[(((f * 4 + phase) * size_t(out) + o) * 4 + to) * in + i] +=
+                                conv[(size_t(o) * middle + m) * 9 + tap] *
+                                grow[(size_t(f) * middle + m) * in + i];
+                        }
+    return floats(weight);
+}
+
+TEST(Conv, IsNearestResizeThenGrowthInTimeThenThreeByThree) {
+    const int n = 2, h = 3, w = 4, in = 5, middle = 5, out = 6, frames = 2;
+    const Frames x(n, h, w, in, 1);
+    const auto grow = random_weight(size_t(frames) * middle * in, 2);
+    const auto conv = random_weight(size_t(out) * middle * 9, 3);
+    Frames resized(n * frames, 2 * h, 2 * w, middle);
+    const Frames grown = convolve(x, grow, frames * middle, 1);
+    for (int t = 0; t < n * frames; ++t)
+        for (int r = 0; r < 2 * h; ++r)
+            for (int c = 0; c < 2 * w; ++c)
+                for (int m = 0; m < middle; ++m)
+                    resized.at(t, r, c, m) =
+                        grown(t / frames, r / 2, c / 2, t % frames * middle + m);
+    const auto expected = convolve(resized, conv, out, 3).values;
+
+    const auto values = floats(x.values);
+    const auto weight = phase_weight(conv, grow, out, middle, in, frames);
+    auto y = poisoned<float>(expected.size());
+    Conv params;
+    params.x = values.data();
+    params.weight = weight.data();
+    params.y = y.data();
+    params.n = n;
+    params.h = h;
+    params.w = w;
+    params.in = in;
+    params.out = out;
+    params.kernel = 2;
+    params.upsample = 2;
+    params.grow = frames;
+    conv_cpu(params);
+    EXPECT_LT(relative_l2(y, expected), 1e-6);
+}
+
+TEST(Conv, WritesTheInsideOfABufferWithABorderAndReadsItBackUnpadded) {
+    const int h = 3, w = 4, in = 2, out = 3, border = 1;
+    const Frames x(1, h, w, in, 1);
+    const auto first = random_weight(size_t(out) * in, 2);
+    const auto second = random_weight(size_t(out) * out * 9, 3);
+    const auto expected = convolve(convolve(x, first, out, 1), second, out, 3).values;
+
+    const int padded_w = w + 2 * border;
+    const auto values = floats(x.values);
+    const auto weight1 = channels_last(first, out, in, 1);
+    const auto weight2 = channels_last(second, out, out, 9);
+    std::vector<float> buffer(size_t(h + 2) * padded_w * out, 0.0f);
+    Conv params;
+    params.x = values.data();
+    params.weight = weight1.data();
+    params.y = buffer.data() + (padded_w + border) * out;
+    params.y_strides.row = padded_w * out;
+    params.n = 1;
+    params.h = h;
+    params.w = w;
+    params.in = in;
+    params.out = out;
+    params.kernel = 1;
+    conv_cpu(params);
+
+    auto y = poisoned<float>(expected.size());
+    Conv next;
+    next.x = buffer.data();
+    next.weight = weight2.data();
+    next.y = y.data();
+    next.n = 1;
+    next.h = h + 2;
+    next.w = padded_w;
+    next.in = next.out = out;
+    next.pad = 0;
+    conv_cpu(next);
+    EXPECT_LT(relative_l2(y, expected), 1e-6);
+}
+
+TEST(Conv, RoundsOnceAtTheEnd) {
+    const int in = 64;
+    const auto x = to_type<BFloat16>(random_normal(in, 1));
+    const auto weight = to_type<BFloat16>(random_normal(in, 2));
+    double sum = 0;
+    for (int i = 0; i < in; ++i) sum += double{to_float(x[i])} * to_float(weight[i]);
+    BFloat16 y;
+    Conv params;
+    params.x = x.data();
+    params.weight = weight.data();
+    params.y = &y;
+    params.n = params.h = params.w = params.out = params.kernel = 1;
+    params.in = in;
+    params.type = ElementType::kBFloat16;
+    conv_cpu(params);
+    EXPECT_EQ(to_float(y), rounded<BFloat16>(static_cast<float>(sum)));
+}
+
+TEST(Conv, RefusesWhatDoesNotFitTogether) {
+    Conv params;
+    params.n = params.h = params.w = params.in = params.out = 4;
+    params.kernel = 2;
+    EXPECT_THROW(conv_shape(params), std::invalid_argument);
+    params.kernel = 3;
+    params.upsample = 2;
+    EXPECT_THROW(conv_shape(params), std::invalid_argument);
+    params.upsample = 1;
+    params.pad = 0;
+    params.h = 2;
+    EXPECT_THROW(conv_shape(params), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace flashvsr::kernels
