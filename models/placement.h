@@ -2,19 +2,17 @@
 #pragma once
 
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 
 namespace flashvsr {
 
 struct Placement {
     at::Device device = at::kCPU;
     at::ScalarType dtype = at::kFloat;  // kFloat, kHalf or kBFloat16; the CPU runs kFloat only
-    bool plain = false;                 // LibTorch's operations even where fused kernels exist
+    // LibTorch's operations even where fused kernels exist: the reference, and what can be trained.
+    bool plain = false;
 
-    // Whether modules built here are the fused ones: 16-bit CUDA, inference.
-    bool fused() const {
-        return device.is_cuda() && dtype != at::kFloat && !plain && !c10::GradMode::is_enabled();
-    }
+    // Whether modules built here are the fused ones.
+    bool fused() const { return device.is_cuda() && dtype != at::kFloat && !plain; }
 
     at::TensorOptions options() const { return at::TensorOptions().device(device).dtype(dtype); }
     at::TensorOptions fp32() const { return at::TensorOptions().device(device).dtype(at::kFloat); }
