@@ -1,0 +1,44 @@
+// CUDA graphs of work that repeats: recorded once, then launched as a whole.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "models/placement.h"
+
+namespace flashvsr {
+
+// One stream's recordings. Work must be device work alone: kernels on the current stream, tensors
+// from LibTorch's allocator, no synchronisation; what it reads and writes apart from those tensors
+// must lie at the same addresses each time. Recordings share one memory pool, in which the runs
+// before them also compute, so they take no more memory than one of them.
+class GraphRecorder {
+  public:
+    // Returns tensors that stay valid until the next call.
+    using Work = std::function<std::vector<at::Tensor>()>;
+
+    explicit GraphRecorder(const Placement& placement);
+    ~GraphRecorder();
+
+    // Whether work is recorded at all: fused CUDA modules. Others may allocate state as they go.
+    bool enabled() const { return enabled_; }
+
+    // Runs work once, for what happens once.
+    std::vector<at::Tensor> run(const Work& work);
+    // Runs work the first time any key is given (libraries choose and set up their kernels then),
+    // records it the first time this key is given after that, and replays it from then on.
+    std::vector<at::Tensor> run(int64_t key, const Work& work);
+    // Forgets all recordings: something that they have fixed has changed.
+    void clear();
+
+  private:
+    struct Recordings;
+
+    bool enabled_;
+    std::unique_ptr<Recordings> recordings_;
+};
+
+}  // namespace flashvsr
