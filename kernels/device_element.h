@@ -4,6 +4,7 @@
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 
 #include <cstdint>
 #include <stdexcept>
@@ -56,6 +57,17 @@ __device__ inline void store8(const float (&from)[8], T* to) {
     for (int i = 0; i < kVectors; ++i) {
         reinterpret_cast<uint4*>(to)[i] = reinterpret_cast<const uint4*>(elements)[i];
     }
+}
+
+// Eight floats to e4m3, aligned to 8 bytes; beyond +-448 saturates.
+__device__ inline void store8_e4m3(const float (&from)[8], void* to) {
+    uint16_t pairs[4];
+    for (int i = 0; i < 4; ++i) {
+        pairs[i] = __nv_cvt_float2_to_fp8x2(make_float2(from[2 * i], from[2 * i + 1]),
+                                            __NV_SATFINITE, __NV_E4M3);
+    }
+    *static_cast<uint2*>(to) =
+        make_uint2(pairs[0] | uint32_t{pairs[1]} << 16, pairs[2] | uint32_t{pairs[3]} << 16);
 }
 
 // Calls body(T{}) with the device type T of `type`.

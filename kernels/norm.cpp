@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "kernels/float8.h"
 #include "kernels/half.h"
 #include "kernels/require.h"
 
@@ -9,7 +10,7 @@ namespace flashvsr::kernels {
 namespace {
 
 template <typename T>
-void layer_norm_row(const LayerNorm& params, const T* x, T* y) {
+void layer_norm_row(const LayerNorm& params, const T* x, T* y, Float8E4m3* y_e4m3) {
     const T* scale = static_cast<const T*>(params.scale);
     const T* shift = static_cast<const T*>(params.shift);
     const int dim = params.dim;
@@ -22,12 +23,15 @@ void layer_norm_row(const LayerNorm& params, const T* x, T* y) {
         squares += centred * centred;
     }
     const float inverse = 1.0f / std::sqrt(static_cast<float>(squares / dim) + params.eps);
-    const bool modulate = params.rounding == LayerNormRounding::kModulate;
     for (int i = 0; i < dim; ++i) {
-        const float normalised = (to_float(x[i]) - mean) * inverse;
-        const float scaled = modulate ? rounded<T>(rounded<T>(normalised) * to_float(scale[i]))
-                                      : normalised * to_float(scale[i]);
-        y[i] = round_to<T>(scaled + to_float(shift[i]));
+        float value = (to_float(x[i]) - mean) * inverse;
+        if (params.rounding == LayerNormRounding::kModulate) {
+            value = rounded<T>(rounded<T>(value) * to_float(scale[i])) + to_float(shift[i]);
+        } else if (params.rounding == LayerNormRounding::kAffine) {
+            value = value * to_float(scale[i]) + to_float(shift[i]);
+        }
+        if (y) y[i] = round_to<T>(value);
+        if (y_e4m3) y_e4m3[i] = round_to<Float8E4m3>(value * params.e4m3_scale);
     }
 }
 
@@ -60,8 +64,10 @@ void layer_norm_cpu(const LayerNorm& params) {
         using T = decltype(tag);
         for (int64_t row = 0; row < params.rows; ++row) {
             const int64_t at = row * params.dim;
-            layer_norm_row(params, static_cast<const T*>(params.x) + at,
-                           static_cast<T*>(params.y) + at);
+            T* y = static_cast<T*>(params.y);
+            Float8E4m3* y_e4m3 = static_cast<Float8E4m3*>(params.y_e4m3);
+            layer_norm_row(params, static_cast<const T*>(params.x) + at, y ? y + at : nullptr,
+                           y_e4m3 ? y_e4m3 + at : nullptr);
         }
     });
 }

@@ -53,17 +53,22 @@ __global__ void layer_norm_kernel(LayerNorm params) {
     const float inverse = 1.0f / sqrtf(variance + params.eps);
     if (!active) return;
 
-    float scale[kVector], shift[kVector];
-    load8(static_cast<const T*>(params.scale) + first, scale);
-    load8(static_cast<const T*>(params.shift) + first, shift);
-    const bool modulate = params.rounding == LayerNormRounding::kModulate;
-    for (int i = 0; i < kVector; ++i) {
-        const float normalised = x[i] * inverse;
-        const float scaled =
-            modulate ? rounded<T>(rounded<T>(normalised) * scale[i]) : normalised * scale[i];
-        x[i] = scaled + shift[i];
+    for (float& value : x) value *= inverse;
+    if (params.rounding != LayerNormRounding::kPlain) {
+        float scale[kVector], shift[kVector];
+        load8(static_cast<const T*>(params.scale) + first, scale);
+        load8(static_cast<const T*>(params.shift) + first, shift);
+        const bool modulate = params.rounding == LayerNormRounding::kModulate;
+        for (int i = 0; i < kVector; ++i) {
+            const float scaled =
+                modulate ? rounded<T>(rounded<T>(x[i]) * scale[i]) : x[i] * scale[i];
+            x[i] = scaled + shift[i];
+        }
     }
-    store8(x, static_cast<T*>(params.y) + at);
+    if (params.y) store8(x, static_cast<T*>(params.y) + at);
+    if (!params.y_e4m3) return;
+    for (float& value : x) value *= params.e4m3_scale;
+    store8_e4m3(x, static_cast<uint8_t*>(params.y_e4m3) + at);
 }
 
 template <typename T>

@@ -12,13 +12,17 @@ namespace flashvsr::kernels {
 
 // kModulate: y = RN(RN(RN(normalised) * scale) + shift)   (adaptive norms: scale is 1 + c, rounded)
 // kAffine:   y = RN(normalised * scale + shift)           (norm3: one rounding at the end)
-enum class LayerNormRounding { kModulate, kAffine };
+// kPlain:    y = RN(normalised)                           (scale and shift live in what follows)
+enum class LayerNormRounding { kModulate, kAffine, kPlain };
 
 struct LayerNorm {
     const void* x = nullptr;      // [rows, dim]
-    const void* scale = nullptr;  // [dim]
-    const void* shift = nullptr;  // [dim]
-    void* y = nullptr;            // [rows, dim]; may be x
+    const void* scale = nullptr;  // [dim]; kPlain does without
+    const void* shift = nullptr;  // [dim]; kPlain does without
+    void* y = nullptr;            // [rows, dim]; may be x; or NULL
+    // What y would be before its last rounding, times e4m3_scale, in e4m3, saturating at +-448.
+    void* y_e4m3 = nullptr;   // [rows, dim], or NULL
+    float e4m3_scale = 8.0f;  // |normalised| <= sqrt(dim): 8 is within range up to a dim of 3136
     int64_t rows = 0;
     int dim = 0;  // a multiple of 8; on CUDA at most 8192
     float eps = 1e-6f;

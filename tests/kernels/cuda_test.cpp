@@ -3,6 +3,7 @@
 
 #include "kernels/block_list.h"
 #include "kernels/block_sparse_attention.h"
+#include "kernels/float8.h"
 #include "kernels/noise.h"
 #include "kernels/norm.h"
 #include "tests/kernels/device_array.h"
@@ -141,25 +142,32 @@ TYPED_TEST(TypedCudaTest, LayerNormEqualsItsTwin) {
         const auto scale = to_type<T>(random_uniform(dim, 2, 0.5f, 1.5f));
         const auto shift = to_type<T>(random_normal(dim, 3));
         DeviceArray<T> device_x(x), device_scale(scale), device_shift(shift);
-        for (const auto rounding : {LayerNormRounding::kModulate, LayerNormRounding::kAffine}) {
+        for (const auto rounding : {LayerNormRounding::kModulate, LayerNormRounding::kAffine,
+                                    LayerNormRounding::kPlain}) {
+            const bool plain = rounding == LayerNormRounding::kPlain;
             std::vector<T> expected = poisoned<T>(x.size());
+            auto expected_e4m3 = poisoned<Float8E4m3>(x.size());
             DeviceArray<T> y(x.size());
+            DeviceArray<Float8E4m3> y_e4m3(x.size());
             LayerNorm params;
             params.rows = rows;
             params.dim = dim;
             params.rounding = rounding;
             params.type = element_type_of<T>();
             params.x = x.data();
-            params.scale = scale.data();
-            params.shift = shift.data();
+            params.scale = plain ? nullptr : scale.data();
+            params.shift = plain ? nullptr : shift.data();
             params.y = expected.data();
+            params.y_e4m3 = expected_e4m3.data();
             layer_norm_cpu(params);
             params.x = device_x.get();
-            params.scale = device_scale.get();
-            params.shift = device_shift.get();
+            params.scale = plain ? nullptr : device_scale.get();
+            params.shift = plain ? nullptr : device_shift.get();
             params.y = y.get();
+            params.y_e4m3 = y_e4m3.get();
             layer_norm_cuda(params, nullptr);
             EXPECT_LT(relative_l2(to_floats(y.download()), to_floats(expected)), kNormTolerance<T>);
+            EXPECT_LT(relative_l2(to_floats(y_e4m3.download()), to_floats(expected_e4m3)), 3e-3);
         }
     }
 }

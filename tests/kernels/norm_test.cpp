@@ -2,6 +2,7 @@
 // the element type at each place the formula names.
 #include "kernels/norm.h"
 
+#include "kernels/float8.h"
 #include "tests/kernels/support.h"
 
 namespace flashvsr::kernels {
@@ -36,8 +37,9 @@ TYPED_TEST_SUITE(NormTest, NormTypes);
 
 TYPED_TEST(NormTest, LayerNormRoundsWhereTheSpecSays) {
     using T = TypeParam;
-    for (const bool modulate : {true, false}) {
-        std::vector<double> expected;
+    for (const auto rounding :
+         {LayerNormRounding::kModulate, LayerNormRounding::kAffine, LayerNormRounding::kPlain}) {
+        std::vector<double> expected, expected_e4m3;
         for (int row = 0; row < kRows; ++row) {
             double mean = 0, variance = 0;
             for (int i = 0; i < kDim; ++i) mean += this->x(row, i) / kDim;
@@ -45,22 +47,31 @@ TYPED_TEST(NormTest, LayerNormRoundsWhereTheSpecSays) {
             for (int i = 0; i < kDim; ++i) {
                 const double n = (this->x(row, i) - mean) / std::sqrt(variance + 1e-6);
                 const double scale = this->scale(i), shift = this->shift(i);
-                expected.push_back(modulate ? rn<T>(rn<T>(rn<T>(n) * scale) + shift)
-                                            : rn<T>(n * scale + shift));
+                const double value = rounding == LayerNormRounding::kModulate
+                                         ? rn<T>(rn<T>(n) * scale) + shift
+                                     : rounding == LayerNormRounding::kAffine ? n * scale + shift
+                                                                              : n;
+                expected.push_back(rn<T>(value));
+                expected_e4m3.push_back(rn<Float8E4m3>(value * 8));
             }
         }
         std::vector<T> y = poisoned<T>(kRows * kDim);
+        auto y_e4m3 = poisoned<Float8E4m3>(kRows * kDim);
         LayerNorm params;
         params.x = this->x_.data();
-        params.scale = this->scale_.data();
-        params.shift = this->shift_.data();
+        if (rounding != LayerNormRounding::kPlain) {
+            params.scale = this->scale_.data();
+            params.shift = this->shift_.data();
+        }
         params.y = y.data();
+        params.y_e4m3 = y_e4m3.data();
         params.rows = kRows;
         params.dim = kDim;
-        params.rounding = modulate ? LayerNormRounding::kModulate : LayerNormRounding::kAffine;
+        params.rounding = rounding;
         params.type = element_type_of<T>();
         layer_norm_cpu(params);
         this->expect_close(y, expected);
+        EXPECT_LT(relative_l2(to_floats(y_e4m3), expected_e4m3), 3e-3);
     }
 }
 
