@@ -3,6 +3,7 @@
 //     bench [--size HEIGHTxWIDTH] [--precision fp32|bf16|fp16|fp8-linears|fp8] [--device D]
 //           [--model released|tiny|DIR] [--sparse-ratio R] [--chunks N] [--streams N]
 //           [--memory host|device] [--plain] [--profile] [--json]
+//     bench --write-model DIR
 //
 // The network has random weights in the shapes of the released checkpoints (or of a tiny network),
 // or is the model in DIR. HEIGHTxWIDTH is the output; the input is a quarter of it on each side,
@@ -17,13 +18,19 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <time.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -57,6 +64,7 @@ struct Options {
     std::string device = "auto";
     std::string model = "released";
     std::string memory = "host";
+    std::string write_model;
     double sparse_ratio = 2.0;
     int chunks = 12;
     int streams = 1;
@@ -94,6 +102,8 @@ Options parse(int argc, char** argv) {
         } else if (name == "--memory") {
             if (value != "host" && value != "device") refuse("--memory takes host or device");
             options.memory = value;
+        } else if (name == "--write-model") {
+            options.write_model = value;
         } else if (name == "--sparse-ratio") {
             options.sparse_ratio = std::stod(value);
         } else if (name == "--chunks") {
@@ -172,6 +182,20 @@ double milliseconds_since(Clock::time_point begin) {
     return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
 }
 
+// Since the process was started, dynamic linking included; to 10 ms, as the kernel counts.
+double seconds_since_start() {
+    std::ifstream file("/proc/self/stat");
+    std::string stat((std::istreambuf_iterator<char>(file)), {});
+    std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+    constexpr int kStartTime = 20;  // the 22nd field of all
+    std::string field;
+    for (int i = 0; i < kStartTime; ++i) fields >> field;
+    timespec now = {};
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return static_cast<double>(now.tv_sec) + now.tv_nsec * 1e-9 -
+           std::stod(field) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
 flashvsr::ModelShape shape_of(const Options& options) {
     return options.model == "tiny" ? flashvsr::testing::tiny_shape()
                                    : flashvsr::testing::released_shape();
@@ -218,7 +242,13 @@ class Feed {
             in_.mutable_data_ptr<uint8_t>()[i] = static_cast<uint8_t>(random());
     }
 
-    void start() { push_and_pop(FLASHVSR_FIRST_CHUNK_INPUT + kWarmUpChunks * FLASHVSR_CHUNK); }
+    // Seconds from the start of the process to the first frame.
+    double start() {
+        push_and_pop(FLASHVSR_FIRST_CHUNK_INPUT);
+        const double first = seconds_since_start();
+        push_and_pop(kWarmUpChunks * FLASHVSR_CHUNK);
+        return first;
+    }
 
     // Milliseconds of each of `chunks` chunks.
     std::vector<double> run(int chunks) {
@@ -281,7 +311,10 @@ class Bench {
         std::vector<std::unique_ptr<Feed>> feeds;
         for (int i = 0; i < options_.streams; ++i)
             feeds.push_back(std::make_unique<Feed>(engine_, options_, i + 1));
-        each(feeds, [](Feed& feed, size_t) { feed.start(); });
+        each(feeds, [&](Feed& feed, size_t i) {
+            const double first = feed.start();
+            if (i == 0) report["first_frame_s"] = first;
+        });
         const double memory_before = allocated_now(placement_.device);
         std::vector<std::vector<double>> times(feeds.size());
         profiler(options_, true);
@@ -392,6 +425,8 @@ void print(const nlohmann::json& report, const Options& options) {
     std::printf("  over %d chunks: first tenth %.2f ms, last tenth %.2f ms, memory %+.3f GiB\n",
                 report["chunks"].get<int>(), report["first_tenth_ms"].get<double>(),
                 report["last_tenth_ms"].get<double>(), report["growth_gib"].get<double>());
+    std::printf("  first frames %.2f s after the start of the process\n",
+                report["first_frame_s"].get<double>());
     std::printf("  peak memory %.2f GiB in tensors, %.2f GiB reserved\n",
                 report["peak_gib"].get<double>(), report["peak_reserved_gib"].get<double>());
     if (report.contains("parts_ms")) print_parts(report);
@@ -402,6 +437,11 @@ void print(const nlohmann::json& report, const Options& options) {
 int main(int argc, char** argv) {
     try {
         const Options options = parse(argc, argv);
+        if (!options.write_model.empty()) {
+            flashvsr::testing::write_random_model(flashvsr::testing::released_shape(),
+                                                  options.write_model, /*seed=*/1);
+            return 0;
+        }
         const nlohmann::json report = Bench(options).run();
         if (options.json)
             std::printf("%s\n", report.dump(2).c_str());

@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "models/checkpoint/safetensors.h"
+
 namespace flashvsr::testing {
 namespace {
 
@@ -20,10 +22,14 @@ at::Tensor random_tensor(const std::string& name, const std::vector<int64_t>& sh
     return tensor.mul_(1.0 / std::sqrt(static_cast<double>(fan_in)));
 }
 
-Weights random_weights(const Manifest& manifest, const at::TensorOptions& options) {
+TensorMap random_tensors(const Manifest& manifest, const at::TensorOptions& options) {
     TensorMap tensors;
     for (const auto& [name, shape] : manifest) tensors[name] = random_tensor(name, shape, options);
-    return Weights::from(std::move(tensors), "random weights");
+    return tensors;
+}
+
+Weights random_weights(const Manifest& manifest, const at::TensorOptions& options) {
+    return Weights::from(random_tensors(manifest, options), "random weights");
 }
 
 }  // namespace
@@ -70,6 +76,20 @@ Model random_model(const ModelShape& shape, ModelVersion version, const Placemen
     description.decoder = shape.decoder.graph;
     const c10::NoGradGuard no_grad;
     return load_model(std::move(weights), description, placement, [](double, const char*) {});
+}
+
+void write_random_model(const ModelShape& shape, const std::string& dir, uint64_t seed) {
+    at::manual_seed(seed);
+    const at::Tensor prompt = at::randn({1, shape.prompt_tokens, shape.dit.text_dim});
+    auto write = [&](const char* name, TensorMap tensors) {
+        for (auto& [key, tensor] : tensors) tensor = tensor.to(at::kBFloat16);
+        write_safetensors(dir + "/" + name + ".safetensors", tensors, {});
+    };
+    write("diffusion_pytorch_model_streaming_dmd",
+          random_tensors(Dit::manifest(shape.dit), at::kFloat));
+    write("LQ_proj_in", random_tensors(LqProjector::manifest(shape.projector), at::kFloat));
+    write("TCDecoder", random_tensors(TcDecoder::manifest(shape.decoder), at::kFloat));
+    write("posi_prompt", {{"positive_conditioning", prompt}});
 }
 
 }  // namespace flashvsr::testing

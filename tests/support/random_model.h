@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "models/model.h"
 
@@ -15,5 +16,9 @@ ModelShape tiny_shape();
 // Weights N(0, 1 / fan in), norms near 1, under `seed`; made on the placement's device in its type.
 Model random_model(const ModelShape& shape, ModelVersion version, const Placement& placement,
                    uint64_t seed);
+
+// The same kind of model as files under the released names, in bf16, for what starts from files.
+// `dir` must exist.
+void write_random_model(const ModelShape& shape, const std::string& dir, uint64_t seed);
 
 }  // namespace flashvsr::testing
