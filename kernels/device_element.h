@@ -77,8 +77,9 @@ void with_device_type(ElementType type, Body body) {
         case ElementType::kFloat32: return body(float{});
         case ElementType::kFloat16: return body(__half{});
         case ElementType::kBFloat16: return body(__nv_bfloat16{});
+        case ElementType::kFloat8E4M3: break;
     }
-    throw std::invalid_argument("unknown element type");
+    throw std::invalid_argument("kernel parameters: element type");
 }
 
 }  // namespace flashvsr::kernels

@@ -194,11 +194,11 @@ __device__ inline void wgmma_wait() {
 template <typename T, int kCount>
 __device__ inline void hold(T (&registers)[kCount]) {
 #pragma unroll
-    for (T& value : registers) {
+    for (int i = 0; i < kCount; ++i) {
         if constexpr (std::is_same_v<T, float>) {
-            asm volatile("" : "+f"(value)::"memory");
+            asm volatile("" : "+f"(registers[i])::"memory");
         } else {
-            asm volatile("" : "+r"(value)::"memory");
+            asm volatile("" : "+r"(registers[i])::"memory");
         }
     }
 }
