@@ -19,20 +19,26 @@ std::vector<at::Tensor> project(const LqProjector& projector, const at::Tensor& 
     return projector.project(frames.slice(0, skip), grid, state);
 }
 
-at::Tensor crop(const at::Tensor& frames, const ChunkInput& input) {
-    return frames.narrow(2, 0, input.height).narrow(3, 0, input.width);
-}
-
-at::Tensor blend(const at::Tensor& frames, const at::Tensor& reference, double strength) {
-    return strength >= 1.0 ? frames : at::lerp(reference, frames, strength);
+ChunkOutput fix_color(const DecodedFrames& frames, const Settings& settings) {
+    switch (settings.color_fix) {
+        case ColorFix::kNone: break;
+        case ColorFix::kAdain: return {frames, adain_affine(frames), settings.strength};
+        case ColorFix::kWavelet: {
+            const at::Tensor reference = reference_of(frames);
+            const at::Tensor fixed = wavelet_fix(picture_of(frames), reference);
+            return {
+                {(fixed + 1) / 2, reference, frames.height, frames.width}, {}, settings.strength};
+        }
+    }
+    return {frames, {}, settings.strength};
 }
 
 }  // namespace
 
 int64_t latent_frames(int64_t frames) { return is_first(frames) ? 6 : 2; }
 
-at::Tensor run_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
-                     NetworkState& state, ChunkProbe* probe) {
+ChunkOutput run_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
+                      NetworkState& state, ChunkProbe* probe) {
     const WindowGrid grid = state.dit.grid;
     const at::Tensor condition = input.frames.slice(0, 0, input.frames.size(0) - kLookAhead);
 
@@ -45,12 +51,8 @@ at::Tensor run_chunk(const Model& model, const ChunkInput& input, const Settings
     const at::Tensor latents = input.noise - velocity;
     const at::Tensor decoded =
         staged("decoder", [&] { return model.decoder.decode(latents, condition, state.decoder); });
-    const at::Tensor blended = staged("colour fix", [&] {
-        // From here on in fp32: half precision has fewer steps than a 10-bit picture.
-        const at::Tensor reference = crop(condition, input).to(at::kFloat);
-        const at::Tensor fixed =
-            fix_color(crop(decoded, input).to(at::kFloat) * 2 - 1, reference, settings.color_fix);
-        return blend(fixed, reference, settings.strength);
+    const ChunkOutput output = staged("colour fix", [&] {
+        return fix_color({decoded, condition, input.height, input.width}, settings);
     });
     if (probe) {
         probe->lq_tokens = lq_tokens;
@@ -58,7 +60,17 @@ at::Tensor run_chunk(const Model& model, const ChunkInput& input, const Settings
         probe->latents = latents;
         probe->decoded = decoded;
     }
-    return blended;
+    return output;
+}
+
+at::Tensor finished_frames(const ChunkOutput& output) {
+    at::Tensor x = picture_of(output.frames);
+    if (output.affine.defined()) {
+        const at::Tensor gain = output.affine.select(2, 0).unsqueeze(-1).unsqueeze(-1);
+        const at::Tensor offset = output.affine.select(2, 1).unsqueeze(-1).unsqueeze(-1);
+        x = (x * gain + offset).clamp(-1, 1);
+    }
+    return output.strength >= 1.0 ? x : at::lerp(reference_of(output.frames), x, output.strength);
 }
 
 }  // namespace flashvsr

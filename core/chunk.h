@@ -45,10 +45,22 @@ struct ChunkProbe {
     at::Tensor decoded;  // [F - 4, 3, H, W], as the decoder gives it, nominally [0, 1]
 };
 
-// Returns the chunk's output frames, [F - 4, 3, height, width], nominally in [-1, 1], fp32: frames
-// 0 to 20 of the stream in the first chunk, 8k + 13 to 8k + 20 in chunk k. `probe` may be null.
-at::Tensor run_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
-                     NetworkState& state, ChunkProbe* probe);
+// The chunk's frames, not yet finished: 0 to 20 of the stream in the first chunk, 8k + 13 to 8k +
+// 20 in chunk k. With x = decoded * 2 - 1 a finished frame is
+//     lerp(reference, clip(gain * x + offset), strength)
+// and what a stream does with it is one kernel (kernels/frame.h) on its way to the caller's format.
+struct ChunkOutput {
+    DecodedFrames frames;  // F - 4 of them, as the decoder gives them; both tensors of one type
+    at::Tensor affine;     // [F - 4, 3, 2], fp32: gain and offset; undefined: none, and no clip
+    double strength = 1.0;
+};
+
+// `probe` may be null.
+ChunkOutput run_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
+                      NetworkState& state, ChunkProbe* probe);
+
+// The finished frames, [F - 4, 3, height, width], nominally in [-1, 1], fp32.
+at::Tensor finished_frames(const ChunkOutput& output);
 
 // Latent frames that a chunk of `frames` input frames makes.
 int64_t latent_frames(int64_t frames);

@@ -91,7 +91,7 @@ void Stream::run_chunk(int64_t wanted) {
                    model.dit.config().latent_channels, grid, model.placement);
     input.height = config_.output.height;
     input.width = config_.output.width;
-    emit(flashvsr::run_chunk(model, input, settings_, *state_, nullptr), wanted);
+    emit(finished_frames(flashvsr::run_chunk(model, input, settings_, *state_, nullptr)), wanted);
 
     ++stats_.chunks;
     stats_.last_chunk_ms =

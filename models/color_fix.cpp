@@ -1,22 +1,22 @@
 #include "models/color_fix.h"
 
-#include <tuple>
-
 namespace flashvsr {
 namespace {
 
 constexpr double kVarianceFloor = 1e-5;
 constexpr int kWaveletLevels = 5;
 
-// Gives each channel of each frame the reference's mean and deviation.
-at::Tensor adain(const at::Tensor& frames, const at::Tensor& reference) {
-    auto statistics = [](const at::Tensor& x) {
-        const auto [variance, mean] = at::var_mean(x, {2, 3}, /*unbiased=*/false, /*keepdim=*/true);
-        return std::make_tuple(at::sqrt(variance + kVarianceFloor), mean);
-    };
-    const auto [deviation, mean] = statistics(frames);
-    const auto [wanted_deviation, wanted_mean] = statistics(reference);
-    return (frames - mean) / deviation * wanted_deviation + wanted_mean;
+at::Tensor crop(const at::Tensor& x, const DecodedFrames& frames) {
+    return x.narrow(2, 0, frames.height).narrow(3, 0, frames.width).to(at::kFloat);
+}
+
+struct Statistics {
+    at::Tensor mean, deviation;  // [F, 3]
+};
+
+Statistics statistics(const at::Tensor& x) {
+    const auto [variance, mean] = at::var_mean(x, {2, 3}, /*unbiased=*/false);
+    return {mean, at::sqrt(variance + kVarianceFloor)};
 }
 
 // [1 2 1]^T [1 2 1] / 16 with its taps `dilation` pixels apart, borders repeated.
@@ -37,14 +37,19 @@ at::Tensor low_frequencies(at::Tensor x) {
 
 }  // namespace
 
-at::Tensor fix_color(const at::Tensor& frames, const at::Tensor& reference, ColorFix method) {
-    switch (method) {
-        case ColorFix::kNone: break;
-        case ColorFix::kAdain: return adain(frames, reference).clamp(-1, 1);
-        case ColorFix::kWavelet:
-            return (frames - low_frequencies(frames) + low_frequencies(reference)).clamp(-1, 1);
-    }
-    return frames;
+at::Tensor picture_of(const DecodedFrames& frames) { return crop(frames.decoded, frames) * 2 - 1; }
+
+at::Tensor reference_of(const DecodedFrames& frames) { return crop(frames.reference, frames); }
+
+at::Tensor adain_affine(const DecodedFrames& frames) {
+    const Statistics own = statistics(picture_of(frames));
+    const Statistics wanted = statistics(reference_of(frames));
+    const at::Tensor gain = wanted.deviation / own.deviation;
+    return at::stack({gain, wanted.mean - own.mean * gain}, -1);
+}
+
+at::Tensor wavelet_fix(const at::Tensor& picture, const at::Tensor& reference) {
+    return (picture - low_frequencies(picture) + low_frequencies(reference)).clamp(-1, 1);
 }
 
 }  // namespace flashvsr

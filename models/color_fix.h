@@ -7,9 +7,26 @@ namespace flashvsr {
 
 enum class ColorFix { kNone, kAdain, kWavelet };
 
-// frames, reference: [F, 3, H, W] in [-1, 1], without padding: border pixels that are not part of
-// the picture would shift the statistics. Returns the corrected frames, clipped to [-1, 1];
-// kNone returns them as they are, not clipped, as the reference does.
-at::Tensor fix_color(const at::Tensor& frames, const at::Tensor& reference, ColorFix method);
+// Frames of a chunk and where the picture is in them. Pixels outside of it do not count: a border
+// that is not part of the picture would shift the statistics.
+struct DecodedFrames {
+    at::Tensor decoded;    // [F, 3, H, W], nominally in [0, 1]
+    at::Tensor reference;  // [F, 3, H, W] in [-1, 1]: the resized input
+    int64_t height = 0;    // of the picture, at the top left
+    int64_t width = 0;
+};
+
+// The two without padding, in fp32 and in [-1, 1]: half precision has fewer steps than a 10-bit
+// picture.
+at::Tensor picture_of(const DecodedFrames& frames);
+at::Tensor reference_of(const DecodedFrames& frames);
+
+// AdaIN as a gain and an offset: [F, 3, 2], fp32. gain * x + offset, clipped to [-1, 1], gives each
+// channel of picture_of the reference's mean and deviation.
+at::Tensor adain_affine(const DecodedFrames& frames);
+
+// Both [F, 3, height, width] in [-1, 1]; returns `picture` with the low frequencies of `reference`,
+// clipped.
+at::Tensor wavelet_fix(const at::Tensor& picture, const at::Tensor& reference);
 
 }  // namespace flashvsr

@@ -163,8 +163,8 @@ class CaseRun {
             results_.tensors[name] = oldest_first(mask.blocks, slots);
             results_.near_ties[name] = oldest_first(near_ties(mask), slots);
         };
-        const at::Tensor out =
-            flashvsr::run_chunk(engine_.model(), chunk, settings_, state, &probe);
+        const at::Tensor out = flashvsr::finished_frames(
+            flashvsr::run_chunk(engine_.model(), chunk, settings_, state, &probe));
         keep("lq_tokens", flashvsr::from_window_order(probe.lq_tokens[0], grid_).flatten(0, 2), 0);
         keep("latents", probe.latents, 1);
         keep("decoded", probe.decoded.transpose(0, 1), 1);

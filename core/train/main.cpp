@@ -237,7 +237,8 @@ class Trainer {
             input.noise = make_noise(seed, state->dit.next_latent, latent_frames(frames),
                                      model.dit.config().latent_channels, grid, placement_);
             input.height = input.width = side;
-            const at::Tensor out = run_chunk(model, input, settings, *state, nullptr);
+            const at::Tensor out =
+                finished_frames(run_chunk(model, input, settings, *state, nullptr));
             chunk(out, clip.target.narrow(0, have, out.size(0)));
             detach(*state, model.dit.config().layers);
             have += out.size(0);

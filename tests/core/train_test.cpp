@@ -43,7 +43,7 @@ at::Tensor run_first_chunk(const Model& model, const at::Tensor& frames) {
     input.height = input.width = kSide;
     Settings settings;
     settings.color_fix = ColorFix::kNone;
-    return run_chunk(model, input, settings, state, nullptr);
+    return finished_frames(run_chunk(model, input, settings, state, nullptr));
 }
 
 at::Tensor textured_frames() {
