@@ -10,8 +10,8 @@ constexpr int64_t kLookAhead = FLASHVSR_FIRST_CHUNK_INPUT - FLASHVSR_FIRST_CHUNK
 
 bool is_first(int64_t frames) { return frames == FLASHVSR_FIRST_CHUNK_INPUT; }
 
-std::vector<at::Tensor> project(const LqProjector& projector, const at::Tensor& frames,
-                                const WindowGrid& grid, LqProjector::State& state) {
+std::vector<at::Tensor> project(const Projector& projector, const at::Tensor& frames,
+                                const WindowGrid& grid, Projector::State& state) {
     // The stream's first frame stands alone, or these were projected to their end already except
     // for the new ones.
     const int64_t skip = is_first(frames.size(0)) ? 1 : kLookAhead;
@@ -42,15 +42,16 @@ ChunkOutput run_chunk(const Model& model, const ChunkInput& input, const Setting
     const WindowGrid grid = state.dit.grid;
     const at::Tensor condition = input.frames.slice(0, 0, input.frames.size(0) - kLookAhead);
 
-    const std::vector<at::Tensor> lq_tokens = staged(
-        "projector", [&] { return project(model.projector, input.frames, grid, state.projector); });
+    const std::vector<at::Tensor> lq_tokens = staged("projector", [&] {
+        return project(*model.projector, input.frames, grid, state.projector);
+    });
     const at::Tensor velocity = staged("transformer", [&] {
         return model.dit.step(input.noise, lq_tokens, settings.sparse, state.dit,
                               probe ? probe->block_mask : Dit::MaskProbe());
     });
     const at::Tensor latents = input.noise - velocity;
     const at::Tensor decoded =
-        staged("decoder", [&] { return model.decoder.decode(latents, condition, state.decoder); });
+        staged("decoder", [&] { return model.decoder->decode(latents, condition, state.decoder); });
     const ChunkOutput output = staged("colour fix", [&] {
         return fix_color({decoded, condition, input.height, input.width}, settings);
     });

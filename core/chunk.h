@@ -20,9 +20,9 @@ struct Settings {
 
 // Everything of the networks that crosses chunks.
 struct NetworkState {
-    LqProjector::State projector;
+    Projector::State projector;
     Dit::State dit;
-    TcDecoder::State decoder;
+    Decoder::State decoder;
 };
 
 struct ChunkInput {

@@ -6,11 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-#ifdef __CUDACC__
-#define FLASHVSR_HOST_DEVICE __host__ __device__
-#else
-#define FLASHVSR_HOST_DEVICE
-#endif
+#include "kernels/host_device.h"
 
 namespace flashvsr::kernels {
 

@@ -9,22 +9,13 @@
 #include "models/linear.h"
 #include "models/manifest.h"
 #include "models/placement.h"
+#include "models/projector.h"
 #include "models/window.h"
 
 namespace flashvsr {
 
-// Version 1 and 1.1 have equal weights files and different maths over time: in version 1 each group
-// of four frames stands alone, in 1.1 the convolutions are causal over the whole stream.
-enum class ModelVersion { k1, k1_1 };
-
-class LqProjector {
+class LqProjector : public Projector {
   public:
-    // What crosses groups: the last two inputs of each convolution. Empty in version 1.
-    struct State {
-        at::Tensor conv1_past;  // [2, 768, h, w]
-        at::Tensor conv2_past;  // [2, hidden1, h, w]
-    };
-
     struct Config {
         int64_t dim = 0;      // of the tokens
         int64_t hidden1 = 0;  // channels after conv1
@@ -35,16 +26,11 @@ class LqProjector {
 
     LqProjector(Weights& weights, int64_t dim, ModelVersion version, const Placement& placement);
 
-    // Starts a stream with its first frame, [3, H, W] in [-1, 1].
-    void begin(const at::Tensor& frame, State& state) const;
-
-    // frames: [4 * n, 3, H, W] in [-1, 1], n even. Returns, for each linear layer, the tokens of n
-    // latent frames in window order, [n / 2 * tokens, dim].
+    // The past is [2, 768, h, w] and [2, hidden1, h, w].
+    void begin(const at::Tensor& frame, State& state) const override;
     std::vector<at::Tensor> project(const at::Tensor& frames, const WindowGrid& grid,
-                                    State& state) const;
-
-    size_t layers() const { return linear_layers_.size(); }
-    int64_t parameters() const;
+                                    State& state) const override;
+    int64_t parameters() const override;
 
   private:
     struct Conv {

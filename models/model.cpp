@@ -127,10 +127,11 @@ Model load_model(ModelWeights weights, const ModelDescription& description,
     Dit dit(weights.dit, weights.prompt, placement,
             [&](double share) { progress(0.8 * share, "transformer"); });
     progress(0.8, "projector");
-    LqProjector projector(weights.projector, dit.config().dim, description.version, placement);
+    auto projector = std::make_unique<const LqProjector>(weights.projector, dit.config().dim,
+                                                         description.version, placement);
     progress(0.97, "decoder");
-    TcDecoder decoder(weights.decoder, dit.config().latent_channels, description.decoder,
-                      placement);
+    auto decoder = std::make_unique<const TcDecoder>(weights.decoder, dit.config().latent_channels,
+                                                     description.decoder, placement);
     progress(1.0, "ready");
     return {placement, description.version, std::move(dit), std::move(projector),
             std::move(decoder)};

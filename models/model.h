@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -35,11 +36,11 @@ struct Model {
     Placement placement;
     ModelVersion version;
     Dit dit;
-    LqProjector projector;
-    TcDecoder decoder;
+    std::unique_ptr<const Projector> projector;  // plain or fused
+    std::unique_ptr<const Decoder> decoder;      // plain or fused
 
     int64_t parameters() const {
-        return dit.parameters() + projector.parameters() + decoder.parameters();
+        return dit.parameters() + projector->parameters() + decoder->parameters();
     }
 };
 

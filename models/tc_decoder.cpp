@@ -118,14 +118,15 @@ at::Tensor TcDecoder::Stage::operator()(at::Tensor x, double leak, at::Tensor* m
 
 at::Tensor TcDecoder::decode(const at::Tensor& latents, const at::Tensor& condition,
                              State& state) const {
-    const bool first = state.memory.empty();
-    if (first) state.memory.resize(kStageIndex.size() * 3);
+    const bool first = condition.size(0) == latents.size(1) * kFrames - kTrim;
+    if (first) state.memory.assign(kStageIndex.size() * 3, {});
     // The first frame stands for the three that the first latent frame lacks.
     const at::Tensor padded =
         first ? at::cat({condition.narrow(0, 0, 1).expand({kTrim, -1, -1, -1}), condition}, 0)
               : condition;
-    TORCH_CHECK(padded.size(0) == latents.size(1) * kFrames, "decoder: ", condition.size(0),
-                " condition frames for ", latents.size(1), " latent frames");
+    TORCH_CHECK(padded.size(0) == latents.size(1) * kFrames && !state.memory.empty(),
+                "decoder: ", condition.size(0), " condition frames for ", latents.size(1),
+                " latent frames");
     std::vector<at::Tensor> frames;
     for (int64_t i = 0; i < latents.size(1); ++i)
         frames.push_back(decode_latent(latents.select(1, i).unsqueeze(0),

@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "models/checkpoint/weights.h"
+#include "models/decoder.h"
 #include "models/manifest.h"
 #include "models/placement.h"
 
 namespace flashvsr {
 
-class TcDecoder {
+class TcDecoder : public Decoder {
   public:
     // Where a small model's graph departs from the released one; model.json switches it on.
     struct Graph {
@@ -34,20 +35,14 @@ class TcDecoder {
     };
     static Manifest manifest(const Config& config);
 
-    // What crosses calls: each MemBlock's input at its previous time step; empty at the start.
-    struct State {
-        std::vector<at::Tensor> memory;  // 9 of [1, C, h, w]
-    };
-
     TcDecoder(Weights& weights, int64_t latent_channels, const Graph& graph,
               const Placement& placement);
 
-    // latents: [16, f, H/8, W/8]; condition: the resized input, [F, 3, H, W] in [-1, 1], where F is
-    // 4 f, or 4 f - 3 in the first call of a stream. Returns [F, 3, H, W], nominally in [0, 1]
-    // and not clamped.
-    at::Tensor decode(const at::Tensor& latents, const at::Tensor& condition, State& state) const;
+    // The memory is 9 of [1, C, h, w].
+    at::Tensor decode(const at::Tensor& latents, const at::Tensor& condition,
+                      State& state) const override;
 
-    int64_t parameters() const;
+    int64_t parameters() const override;
 
   private:
     struct Conv {

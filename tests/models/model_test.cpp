@@ -74,7 +74,8 @@ TEST(Model, LoadsAFolderAndReportsItsProgress) {
     const Model model = load_model(open_model_weights(MICRO_MODEL), ModelDescription{}, Placement{},
                                    [&](double share, const char*) { progress.push_back(share); });
     EXPECT_EQ(model.dit.config().layers, 2);
-    EXPECT_EQ(model.projector.layers(), 1u);
+    EXPECT_GT(model.projector->parameters(), 0);
+    EXPECT_GT(model.decoder->parameters(), 0);
     EXPECT_TRUE(std::is_sorted(progress.begin(), progress.end()));
     EXPECT_EQ(progress.front(), 0.0);
     EXPECT_EQ(progress.back(), 1.0);

@@ -1,0 +1,30 @@
+// Latents and the resized input to frames, causal with carried memory: what a decoder takes and
+// does.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+namespace flashvsr {
+
+class Decoder {
+  public:
+    // What crosses calls, empty before the first: each MemBlock's input at its previous time step.
+    // Each kind of decoder has its own layout. The fused ones fill the tensors in place.
+    struct State {
+        std::vector<at::Tensor> memory;
+    };
+
+    virtual ~Decoder() = default;
+
+    // latents: [16, f, H/8, W/8]; condition: the resized input, [F, 3, H, W] in [-1, 1], where F is
+    // 4 f, or 4 f - 3, which starts a stream. Returns [F, 3, H, W], nominally in [0, 1] and not
+    // clamped.
+    virtual at::Tensor decode(const at::Tensor& latents, const at::Tensor& condition,
+                              State& state) const = 0;
+
+    virtual int64_t parameters() const = 0;
+};
+
+}  // namespace flashvsr
