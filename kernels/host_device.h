@@ -1,0 +1,8 @@
+// Functions that host and device share.
+#pragma once
+
+#ifdef __CUDACC__
+#define FLASHVSR_HOST_DEVICE __host__ __device__
+#else
+#define FLASHVSR_HOST_DEVICE
+#endif
