@@ -185,8 +185,9 @@ int32_t stream_ready(const FlashvsrStream* stream) { return stream ? stream->str
 
 FlashvsrStatus stream_pop(FlashvsrStream* stream, FlashvsrFrame* frame, FlashvsrError* error) {
     return guarded(error, [&] {
-        require(stream != nullptr && frame != nullptr, "stream or frame is NULL");
-        return stream->stream.pop(*frame) ? FLASHVSR_OK : FLASHVSR_NEED_INPUT;
+        require(stream != nullptr, "stream is NULL");
+        const bool given = frame ? stream->stream.pop(*frame) : stream->stream.drop();
+        return given ? FLASHVSR_OK : FLASHVSR_NEED_INPUT;
     });
 }
 

@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <c10/core/GradMode.h>
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -25,7 +26,7 @@ using Key = std::tuple<std::string, std::string, at::ScalarType, ModelVersion>;
 struct Registry {
     std::mutex mutex;
     // One lock per key, held while it loads, so that different models load side by side.
-    std::map<Key, std::shared_ptr<std::mutex>> loading;
+    std::map<Key, std::shared_ptr<std::timed_mutex>> loading;
     std::map<Key, std::weak_ptr<const Engine>> open;
 };
 
@@ -96,10 +97,10 @@ std::shared_ptr<const Engine> find_open(const Key& key) {
     return found == registry().open.end() ? nullptr : found->second.lock();
 }
 
-std::shared_ptr<std::mutex> loading_lock(const Key& key) {
+std::shared_ptr<std::timed_mutex> loading_lock(const Key& key) {
     const std::lock_guard<std::mutex> lock(registry().mutex);
-    std::shared_ptr<std::mutex>& entry = registry().loading[key];
-    if (!entry) entry = std::make_shared<std::mutex>();
+    std::shared_ptr<std::timed_mutex>& entry = registry().loading[key];
+    if (!entry) entry = std::make_shared<std::timed_mutex>();
     return entry;
 }
 
@@ -140,8 +141,9 @@ std::shared_ptr<const Engine> Engine::open(const FlashvsrEngineConfig& config,
     std::error_code ignored;
     const Key key{std::filesystem::weakly_canonical(config.model_dir, ignored).string(),
                   placement.device.str(), placement.dtype, description.version};
-    const std::shared_ptr<std::mutex> lock = loading_lock(key);
-    const std::lock_guard<std::mutex> one_loader(*lock);
+    const std::shared_ptr<std::timed_mutex> lock = loading_lock(key);
+    std::unique_lock<std::timed_mutex> one_loader(*lock, std::defer_lock);
+    while (!one_loader.try_lock_for(std::chrono::milliseconds(50))) progress(0.0, "waiting");
     if (std::shared_ptr<const Engine> shared = find_open(key)) return shared;
 
     const c10::NoGradGuard no_grad;

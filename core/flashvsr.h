@@ -205,7 +205,8 @@ typedef struct {
     uint32_t abi;
 
     /* Loads a model, or shares the one that is already open in this process for the same folder,
-     * device, precision and version. Takes seconds; `progress` may be NULL. */
+     * device, precision and version. Takes seconds; `progress` may be NULL. It is also asked while
+     * the same model is being loaded for somebody else, which is waited for. */
     FlashvsrStatus (*engine_open)(const FlashvsrEngineConfig* config, FlashvsrProgress progress,
                                   void* user, FlashvsrEngine** engine, FlashvsrError* error);
     /* NULL is allowed. The weights go with the last user, streams included. */
@@ -226,7 +227,8 @@ typedef struct {
     /* Number of frames that pop would give now without more input. */
     int32_t (*stream_ready)(const FlashvsrStream* stream);
     /* Writes the next upscaled frame into `frame`, whose info must equal the configured output.
-     * FLASHVSR_NEED_INPUT when none is ready. Frame i out belongs to frame i in. */
+     * FLASHVSR_NEED_INPUT when none is ready. Frame i out belongs to frame i in. `frame` may be
+     * NULL: the frame is dropped. */
     FlashvsrStatus (*stream_pop)(FlashvsrStream* stream, FlashvsrFrame* frame,
                                  FlashvsrError* error);
     /* Declares the end: repeats the last frame until every frame that was pushed is ready, then

@@ -124,6 +124,13 @@ bool Stream::pop(const FlashvsrFrame& frame) {
     return true;
 }
 
+bool Stream::drop() {
+    if (ready_.empty()) return false;
+    ready_.pop_front();
+    ++stats_.frames_out;
+    return true;
+}
+
 void Stream::drain() {
     const ComputeScope scope(queue_);
     while (outputs_since_start_ < frames_since_start_) {

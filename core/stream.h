@@ -24,6 +24,8 @@ class Stream {
     int32_t ready() const { return static_cast<int32_t>(ready_.size()); }
     // False when nothing is ready.
     bool pop(const FlashvsrFrame& frame);
+    // pop() without a place for the pixels.
+    bool drop();
     void drain();
     void reset();
     void configure(const FlashvsrSettings& settings);

@@ -1,8 +1,11 @@
 // The C interface as a caller without GStreamer sees it, on the shared library.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/flashvsr.h"
@@ -121,6 +124,42 @@ TEST(Api, LoadCanBeCancelled) {
     auto refuse = [](double, const char*, void*) { return 0; };
     const OpenEngine open(MICRO_MODEL, refuse);
     EXPECT_EQ(open.status, FLASHVSR_CANCELLED);
+}
+
+TEST(Api, WaitingForSomebodyElsesLoadCanBeCancelled) {
+    std::atomic<bool> loading{false};
+    std::atomic<bool> go_on{false};
+    struct Flags {
+        std::atomic<bool>& loading;
+        std::atomic<bool>& go_on;
+    } flags{loading, go_on};
+    const auto hold = [](double, const char*, void* user) {
+        auto* flags = static_cast<Flags*>(user);
+        flags->loading = true;
+        while (!flags->go_on) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        return 1;
+    };
+    const auto refuse = [](double, const char*, void*) { return 0; };
+    std::thread slow([&] { EXPECT_EQ(OpenEngine(MICRO_MODEL, hold, &flags).status, FLASHVSR_OK); });
+    while (!loading) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_EQ(OpenEngine(MICRO_MODEL, refuse).status, FLASHVSR_CANCELLED);
+    go_on = true;
+    slow.join();
+}
+
+TEST(Api, AFrameMayBeDroppedUnseen) {
+    const OpenEngine open(MICRO_MODEL);
+    const auto config = stream_config(FLASHVSR_FORMAT_RGB, 8, 8);
+    FlashvsrStream* stream = nullptr;
+    ASSERT_EQ(api()->stream_open(open.engine, &config, &stream, nullptr), FLASHVSR_OK);
+    EXPECT_EQ(api()->stream_pop(stream, nullptr, nullptr), FLASHVSR_NEED_INPUT);
+    std::vector<uint8_t> pixels(8 * 8 * 3);
+    const FlashvsrFrame frame = {config.input, {pixels.data()}, {8 * 3}};
+    for (int i = 0; i < 2; ++i) api()->stream_push(stream, &frame, nullptr);
+    api()->stream_drain(stream, nullptr);
+    EXPECT_EQ(api()->stream_pop(stream, nullptr, nullptr), FLASHVSR_OK);
+    EXPECT_EQ(api()->stream_ready(stream), 1);
+    api()->stream_close(stream);
 }
 
 TEST(Api, BadArgumentsAreAnswersNotCrashes) {
