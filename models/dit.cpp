@@ -3,8 +3,11 @@
 #include <cmath>
 
 #include "models/attention.h"
+#include "models/dit_block.h"
 #include "models/draft_mask.h"
 #include "models/error.h"
+#include "models/fused/dit_block.h"
+#include "models/fused/fold.h"
 #include "models/norm.h"
 #include "models/time_embedding.h"
 
@@ -12,6 +15,13 @@ namespace flashvsr {
 namespace {
 
 constexpr int64_t kPatch = 2;
+constexpr int64_t kMostSlices = 3;  // of a step: those of the first
+
+// Where the constants of a stream are made: what is folded into weights is rounded with them, once.
+Placement constants_of(Placement placement) {
+    if (placement.fused()) placement.dtype = at::kFloat;
+    return placement;
+}
 
 }  // namespace
 
@@ -19,7 +29,13 @@ Dit::State::State(const Dit& dit, const WindowGrid& grid, const SparseSettings& 
     : grid(grid),
       rope(grid, dit.placement()),
       cache(grid, dit.config().layers, dit.config().dim, static_cast<int64_t>(settings.kv_ratio),
-            dit.placement()) {}
+            dit.placement()),
+      rope_table(
+          at::empty({kMostSlices * grid.tokens(), kHeadDim / 2, 2}, dit.placement().fp32())) {
+    step.grid = grid;
+    step.allowed =
+        at::empty({grid.windows(), grid.windows()}, dit.placement().options().dtype(at::kBool));
+}
 
 DitConfig Dit::config_from(const Weights& weights) {
     DitConfig config;
@@ -78,84 +94,112 @@ Dit::Dit(Weights& weights, const at::Tensor& prompt, const Placement& placement,
         weights.take("patch_embedding.weight", {config_.dim, channels, 1, kPatch, kPatch});
     patch_embedding_ = {placement.place(patches).view({config_.dim, -1}),
                         placement.place(weights.take("patch_embedding.bias", {config_.dim}))};
-    const Time time = embed_time(weights);
-    const at::Tensor context = embed_prompt(weights, prompt);
+    const Placement constants = constants_of(placement);
+    const Time time = embed_time(weights, constants);
+    const at::Tensor context = embed_prompt(weights, prompt, constants);
     for (int64_t i = 0; i < config_.layers; ++i) {
-        blocks_.emplace_back(weights, "blocks." + std::to_string(i) + ".", config_, placement,
-                             time.t_mod, context);
+        blocks_.push_back(take_block(weights, i, time.t_mod, context));
         progress(static_cast<double>(i + 1) / static_cast<double>(config_.layers));
     }
     take_head(weights, time.t_emb);
 }
 
-Dit::Time Dit::embed_time(Weights& weights) const {
+std::unique_ptr<Block> Dit::take_block(Weights& weights, int64_t index, const at::Tensor& time,
+                                       const at::Tensor& context) const {
+    const std::string prefix = "blocks." + std::to_string(index) + ".";
+    if (placement_.fused())
+        return std::make_unique<FusedDitBlock>(weights, prefix, config_, placement_, time, context);
+    return std::make_unique<DitBlock>(weights, prefix, config_, placement_, time, context);
+}
+
+Dit::Time Dit::embed_time(Weights& weights, const Placement& placement) const {
     const int64_t dim = config_.dim;
     auto linear = [&](const char* name, int64_t out, int64_t in) {
-        return Linear::take(weights, name, out, in, placement_);
+        return Linear::take(weights, name, out, in, placement);
     };
     const Linear embedding_0 = linear("time_embedding.0", dim, config_.frequency_dim);
     const Linear embedding_2 = linear("time_embedding.2", dim, dim);
     const Linear projection = linear("time_projection.1", 6 * dim, dim);
-    const at::Tensor wave = time_sinusoid(config_.frequency_dim).to(placement_.options());
+    const at::Tensor wave = time_sinusoid(config_.frequency_dim).to(placement.options());
     Time time;
     time.t_emb = embedding_2(at::silu(embedding_0(wave)));
     time.t_mod = projection(at::silu(time.t_emb)).view({1, 6, dim});
     return time;
 }
 
-at::Tensor Dit::embed_prompt(Weights& weights, const at::Tensor& prompt) const {
+at::Tensor Dit::embed_prompt(Weights& weights, const at::Tensor& prompt,
+                             const Placement& placement) const {
     const Linear embedding_0 =
-        Linear::take(weights, "text_embedding.0", config_.dim, config_.text_dim, placement_);
+        Linear::take(weights, "text_embedding.0", config_.dim, config_.text_dim, placement);
     const Linear embedding_2 =
-        Linear::take(weights, "text_embedding.2", config_.dim, config_.dim, placement_);
+        Linear::take(weights, "text_embedding.2", config_.dim, config_.dim, placement);
     if (prompt.dim() != 3 || prompt.size(0) != 1 || prompt.size(2) != config_.text_dim)
         throw Error(Error::Kind::kBadFormat,
                     "the prompt tensor should be [1, tokens, " + std::to_string(config_.text_dim) +
                         "]; use the posi_prompt.pth that belongs to this model");
-    return embedding_2(at::gelu(embedding_0(placement_.place(prompt[0])), "tanh"));
+    return embedding_2(at::gelu(embedding_0(placement.place(prompt[0])), "tanh"));
 }
 
 void Dit::take_head(Weights& weights, const at::Tensor& t_emb) {
     const int64_t dim = config_.dim;
+    const Placement constants = constants_of(placement_);
     const at::Tensor sum =
-        (placement_.place(weights.take("head.modulation", {1, 2, dim})) + t_emb.unsqueeze(1))
+        (constants.place(weights.take("head.modulation", {1, 2, dim})) + t_emb.unsqueeze(1))
             .squeeze(0);
     const int64_t out = kPatch * kPatch * config_.latent_channels;
-    head_ = {sum[0].clone(), 1 + sum[1], Linear::take(weights, "head.head", out, dim, placement_)};
+    const Linear head = Linear::take(weights, "head.head", out, dim, constants);
+    if (!placement_.fused()) {
+        head_ = {sum[0].clone(), 1 + sum[1], head};
+        return;
+    }
+    const Linear folded = fold_input(head, 1 + sum[1], sum[0]);
+    head_.head = {placement_.place(folded.weight), placement_.place(folded.bias)};
+}
+
+at::Tensor Dit::apply_head(const at::Tensor& x) const {
+    return head_.head(head_.scale.defined() ? layer_norm_modulate(x, head_.scale, head_.shift)
+                                            : layer_norm(x));
 }
 
 at::Tensor Dit::step(const at::Tensor& latents, const std::vector<at::Tensor>& lq_tokens,
                      const SparseSettings& settings, State& state, const MaskProbe& probe) const {
-    const DitStep step = begin_step(latents.size(1) / kWindowFrames, settings, state);
-    at::Tensor x = patchify(latents, state.grid);
-    for (size_t i = 0; i < blocks_.size(); ++i) {
-        if (i < lq_tokens.size()) x = x + lq_tokens[i];
-        DraftMask mask;
-        const auto layer = static_cast<int64_t>(i);
-        x = blocks_[i].forward(x, step, state.cache.layer(layer), probe ? &mask : nullptr);
-        if (probe) probe(layer, mask, state.cache.ring().slots());
-    }
-    state.cache.end_step();
-    state.next_latent += latents.size(1);
-    return unpatchify(head_.head(layer_norm_modulate(x, head_.scale, head_.shift)), state.grid);
+    begin_step(latents.size(1), settings, state);
+    const at::Tensor velocity = run(latents, lq_tokens, state, probe);
+    end_step(state);
+    return velocity;
 }
 
-DitStep Dit::begin_step(int64_t slices, const SparseSettings& settings, State& state) {
+void Dit::begin_step(int64_t latent_frames, const SparseSettings& settings, State& state) const {
     state.cache.set_kept(static_cast<int64_t>(settings.kv_ratio));
-    if (!state.allowed.defined() || state.local_range != settings.local_range) {
-        state.allowed =
-            local_windows(state.grid, settings.local_range).to(state.cache.layer(0).k.device());
+    if (state.local_range != settings.local_range) {
+        state.step.allowed.copy_(local_windows(state.grid, settings.local_range));
         state.local_range = settings.local_range;
     }
-    DitStep step;
-    step.grid = state.grid;
-    step.slices = slices;
-    step.first_slot = state.cache.begin_step(slices);
+    DitStep& step = state.step;
+    step.slices = latent_frames / kWindowFrames;
+    step.first_slot = state.cache.begin_step(step.slices);
     step.key_slices = static_cast<int64_t>(state.cache.ring().slots().size());
-    step.rope = state.rope.table(state.next_latent, slices);
-    step.allowed = state.allowed;
+    step.rope = state.rope_table.narrow(0, 0, step.slices * state.grid.tokens());
+    step.rope.copy_(state.rope.table(state.next_latent, step.slices));
     step.budget = draft_mask_budget(state.grid, settings.sparse_ratio);
-    return step;
+}
+
+at::Tensor Dit::run(const at::Tensor& latents, const std::vector<at::Tensor>& lq_tokens,
+                    const State& state, const MaskProbe& probe) const {
+    at::Tensor x = patchify(latents, state.grid);
+    for (size_t i = 0; i < blocks_.size(); ++i) {
+        if (i < lq_tokens.size()) x.add_(lq_tokens[i]);
+        DraftMask mask;
+        const auto layer = static_cast<int64_t>(i);
+        x = blocks_[i]->forward(x, state.step, state.cache.layer(layer), probe ? &mask : nullptr);
+        if (probe) probe(layer, mask, state.cache.ring().slots());
+    }
+    return unpatchify(apply_head(x), state.grid);
+}
+
+void Dit::end_step(State& state) const {
+    state.cache.end_step();
+    state.next_latent += state.step.slices * kWindowFrames;
 }
 
 // [16, f, 2h, 2w] -> [tokens, dim].
@@ -181,8 +225,9 @@ at::Tensor Dit::unpatchify(const at::Tensor& x, const WindowGrid& grid) const {
 
 int64_t Dit::parameters() const {
     int64_t count = patch_embedding_.weight.numel() + patch_embedding_.bias.numel() +
-                    head_.head.weight.numel() + head_.head.bias.numel() + 2 * config_.dim;
-    for (const DitBlock& block : blocks_) count += block.parameters();
+                    head_.head.weight.numel() + head_.head.bias.numel();
+    if (head_.scale.defined()) count += 2 * config_.dim;
+    for (const auto& block : blocks_) count += block->parameters();
     return count;
 }
 

@@ -7,8 +7,8 @@
 #include <memory>
 #include <vector>
 
+#include "models/block.h"
 #include "models/checkpoint/weights.h"
-#include "models/dit_block.h"
 #include "models/kv_cache.h"
 #include "models/linear.h"
 #include "models/manifest.h"
@@ -34,8 +34,9 @@ class Dit {
         Rope rope;
         KvCache cache;
         int64_t next_latent = 0;  // latent frame, over the stream, at which the next step begins
-        int64_t local_range = 0;  // that `allowed` was made for
-        at::Tensor allowed;
+        int64_t local_range = 0;  // that step.allowed was made for
+        DitStep step;             // the one under way; its tensors stay where they are
+        at::Tensor rope_table;    // [3 * tokens, 64, 2], fp32; step.rope is its beginning
     };
 
     // Called per block with its draft mask and the ring slots of the key slices, oldest first.
@@ -53,6 +54,15 @@ class Dit {
     at::Tensor step(const at::Tensor& latents, const std::vector<at::Tensor>& lq_tokens,
                     const SparseSettings& settings, State& state, const MaskProbe& probe) const;
 
+    // The three parts of a step. Steps that agree in frames, slots, key slices, budget and the
+    // cache's memory queue the same work in `run`, at the same addresses but for what it allocates,
+    // and without waiting for the device: so it can be captured in a CUDA graph and replayed in
+    // place of the call.
+    void begin_step(int64_t latent_frames, const SparseSettings& settings, State& state) const;
+    at::Tensor run(const at::Tensor& latents, const std::vector<at::Tensor>& lq_tokens,
+                   const State& state, const MaskProbe& probe) const;
+    void end_step(State& state) const;
+
     const DitConfig& config() const { return config_; }
     const Placement& placement() const { return placement_; }
     int64_t parameters() const;
@@ -64,23 +74,27 @@ class Dit {
         at::Tensor t_mod;  // [1, 6, dim]
     };
     struct Head {
-        at::Tensor shift, scale;  // [dim]; scale is 1 + c
+        at::Tensor shift,
+            scale;  // [dim]; scale is 1 + c; undefined where `head` has them folded in
         Linear head;
     };
 
     static DitConfig config_from(const Weights& weights);
-    Time embed_time(Weights& weights) const;
-    at::Tensor embed_prompt(Weights& weights, const at::Tensor& prompt) const;
+    Time embed_time(Weights& weights, const Placement& placement) const;
+    at::Tensor embed_prompt(Weights& weights, const at::Tensor& prompt,
+                            const Placement& placement) const;
+    std::unique_ptr<Block> take_block(Weights& weights, int64_t index, const at::Tensor& time,
+                                      const at::Tensor& context) const;
     void take_head(Weights& weights, const at::Tensor& t_emb);
+    at::Tensor apply_head(const at::Tensor& x) const;
 
     at::Tensor patchify(const at::Tensor& latents, const WindowGrid& grid) const;
     at::Tensor unpatchify(const at::Tensor& x, const WindowGrid& grid) const;
-    static DitStep begin_step(int64_t slices, const SparseSettings& settings, State& state);
 
     DitConfig config_;
     Placement placement_;
     Linear patch_embedding_;  // 64 inputs in the order (channel, dy, dx)
-    std::vector<DitBlock> blocks_;
+    std::vector<std::unique_ptr<const Block>> blocks_;
     Head head_;
 };
 

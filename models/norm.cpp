@@ -46,6 +46,10 @@ void rms_norm_cuda(const at::Tensor& out, const at::Tensor& x, const at::Tensor&
 
 }  // namespace
 
+at::Tensor layer_norm(const at::Tensor& x) {
+    return at::layer_norm(x, {x.size(1)}, {}, {}, kNormEps);
+}
+
 at::Tensor layer_norm_modulate(const at::Tensor& x, const at::Tensor& scale,
                                const at::Tensor& shift) {
 #ifdef FLASHVSR_CUDA

@@ -44,7 +44,7 @@ at::Tensor Rope::table(int64_t first_latent, int64_t slices) const {
     const int64_t frame_tokens = kWindowSide * kWindowSide;
     const at::Tensor time =
         rope_angles(first_latent, slices * kWindowFrames, kTimePairs)
-            .to(space_.options())
+            .to(space_.options(), /*non_blocking=*/true)
             .view({slices, 1, kWindowFrames, 1, kTimePairs, 2})
             .expand({slices, grid_.windows(), kWindowFrames, frame_tokens, kTimePairs, 2});
     const at::Tensor space = space_.unsqueeze(0).expand(

@@ -1,11 +1,13 @@
 // Compares the engine, stage by stage, with a case that the reference computed.
 //
 //     parity CASE_DIR [--device cpu|cuda[:N]] [--precision fp32|bf16|fp16] [--noise file|own]
+//            [--plain]
 //
 // CASE_DIR holds a model under its released file names, case.json, input.safetensors and
 // expected.safetensors. The stream runs chunk by chunk as it does in the element. Prints one line
 // per tensor of the case; exit status 1 when one is out of tolerance, 2 when the case cannot be
-// run. With --noise own only what does not depend on the noise is compared.
+// run. With --noise own only what does not depend on the noise is compared. With --plain the
+// networks run in LibTorch's operations where they have fused ones.
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
@@ -36,6 +38,7 @@ struct Options {
     std::string device = "cpu";
     std::string precision = "fp32";
     bool own_noise = false;
+    bool plain = false;
 };
 
 // What a stage may differ by. fp32: the reference's tensors are stored as fp16, which alone costs
@@ -67,6 +70,8 @@ Options parse(int argc, char** argv) {
             options.precision = value();
         } else if (argument == "--noise") {
             options.own_noise = value() == "own";
+        } else if (argument == "--plain") {
+            options.plain = true;
         } else if (options.case_dir.empty() && argument[0] != '-') {
             options.case_dir = argument;
         } else {
@@ -76,7 +81,7 @@ Options parse(int argc, char** argv) {
     if (options.case_dir.empty())
         throw Error(Error::Kind::kInvalidArgument,
                     "usage: parity CASE_DIR [--device cpu|cuda[:N]] [--precision fp32|bf16|fp16] "
-                    "[--noise file|own]");
+                    "[--noise file|own] [--plain]");
     return options;
 }
 
@@ -119,7 +124,7 @@ class CaseRun {
     CaseRun(const Options& options, const nlohmann::json& json)
         : options_(options),
           placement_{flashvsr::parse_device(options.device),
-                     flashvsr::testing::dtype_of(options.precision)},
+                     flashvsr::testing::dtype_of(options.precision), options.plain},
           engine_(load(options.case_dir, json.at("model_version"), placement_)),
           input_(flashvsr::read_safetensors(options.case_dir + "/input.safetensors")) {
         settings_.sparse.sparse_ratio = json.at("sparse_ratio");

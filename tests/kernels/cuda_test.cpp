@@ -4,6 +4,7 @@
 #include "kernels/block_list.h"
 #include "kernels/block_sparse_attention.h"
 #include "kernels/float8.h"
+#include "kernels/matmul.h"
 #include "kernels/noise.h"
 #include "kernels/norm.h"
 #include "tests/kernels/device_array.h"
@@ -123,6 +124,78 @@ TYPED_TEST(TypedCudaTest, AttentionEqualsItsTwin) {
             if (lists.count[list] == 0) {
                 ASSERT_EQ(result[i], T{});
             }
+        }
+    }
+}
+
+// ---- linear layers
+// ---------------------------------------------------------------------------------
+
+struct MatmulShape {
+    int rows, in, out;
+    MatmulEpilogue epilogue;
+};
+constexpr MatmulShape kMatmulShapes[] = {{1, 16, 16, MatmulEpilogue::kBias},
+                                         {77, 256, 64, MatmulEpilogue::kBias},
+                                         {128, 512, 768, MatmulEpilogue::kGelu},
+                                         {131, 768, 256, MatmulEpilogue::kAdd}};
+
+// X: of x and weight; B: of bias; Y: of y. The sum's order tips a rounding now and then, and what
+// is added to y is rounded once more.
+template <typename X, typename B, typename Y>
+void expect_matmul_like_twin(const MatmulShape& shape, double tolerance) {
+    constexpr bool kSmallIn = sizeof(X) == 1, kSmallOut = sizeof(Y) == 1;
+    const float scales[] = {1.0f / 8, 1.0f / 64, 16.0f};
+    const DeviceArray<float> device_scales[] = {DeviceArray<float>(std::vector<float>{scales[0]}),
+                                                DeviceArray<float>(std::vector<float>{scales[1]}),
+                                                DeviceArray<float>(std::vector<float>{scales[2]})};
+    const auto x = to_type<X>(random_normal(size_t(shape.rows) * shape.in, 1, kSmallIn ? 8 : 1));
+    const auto weight = to_type<X>(
+        random_normal(size_t(shape.out) * shape.in, 2, (kSmallIn ? 64 : 1) / std::sqrt(shape.in)));
+    const auto bias = to_type<B>(random_normal(shape.out, 3));
+    const size_t size = size_t(shape.rows) * shape.out;
+    std::vector<Y> expected = shape.epilogue == MatmulEpilogue::kAdd
+                                  ? to_type<Y>(random_normal(size, 4))
+                                  : poisoned<Y>(size);
+    DeviceArray<X> device_x(x), device_weight(weight);
+    DeviceArray<B> device_bias(bias);
+    DeviceArray<Y> y(expected);
+    Matmul params;
+    params.rows = shape.rows;
+    params.in = shape.in;
+    params.out = shape.out;
+    params.epilogue = shape.epilogue;
+    params.type = element_type_of<B>();
+    auto use = [&](const void* x, const void* weight, const void* bias, void* y) {
+        params.x = x;
+        params.weight = weight;
+        params.bias = bias;
+        params.y = y;
+    };
+    auto use_scales = [&](const float* x, const float* weight, const float* y) {
+        params.x_scale = kSmallIn ? x : nullptr;
+        params.weight_scale = kSmallIn ? weight : nullptr;
+        params.y_scale = kSmallOut ? y : nullptr;
+    };
+    use(device_x.get(), device_weight.get(), device_bias.get(), y.get());
+    use_scales(device_scales[0].get(), device_scales[1].get(), device_scales[2].get());
+    matmul_cuda(params, nullptr);
+    use(x.data(), weight.data(), bias.data(), expected.data());
+    use_scales(&scales[0], &scales[1], &scales[2]);
+    matmul_cpu(params);
+    if (shape.epilogue == MatmulEpilogue::kAdd) tolerance = 4e-3;
+    EXPECT_LT(relative_l2(to_floats(y.download()), to_floats(expected)), tolerance)
+        << shape.rows << " rows, " << shape.in << " to " << shape.out;
+}
+
+TYPED_TEST(TypedCudaTest, MatmulEqualsItsTwin) {
+    using T = TypeParam;
+    if constexpr (sizeof(T) == 2) {
+        for (const MatmulShape& shape : kMatmulShapes) {
+            expect_matmul_like_twin<T, T, T>(shape, 1e-3);
+            expect_matmul_like_twin<Float8E4M3, T, T>(shape, 2e-3);
+            if (shape.epilogue != MatmulEpilogue::kAdd)
+                expect_matmul_like_twin<Float8E4M3, T, Float8E4M3>(shape, 1e-2);
         }
     }
 }
