@@ -32,12 +32,12 @@
 #include <gst/video/gstvideopool.h>
 #include <gst/video/video.h>
 
+#include <utility>
+
 #include "gst/caps.h"
 #include "gst/log.h"
 
 #define GST_CAT_DEFAULT flashvsr_upscale_debug
-
-using flashvsr::Item;
 
 /* The macro's own cast. NOLINTNEXTLINE(performance-no-int-to-ptr) */
 G_DEFINE_TYPE(GstFlashVsrUpscale, gst_flash_vsr_upscale, GST_TYPE_BASE_TRANSFORM)
@@ -53,10 +53,8 @@ static GstBaseTransformClass* parent_transform_class() {
 static void gst_flash_vsr_upscale_set_property(GObject* object, guint id, const GValue* value,
                                                GParamSpec* spec) {
     GstFlashVsrUpscale* self = GST_FLASH_VSR_UPSCALE(object);
-    GST_OBJECT_LOCK(self);
-    const bool known = flashvsr::set_property(self->properties, id, value);
-    GST_OBJECT_UNLOCK(self);
-    if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+    if (!self->properties->set_value(id, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
 
 static void gst_flash_vsr_upscale_get_property(GObject* object, guint id, GValue* value,
@@ -66,37 +64,37 @@ static void gst_flash_vsr_upscale_get_property(GObject* object, guint id, GValue
         g_value_take_boxed(value, self->upscaler->stats());
         return;
     }
-    GST_OBJECT_LOCK(self);
-    const bool known = flashvsr::get_property(*self->properties, id, value);
-    GST_OBJECT_UNLOCK(self);
-    if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+    if (!self->properties->get_value(id, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
 
 static gdouble gst_flash_vsr_upscale_get_scale(GstFlashVsrUpscale* self) {
-    GST_OBJECT_LOCK(self);
-    const gdouble scale = self->properties->scale;
-    GST_OBJECT_UNLOCK(self);
-    return scale;
+    return self->properties->get().scale;
 }
 
 /* ---- state ----------------------------------------------------------------------------------- */
 
 static GstStateChangeReturn gst_flash_vsr_upscale_change_state(GstElement* element,
                                                                GstStateChange transition) {
-    GstFlashVsrUpscale* self = GST_FLASH_VSR_UPSCALE(element);
-    if (transition == GST_STATE_CHANGE_NULL_TO_READY && !self->upscaler->load_library()) {
-        return GST_STATE_CHANGE_FAILURE;
+    flashvsr::Upscaler* upscaler = GST_FLASH_VSR_UPSCALE(element)->upscaler;
+    switch (transition) {
+        case GST_STATE_CHANGE_NULL_TO_READY:
+            if (!upscaler->load_library()) return GST_STATE_CHANGE_FAILURE;
+            break;
+        case GST_STATE_CHANGE_READY_TO_PAUSED:
+            if (!upscaler->open()) return GST_STATE_CHANGE_FAILURE;
+            break;
+        /* The base class waits for the streaming thread, which may be waiting for the worker. */
+        case GST_STATE_CHANGE_PAUSED_TO_READY: upscaler->begin_close(); break;
+        default: break;
     }
-    return GST_ELEMENT_CLASS(gst_flash_vsr_upscale_parent_class)->change_state(element, transition);
-}
-
-static gboolean gst_flash_vsr_upscale_start(GstBaseTransform* trans) {
-    return GST_FLASH_VSR_UPSCALE(trans)->upscaler->open();
-}
-
-static gboolean gst_flash_vsr_upscale_stop(GstBaseTransform* trans) {
-    GST_FLASH_VSR_UPSCALE(trans)->upscaler->close();
-    return TRUE;
+    const GstStateChangeReturn result =
+        GST_ELEMENT_CLASS(gst_flash_vsr_upscale_parent_class)->change_state(element, transition);
+    if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+        (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE)) {
+        upscaler->close();
+    }
+    return result;
 }
 
 /* ---- caps ------------------------------------------------------------------------------------ */
@@ -159,7 +157,6 @@ static gboolean gst_flash_vsr_upscale_decide_allocation(GstBaseTransform* trans,
     size = MAX(size, GST_VIDEO_INFO_SIZE(&info));
 
     const bool video_meta = gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
-    GST_FLASH_VSR_UPSCALE(trans)->upscaler->set_downstream_video_meta(video_meta);
     if (video_meta && gst_buffer_pool_has_option(pool, GST_BUFFER_POOL_OPTION_VIDEO_META)) {
         GstStructure* config = gst_buffer_pool_get_config(pool);
         gst_buffer_pool_config_set_params(config, caps, size, min, max);
@@ -174,7 +171,11 @@ static gboolean gst_flash_vsr_upscale_decide_allocation(GstBaseTransform* trans,
         gst_query_add_allocation_pool(query, pool, size, min, max);
     }
     gst_object_unref(pool);
-    return parent_transform_class()->decide_allocation(trans, query);
+    if (!parent_transform_class()->decide_allocation(trans, query)) return FALSE;
+    gst_query_parse_nth_allocation_pool(query, 0, &pool, nullptr, nullptr, nullptr);
+    GST_FLASH_VSR_UPSCALE(trans)->upscaler->output()->set_allocation(flashvsr::PoolPtr(pool),
+                                                                     video_meta);
+    return TRUE;
 }
 
 /* ---- metadata -------------------------------------------------------------------------------- */
@@ -195,35 +196,46 @@ static gboolean gst_flash_vsr_upscale_transform_meta(GstBaseTransform* trans, Gs
     }
     if (!has_size) return TRUE;
     if (meta->info->transform_func) {
-        GST_FLASH_VSR_UPSCALE(trans)->upscaler->scale_meta(outbuf, meta, inbuf);
+        GST_FLASH_VSR_UPSCALE(trans)->upscaler->output()->scale_meta(outbuf, meta, inbuf);
     }
     return FALSE; /* done: the base class shall not copy it as well */
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
+/* Asks downstream anew for caps and buffers if it wants to be asked. */
+static bool gst_flash_vsr_upscale_negotiate(GstFlashVsrUpscale* self) {
+    GstBaseTransform* trans = GST_BASE_TRANSFORM(self);
+    if (gst_pad_check_reconfigure(trans->srcpad)) {
+        gst_pad_mark_reconfigure(trans->srcpad);
+        /* The pool changes hands: the worker must not be using it. */
+        if (!self->upscaler->settle() || !gst_base_transform_reconfigure(trans)) return false;
+    }
+    return self->upscaler->configured();
+}
+
 static GstFlowReturn gst_flash_vsr_upscale_submit_input_buffer(GstBaseTransform* trans, gboolean,
                                                                GstBuffer* input) {
     GstFlashVsrUpscale* self = GST_FLASH_VSR_UPSCALE(trans);
-    if (!gst_base_transform_reconfigure(trans) || !self->upscaler->configured()) {
-        gst_buffer_unref(input);
-        return GST_PAD_IS_FLUSHING(trans->srcpad) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
+    flashvsr::BufferPtr buffer(input);
+    if (!gst_flash_vsr_upscale_negotiate(self)) {
+        return self->upscaler->interrupted() || GST_PAD_IS_FLUSHING(trans->srcpad)
+                   ? GST_FLOW_FLUSHING
+                   : GST_FLOW_NOT_NEGOTIATED;
     }
-    self->upscaler->queue(Item::of(input));
-    return GST_FLOW_OK;
+    return self->upscaler->queue(std::move(buffer));
 }
 
-/* Buffers are pushed by the upscaler, in order with the events between them. */
-static GstFlowReturn gst_flash_vsr_upscale_generate_output(GstBaseTransform* trans,
-                                                           GstBuffer** outbuf) {
+/* Nothing: buffers are pushed by the upscaler, in order with the events between them. */
+static GstFlowReturn gst_flash_vsr_upscale_generate_output(GstBaseTransform*, GstBuffer** outbuf) {
     *outbuf = nullptr;
-    return GST_FLASH_VSR_UPSCALE(trans)->upscaler->run_queued();
+    return GST_FLOW_OK;
 }
 
 /* Without this function the base class would take the element for one that works in place. */
 static GstFlowReturn gst_flash_vsr_upscale_transform(GstBaseTransform* trans, GstBuffer* inbuf,
                                                      GstBuffer* outbuf) {
-    return GST_FLASH_VSR_UPSCALE(trans)->upscaler->resize(inbuf, outbuf);
+    return GST_FLASH_VSR_UPSCALE(trans)->upscaler->output()->resize(inbuf, outbuf);
 }
 
 /* ---- events and queries ---------------------------------------------------------------------- */
@@ -238,55 +250,128 @@ static bool repeats_segment(GstBaseTransform* trans, GstEvent* event) {
     return gst_segment_is_equal(&incoming, &current);
 }
 
-/* Events after which the frames inside have nothing more to wait for. A change of caps drains in
- * set_caps(), which the base class calls only if they differ. */
-static bool ends_stream(GstBaseTransform* trans, GstEvent* event) {
+/* What an event asks of the frames before it. */
+enum class Order {
+    kNone,    /* nothing: it does not belong among them */
+    kBetween, /* to leave before it, whenever that is */
+    kSettled, /* to be in the engine: it changes what the worker uses */
+    kDrained  /* to leave now: nothing comes that they could wait for */
+};
+
+static bool repeats_caps(GstBaseTransform* trans, GstEvent* event) {
+    GstCaps* incoming = nullptr;
+    gst_event_parse_caps(event, &incoming);
+    GstCaps* current = gst_pad_get_current_caps(trans->sinkpad);
+    const bool equal = current && gst_caps_is_equal(current, incoming);
+    gst_clear_caps(&current);
+    return equal;
+}
+
+static Order gst_flash_vsr_upscale_order_of(GstFlashVsrUpscale* self, GstEvent* event) {
+    GstBaseTransform* trans = GST_BASE_TRANSFORM(self);
     switch (GST_EVENT_TYPE(event)) {
         case GST_EVENT_EOS:
         case GST_EVENT_SEGMENT_DONE:
         case GST_EVENT_STREAM_START:
-        case GST_EVENT_STREAM_GROUP_DONE: return true;
-        case GST_EVENT_SEGMENT: return !repeats_segment(trans, event);
-        default: return false;
+        case GST_EVENT_STREAM_GROUP_DONE: return Order::kDrained;
+        case GST_EVENT_CAPS: return repeats_caps(trans, event) ? Order::kSettled : Order::kDrained;
+        case GST_EVENT_SEGMENT:
+            if (!self->upscaler->settle()) return Order::kDrained;
+            return repeats_segment(trans, event) ? Order::kBetween : Order::kDrained;
+        default: return GST_EVENT_IS_SERIALIZED(event) ? Order::kBetween : Order::kNone;
     }
+}
+
+/* True if a flush or the end has kept new caps from being put to use: the next buffer does it. An
+ * error would stop a source that knows nothing of either. */
+static bool gst_flash_vsr_upscale_leave_caps(GstFlashVsrUpscale* self) {
+    if (!self->upscaler->interrupted()) return false;
+    gst_pad_mark_reconfigure(GST_BASE_TRANSFORM_SRC_PAD(self));
+    return true;
+}
+
+/* The same for any event (taken over) that has to wait for the frames before it. */
+static gboolean gst_flash_vsr_upscale_leave_event(GstFlashVsrUpscale* self, GstEvent* event) {
+    if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
+        gst_flash_vsr_upscale_leave_caps(self);
+    } else if (GST_EVENT_TYPE(event) == GST_EVENT_STREAM_START) {
+        gst_pad_store_sticky_event(GST_BASE_TRANSFORM_SRC_PAD(self), event);
+    }
+    gst_event_unref(event);
+    return TRUE;
 }
 
 static gboolean gst_flash_vsr_upscale_sink_event(GstBaseTransform* trans, GstEvent* event) {
-    flashvsr::Upscaler* upscaler = GST_FLASH_VSR_UPSCALE(trans)->upscaler;
-    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) {
-        upscaler->flush();
-    } else if (ends_stream(trans, event)) {
-        upscaler->drain();
-    } else if (GST_EVENT_IS_SERIALIZED(event) && GST_EVENT_TYPE(event) != GST_EVENT_CAPS &&
-               !upscaler->idle()) {
-        upscaler->queue(Item::of(event));
-        return TRUE;
+    GstFlashVsrUpscale* self = GST_FLASH_VSR_UPSCALE(trans);
+    flashvsr::Upscaler* upscaler = self->upscaler;
+    bool ready = true;
+    const bool caps = GST_EVENT_TYPE(event) == GST_EVENT_CAPS;
+    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_START) {
+        upscaler->begin_flush();
+    } else if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) {
+        upscaler->end_flush();
+    } else {
+        switch (gst_flash_vsr_upscale_order_of(self, event)) {
+            case Order::kNone: break;
+            case Order::kBetween:
+                if (upscaler->idle()) break;
+                upscaler->queue(flashvsr::EventPtr(event));
+                return TRUE;
+            case Order::kSettled: ready = upscaler->settle(); break;
+            case Order::kDrained: ready = upscaler->drain(); break;
+        }
     }
-    return parent_transform_class()->sink_event(trans, event);
+    if (!ready) return gst_flash_vsr_upscale_leave_event(self, event);
+    return parent_transform_class()->sink_event(trans, event) ||
+           (caps && gst_flash_vsr_upscale_leave_caps(self));
 }
 
-static gboolean gst_flash_vsr_upscale_query(GstBaseTransform* trans, GstPadDirection direction,
-                                            GstQuery* query) {
-    if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY || direction != GST_PAD_SRC) {
-        return parent_transform_class()->query(trans, direction, query);
-    }
-    if (!gst_pad_peer_query(trans->sinkpad, query)) return FALSE;
+/* Adds the element's own latency to what upstream answers. */
+static gboolean gst_flash_vsr_upscale_query_latency(GstFlashVsrUpscale* self, GstQuery* query) {
+    if (!gst_pad_peer_query(GST_BASE_TRANSFORM_SINK_PAD(self), query)) return FALSE;
     gboolean live = FALSE;
     GstClockTime min = 0;
     GstClockTime max = GST_CLOCK_TIME_NONE;
     gst_query_parse_latency(query, &live, &min, &max);
-    const GstClockTime own = GST_FLASH_VSR_UPSCALE(trans)->upscaler->latency();
+    self->upscaler->note_latency_query(live);
+    const GstClockTime own = self->upscaler->latency();
     min += own;
-    if (GST_CLOCK_TIME_IS_VALID(max)) max += own;
+    if (GST_CLOCK_TIME_IS_VALID(max)) max += own + self->upscaler->spare_capacity();
+    if (max < min) {
+        GST_CAT_ERROR_OBJECT(flashvsr_latency_debug, self,
+                             "upstream can hold back less than it needs: %" GST_TIME_FORMAT
+                             " of %" GST_TIME_FORMAT,
+                             GST_TIME_ARGS(max), GST_TIME_ARGS(min));
+    }
     gst_query_set_latency(query, live, min, max);
     return TRUE;
+}
+
+static gboolean gst_flash_vsr_upscale_query(GstBaseTransform* trans, GstPadDirection direction,
+                                            GstQuery* query) {
+    GstFlashVsrUpscale* self = GST_FLASH_VSR_UPSCALE(trans);
+    if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC) {
+        return gst_flash_vsr_upscale_query_latency(self, query);
+    }
+    if (GST_QUERY_TYPE(query) == GST_QUERY_DRAIN && direction == GST_PAD_SINK &&
+        !self->upscaler->drain()) {
+        return FALSE;
+    }
+    return parent_transform_class()->query(trans, direction, query);
+}
+
+static gboolean gst_flash_vsr_upscale_src_event(GstBaseTransform* trans, GstEvent* event) {
+    if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY) {
+        GST_FLASH_VSR_UPSCALE(trans)->upscaler->note_latency_event();
+    }
+    return parent_transform_class()->src_event(trans, event);
 }
 
 /* ---- class ----------------------------------------------------------------------------------- */
 
 static void gst_flash_vsr_upscale_init(GstFlashVsrUpscale* self) {
-    self->properties = new flashvsr::Properties;
-    self->upscaler = new flashvsr::Upscaler(self);
+    self->properties = new flashvsr::PropertyStore;
+    self->upscaler = new flashvsr::Upscaler(GST_BASE_TRANSFORM(self), self->properties);
 }
 
 static void gst_flash_vsr_upscale_finalize(GObject* object) {
@@ -316,8 +401,6 @@ static void gst_flash_vsr_upscale_class_init(GstFlashVsrUpscaleClass* klass) {
     gst_caps_unref(caps);
 
     GstBaseTransformClass* transform_class = GST_BASE_TRANSFORM_CLASS(klass);
-    transform_class->start = gst_flash_vsr_upscale_start;
-    transform_class->stop = gst_flash_vsr_upscale_stop;
     transform_class->transform_caps = gst_flash_vsr_upscale_transform_caps;
     transform_class->fixate_caps = gst_flash_vsr_upscale_fixate_caps;
     transform_class->set_caps = gst_flash_vsr_upscale_set_caps;
@@ -328,5 +411,6 @@ static void gst_flash_vsr_upscale_class_init(GstFlashVsrUpscaleClass* klass) {
     transform_class->generate_output = gst_flash_vsr_upscale_generate_output;
     transform_class->transform = gst_flash_vsr_upscale_transform;
     transform_class->sink_event = gst_flash_vsr_upscale_sink_event;
+    transform_class->src_event = gst_flash_vsr_upscale_src_event;
     transform_class->query = gst_flash_vsr_upscale_query;
 }

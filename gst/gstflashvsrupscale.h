@@ -15,8 +15,8 @@ G_DECLARE_FINAL_TYPE(GstFlashVsrUpscale, gst_flash_vsr_upscale, GST, FLASH_VSR_U
 struct _GstFlashVsrUpscale {
     GstBaseTransform parent;
 
-    flashvsr::Properties* properties; /* under the object lock */
-    flashvsr::Upscaler* upscaler;     /* see upscaler.h for what each thread may call */
+    flashvsr::PropertyStore* properties;
+    flashvsr::Upscaler* upscaler; /* see upscaler.h for what each thread may call */
 };
 
 GST_ELEMENT_REGISTER_DECLARE(flashvsrupscale)

@@ -1,6 +1,8 @@
 #include "gst/latency.h"
 
-#include "core/flashvsr.h"
+#include <algorithm>
+
+#include "gst/engine_stream.h"
 
 namespace flashvsr {
 
@@ -13,9 +15,9 @@ void LatencyEstimate::reset() {
 void LatencyEstimate::set_frame_period(GstClockTime period) {
     fixed_period_ = period != GST_CLOCK_TIME_NONE;
     period_ = fixed_period_ ? period : 0;
+    first_compute_ = later_compute_ = 0;
     last_pts_ = GST_CLOCK_TIME_NONE;
-    compute_ = 0;
-    follow_exactly_ = true;
+    follow_ = Follow::kAnyChange;
 }
 
 void LatencyEstimate::observe_pts(GstClockTime pts) {
@@ -27,22 +29,47 @@ void LatencyEstimate::observe_pts(GstClockTime pts) {
     last_pts_ = pts;
 }
 
-void LatencyEstimate::set_compute_time(GstClockTime time) { compute_ = time; }
+void LatencyEstimate::set_first_wait(int periods) {
+    first_wait_ = periods;
+    follow_ = Follow::kAnyChange;
+}
 
 void LatencyEstimate::set_active(bool active) {
-    follow_exactly_ = follow_exactly_ || active != active_;
+    if (active != active_) follow_ = Follow::kAnyChange;
     active_ = active;
+}
+
+void LatencyEstimate::note_chunk(bool first, GstClockTime time) {
+    (first ? first_compute_ : later_compute_) = time;
+}
+
+void LatencyEstimate::restart() {
+    last_pts_ = GST_CLOCK_TIME_NONE;
+    if (follow_ == Follow::kRises) follow_ = Follow::kFalls;
+}
+
+/* `spare`: with an eighth more of what was measured, for what the next measurement will be. */
+GstClockTime LatencyEstimate::wait_for(int periods, GstClockTime compute, bool spare) const {
+    const GstClockTime frames = periods * period_;
+    const GstClockTime measured = compute + (fixed_period_ ? 0 : frames);
+    return frames + compute + (spare ? measured / 8 : 0);
+}
+
+GstClockTime LatencyEstimate::needed(bool spare) const {
+    if (!active_) return 0;
+    return std::max(wait_for(first_wait_, first_compute_, spare),
+                    wait_for(kLaterWait, later_compute_, spare));
 }
 
 bool LatencyEstimate::update() {
     const GstClockTime before = reported_;
-    const GstClockTime now = active_ ? (FLASHVSR_FIRST_CHUNK_INPUT - 1) * period_ + compute_ : 0;
-    /* Too little loses frames, too much only waits: quick to rise, slow to fall. */
-    const bool moved =
-        follow_exactly_ ? now != before : now > before + before / 20 || now < before - before / 4;
-    if (moved) reported_ = now;
-    follow_exactly_ = false;
-    return moved;
+    const GstClockTime now = needed(/*spare=*/true);
+    const bool follow = follow_ == Follow::kAnyChange || needed(/*spare=*/false) > before ||
+                        (follow_ == Follow::kFalls && now < before - before / 8);
+    follow_ = Follow::kRises;
+    if (!follow || now == before) return false;
+    reported_ = now;
+    return true;
 }
 
 }  // namespace flashvsr

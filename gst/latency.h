@@ -7,11 +7,12 @@
 
 namespace flashvsr {
 
-/* The first chunk needs 25 frames, so its first frame waits 24 periods and the computation; later
- * frames wait at most 11 periods and the computation, which is less. What is reported follows
- * measurements only when they have moved by more than a small share, so that a pipeline is not
- * reconfigured for jitter. The streaming thread calls everything; reported() may be called from any
- * thread. */
+/* A frame of the first chunk waits for the frames that complete it and for the computation; frames
+ * of later chunks likewise, but for fewer frames and a shorter computation. What is reported is the
+ * longer of the two. It follows facts (frame rate, start-up) at once; a computation that takes
+ * longer than was reported raises it at once, too, since frames that come later than announced are
+ * lost; it falls only when the stream starts anew, since a pipeline whose latency falls has to skip
+ * frames. reported() may be called by any thread, everything else by one at a time. */
 class LatencyEstimate {
   public:
     void reset();
@@ -20,11 +21,13 @@ class LatencyEstimate {
      * is then taken from the time stamps. */
     void set_frame_period(GstClockTime period);
     void observe_pts(GstClockTime pts);
-    void set_compute_time(GstClockTime time);
+    /* Periods that the first frame waits. */
+    void set_first_wait(int periods);
     void set_active(bool active); /* false: frames pass at once */
+    void note_chunk(bool first, GstClockTime time);
 
-    /* Forgets the last time stamp, which the next one does not follow. */
-    void restart() { last_pts_ = GST_CLOCK_TIME_NONE; }
+    /* Frames start anew: forgets the last time stamp, and lets the latency fall. */
+    void restart();
 
     GstClockTime frame_period() const { return period_; } /* 0 as long as it is unknown */
 
@@ -33,12 +36,19 @@ class LatencyEstimate {
     GstClockTime reported() const { return reported_; }
 
   private:
+    enum class Follow { kRises, kFalls, kAnyChange };
+
+    GstClockTime wait_for(int periods, GstClockTime compute, bool spare) const;
+    GstClockTime needed(bool spare) const;
+
     bool fixed_period_ = false;
     GstClockTime period_ = 0;
-    GstClockTime compute_ = 0;
+    int first_wait_ = 0;
+    GstClockTime first_compute_ = 0; /* of the newest first chunk */
+    GstClockTime later_compute_ = 0; /* of the newest other one */
     GstClockTime last_pts_ = GST_CLOCK_TIME_NONE;
     bool active_ = true;
-    bool follow_exactly_ = true; /* not a measurement but a fact has changed */
+    Follow follow_ = Follow::kAnyChange;
     std::atomic<GstClockTime> reported_{0};
 };
 

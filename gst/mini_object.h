@@ -1,4 +1,4 @@
-/* Owners of one reference to a GstMiniObject. */
+/* Owners of one reference to what GStreamer counts references of. */
 #pragma once
 
 #include <gst/gst.h>
@@ -12,7 +12,12 @@ struct MiniObjectUnref {
     void operator()(GstEvent* event) const { gst_event_unref(event); }
 };
 
+struct ObjectUnref {
+    void operator()(gpointer object) const { gst_object_unref(object); }
+};
+
 using BufferPtr = std::unique_ptr<GstBuffer, MiniObjectUnref>;
 using EventPtr = std::unique_ptr<GstEvent, MiniObjectUnref>;
+using PoolPtr = std::unique_ptr<GstBufferPool, ObjectUnref>;
 
 }  // namespace flashvsr

@@ -19,6 +19,7 @@ enum PropertyId : guint {
     kColorFix,
     kStrength,
     kSeed,
+    kStartup,
     kEnabled,
     kStats,
 };
@@ -46,6 +47,17 @@ GType mode_type() {
         {static_cast<gint>(Mode::kTinyLong), "The same as tiny, which always streams", "tiny-long"},
         {0, nullptr, nullptr}};
     static const GType type = register_enum("GstFlashVsrMode", values);
+    return type;
+}
+
+GType startup_type() {
+    static const GEnumValue values[] = {
+        {static_cast<gint>(Startup::kReference),
+         "First output after 25 frames, as the model was made", "reference"},
+        {static_cast<gint>(Startup::kFast),
+         "First output after 12 frames: the first one is taken to have stood still before", "fast"},
+        {0, nullptr, nullptr}};
+    static const GType type = register_enum("GstFlashVsrStartup", values);
     return type;
 }
 
@@ -113,6 +125,10 @@ void install_model_properties(GObjectClass* object_class, const Properties& init
         g_param_spec_uint64("seed", "Seed",
                             "Seed of the noise; equal seeds and inputs give equal pictures", 0,
                             G_MAXUINT64, initial.seed, kReady));
+    g_object_class_install_property(
+        object_class, kStartup,
+        g_param_spec_enum("startup", "Start-up", "What the first output waits for", startup_type(),
+                          static_cast<gint>(initial.startup), kReady));
 }
 
 void install_picture_properties(GObjectClass* object_class, const Properties& initial) {
@@ -168,7 +184,14 @@ void install_properties(GObjectClass* object_class) {
                            GST_TYPE_STRUCTURE, kReadOnly));
 }
 
-bool set_property(Properties* properties, guint id, const GValue* value) {
+Properties PropertyStore::get() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return values_;
+}
+
+bool PropertyStore::set_value(guint id, const GValue* value) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    Properties* properties = &values_;
     const auto text = [value] {
         const char* string = g_value_get_string(value);
         return std::string(string ? string : "");
@@ -193,12 +216,16 @@ bool set_property(Properties* properties, guint id, const GValue* value) {
             return true;
         case kStrength: settings.strength = g_value_get_double(value); return true;
         case kSeed: properties->seed = g_value_get_uint64(value); return true;
+        case kStartup:
+            properties->startup = static_cast<Startup>(g_value_get_enum(value));
+            return true;
         case kEnabled: properties->enabled = g_value_get_boolean(value); return true;
         default: return false;
     }
 }
 
-bool get_property(const Properties& properties, guint id, GValue* value) {
+bool PropertyStore::get_value(guint id, GValue* value) const {
+    const Properties properties = get();
     const FlashvsrSettings& settings = properties.settings;
     switch (id) {
         case kModelDir:
@@ -216,6 +243,7 @@ bool get_property(const Properties& properties, guint id, GValue* value) {
         case kColorFix: g_value_set_enum(value, settings.color_fix); return true;
         case kStrength: g_value_set_double(value, settings.strength); return true;
         case kSeed: g_value_set_uint64(value, properties.seed); return true;
+        case kStartup: g_value_set_enum(value, static_cast<gint>(properties.startup)); return true;
         case kEnabled: g_value_set_boolean(value, properties.enabled); return true;
         default: return false;
     }

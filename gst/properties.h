@@ -3,6 +3,7 @@
 
 #include <glib-object.h>
 
+#include <mutex>
 #include <string>
 
 #include "core/flashvsr.h"
@@ -10,8 +11,9 @@
 namespace flashvsr {
 
 enum class Mode { kTiny, kFull, kTinyLong };
+enum class Startup { kReference, kFast };
 
-/* Values as they were set. The element's object lock protects them. */
+/* Values as they were set. */
 struct Properties {
     std::string model_dir; /* empty: find_model_dir() decides */
     FlashvsrModelVersion model_version = FLASHVSR_MODEL_VERSION_AUTO;
@@ -20,16 +22,27 @@ struct Properties {
     std::string device = "auto";
     FlashvsrPrecision precision = FLASHVSR_PRECISION_AUTO;
     guint64 seed = 0;
+    Startup startup = Startup::kReference;
     FlashvsrSettings settings = FLASHVSR_SETTINGS_INIT;
     bool enabled = true;
 };
 
+/* The element's property values, for any thread. */
+class PropertyStore {
+  public:
+    Properties get() const;
+
+    /* False if `id` is none of ours. Strings are copied. */
+    bool set_value(guint id, const GValue* value);
+    bool get_value(guint id, GValue* value) const;
+
+  private:
+    mutable std::mutex mutex_;
+    Properties values_;
+};
+
 /* Declares every property of Properties, and `stats`. For class_init. */
 void install_properties(GObjectClass* object_class);
-
-/* False if `id` is none of ours. Strings are copied. */
-bool set_property(Properties* properties, guint id, const GValue* value);
-bool get_property(const Properties& properties, guint id, GValue* value);
 
 /* `stats` has no storage here: the element answers it. */
 bool is_stats_property(guint id);

@@ -1,14 +1,11 @@
 #include "gst/upscaler.h"
 
-#include <gst/video/gstvideometa.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "gst/engine_error.h"
 #include "gst/engine_loader.h"
 #include "gst/frame_map.h"
-#include "gst/gstflashvsrupscale.h"
 #include "gst/log.h"
 #include "gst/model_dir.h"
 
@@ -17,6 +14,9 @@
 namespace flashvsr {
 
 namespace {
+
+/* How long frames that are later than announced wait for the pipeline to hear of it. */
+constexpr std::chrono::milliseconds kLatencyPatience(100);
 
 /* A buffer that stands for `buffer` while its picture is in the engine: flags, times and metas, but
  * nothing that keeps upstream's memory from going back to its pool. */
@@ -38,215 +38,199 @@ BufferPtr without_pixels(GstBuffer* buffer) {
     return result;
 }
 
-bool same_settings(const FlashvsrSettings& a, const FlashvsrSettings& b) {
-    return a.sparse_ratio == b.sparse_ratio && a.kv_ratio == b.kv_ratio &&
-           a.local_range == b.local_range && a.color_fix == b.color_fix && a.strength == b.strength;
-}
-
-Properties current_properties(GstFlashVsrUpscale* element) {
-    GST_OBJECT_LOCK(element);
-    Properties result = *element->properties;
-    GST_OBJECT_UNLOCK(element);
-    return result;
-}
-
 }  // namespace
 
-GstBaseTransform* Upscaler::transform() const { return GST_BASE_TRANSFORM_CAST(element_); }
+Upscaler::Upscaler(GstBaseTransform* transform, const PropertyStore* properties)
+    : transform_(transform),
+      properties_(properties),
+      model_(GST_ELEMENT_CAST(transform), [this] { worker_.wake(); }),
+      worker_(transform->srcpad,
+              {[this](Item item) { run(std::move(item)); },
+               [this](BufferPtr buffer) { return push_downstream(std::move(buffer)); }}),
+      output_(transform) {}
 
 /* ---- open, configure, close ------------------------------------------------------------------ */
 
 bool Upscaler::load_library() {
     std::string error;
     api_ = load_engine(&error);
-    if (!api_) GST_ELEMENT_ERROR(element_, LIBRARY, INIT, ("%s", error.c_str()), (nullptr));
+    if (!api_) GST_ELEMENT_ERROR(transform_, LIBRARY, INIT, ("%s", error.c_str()), (nullptr));
     return api_ != nullptr;
 }
 
 bool Upscaler::open() {
-    const Properties properties = current_properties(element_);
+    const Properties properties = properties_->get();
     if (properties.mode == Mode::kFull) {
-        GST_ELEMENT_ERROR(element_, LIBRARY, SETTINGS,
+        GST_ELEMENT_ERROR(transform_, LIBRARY, SETTINGS,
                           ("This version has no mode=full; use mode=tiny."), (nullptr));
         return false;
     }
     const ModelDir model = find_model_dir(properties.model_dir);
     if (model.path.empty()) {
-        GST_ELEMENT_ERROR(element_, RESOURCE, NOT_FOUND,
+        GST_ELEMENT_ERROR(transform_, RESOURCE, NOT_FOUND,
                           ("No FlashVSR model found. Set the property model-dir or the environment "
                            "variable FLASHVSR_MODEL_DIR to the folder with the model's files."),
                           (nullptr));
         return false;
     }
     if (model.is_nano) {
-        GST_ELEMENT_WARNING(element_, RESOURCE, NOT_FOUND,
+        GST_ELEMENT_WARNING(transform_, RESOURCE, NOT_FOUND,
                             ("No FlashVSR model found; using the small model that ships, which "
                              "gives far less detail. For the released one download the files of "
                              "FlashVSR-v1.1 (JunhaoZhuang/FlashVSR-v1.1 on the Hugging Face hub) "
                              "and set model-dir to their folder."),
                             ("%s", model.path.c_str()));
     }
-
-    FlashvsrEngineConfig config = FLASHVSR_ENGINE_CONFIG_INIT;
-    config.model_dir = model.path.c_str();
-    config.device = properties.device.empty() ? "auto" : properties.device.c_str();
-    config.precision = properties.precision;
-    config.model_version = properties.model_version;
-    FlashvsrEngine* engine = nullptr;
-    FlashvsrError error = {};
-    if (api_->engine_open(&config, nullptr, nullptr, &engine, &error) != FLASHVSR_OK) {
-        post_engine_error(GST_ELEMENT_CAST(element_), error);
-        return false;
-    }
-    engine_ = {engine, EngineClose{api_}};
     seed_ = properties.seed;
+    lead_in_ = properties.startup == Startup::kFast ? kFastLeadIn : 0;
     enabled_ = properties.enabled;
     latency_.set_active(enabled_);
+    latency_.set_first_wait(first_wait(lead_in_));
+    live_ = false;
+    model_.start(api_,
+                 {model.path, properties.device, properties.precision, properties.model_version});
+    worker_.start();
     return true;
 }
 
+void Upscaler::begin_close() {
+    model_.cancel();
+    worker_.begin_stop();
+}
+
 void Upscaler::close() {
-    input_ = {};
+    worker_.finish_stop();
     pending_ = {};
-    stream_.reset();
-    engine_.reset();
-    resize_.reset();
-    flow_ = GST_FLOW_OK;
+    engine_.close();
+    model_.close();
+    configured_ = false;
     expected_pts_ = GST_CLOCK_TIME_NONE;
-    downstream_video_meta_ = false;
+    output_.set_allocation(nullptr, false);
     latency_.reset();
-    counters_ = {};
-    publish_counters();
+    statistics_.reset();
 }
 
 bool Upscaler::configure(const GstVideoInfo& in, const GstVideoInfo& out) {
-    drain();
-    stream_.reset();
-    resize_.reset();
+    if (!drain()) return false;
+    engine_.close();
     in_info_ = in;
     out_info_ = out;
-
-    FlashvsrStreamConfig config;
-    config.struct_size = sizeof(config);
-    config.input = frame_info(in);
-    config.output = frame_info(out);
-    config.seed = seed_;
-    config.settings = current_properties(element_).settings;
-    FlashvsrStream* stream = nullptr;
-    FlashvsrError error = {};
-    if (api_->stream_open(engine_.get(), &config, &stream, &error) != FLASHVSR_OK) {
-        post_engine_error(GST_ELEMENT_CAST(element_), error);
-        return false;
-    }
-    stream_ = {stream, StreamClose{api_}};
-    counters_.engine = FLASHVSR_STREAM_STATS_INIT;
-    settings_ = config.settings;
-
+    configured_ = true;
+    output_.configure(in, out);
     const int numerator = GST_VIDEO_INFO_FPS_N(&in);
     latency_.set_frame_period(
         numerator > 0 ? gst_util_uint64_scale(GST_SECOND, GST_VIDEO_INFO_FPS_D(&in), numerator)
                       : GST_CLOCK_TIME_NONE);
-    update_latency();
+    announce_latency();
+    return true;
+}
+
+/* Waits for the model, where it is still being loaded. False: no model, or no stream. */
+bool Upscaler::open_stream() {
+    if (engine_.is_open()) return true;
+    if (!worker_.wait([this] { return model_.done(); })) return false;
+    if (!model_.engine()) {
+        worker_.fail(GST_FLOW_ERROR); /* what went wrong has been posted */
+        return false;
+    }
+    FlashvsrStreamConfig config;
+    config.struct_size = sizeof(config);
+    config.input = frame_info(in_info_);
+    config.output = frame_info(out_info_);
+    config.seed = seed_;
+    config.settings = properties_->get().settings;
+    FlashvsrError error = {};
+    if (!engine_.open(api_, model_.engine(), config, lead_in_, &error)) {
+        fail(error);
+        return false;
+    }
+    statistics_.begin_stream();
     return true;
 }
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
-GstFlowReturn Upscaler::run_queued() {
-    GstFlowReturn flow = std::exchange(flow_, GST_FLOW_OK);
-    while (flow == GST_FLOW_OK && !input_.empty()) flow = run(input_.pop());
-    publish_counters();
+GstFlowReturn Upscaler::queue(BufferPtr buffer) {
+    const GstFlowReturn flow = worker_.queue_frame(std::move(buffer));
+    if (flow == GST_FLOW_OK) statistics_.count_in();
     return flow;
 }
 
-GstFlowReturn Upscaler::run(Item item) {
-    if (item.buffer) return run_frame(std::move(item.buffer));
-    pending_.push(std::move(item));
-    return push_ready();
+bool Upscaler::drain() {
+    worker_.queue(Item::drain_mark());
+    return worker_.settle();
 }
 
-GstFlowReturn Upscaler::run_frame(BufferPtr buffer) {
-    sync_controlled_properties(buffer.get());
-    const Properties properties = current_properties(element_);
+void Upscaler::run(Item item) {
+    if (worker_.failed()) forget_frames();
+    if (item.event) {
+        pending_.push(std::move(item));
+        emit_ready();
+    } else if (!item.buffer) {
+        drain_engine();
+    } else if (!worker_.failed()) {
+        run_frame(std::move(item.buffer));
+    }
+    statistics_.set_inside(pending_.frames());
+    if (engine_.is_open()) statistics_.note_engine(engine_.stats());
+}
 
-    if (properties.enabled != enabled_ || follows_gap(buffer.get())) {
-        const GstFlowReturn flow = drain_engine();
-        if (flow != GST_FLOW_OK) return flow;
-        enabled_ = properties.enabled;
+void Upscaler::run_frame(BufferPtr buffer) {
+    sync_controlled_properties(buffer.get());
+    const bool enabled = properties_->get().enabled;
+    if (enabled != enabled_ || follows_gap(buffer.get())) {
+        drain_engine();
+        enabled_ = enabled;
         latency_.set_active(enabled_);
         latency_.restart();
     }
     note_time(buffer.get());
-    counters_.frames_in++;
-    if (!enabled_) return run_bypass(std::move(buffer));
-    if (!apply_settings(properties.settings)) return GST_FLOW_ERROR;
-    return run_engine(std::move(buffer));
+    if (enabled_) {
+        run_engine(std::move(buffer));
+    } else {
+        run_bypass(std::move(buffer));
+    }
 }
 
-GstFlowReturn Upscaler::run_engine(BufferPtr buffer) {
+void Upscaler::run_engine(BufferPtr buffer) {
+    if (!open_stream()) return;
+    FlashvsrError error = {};
     {
         const MappedFrame frame(buffer.get(), in_info_, GST_MAP_READ);
         if (!frame) {
-            GST_ELEMENT_ERROR(element_, STREAM, FORMAT,
+            GST_ELEMENT_ERROR(transform_, STREAM, FORMAT,
                               ("The input buffer does not hold a frame of its caps."), (nullptr));
-            return GST_FLOW_ERROR;
+            worker_.fail(GST_FLOW_ERROR);
+            return;
         }
-        const FlashvsrFrame input = frame.engine_frame();
-        FlashvsrError error = {};
-        if (api_->stream_push(stream_.get(), &input, &error) != FLASHVSR_OK) return fail(error);
+        if (!engine_.configure(properties_->get().settings, &error) ||
+            !engine_.push(frame.engine_frame(), &error)) {
+            fail(error);
+            return;
+        }
     }
     pending_.push({without_pixels(buffer.get()), nullptr});
     buffer.reset();
-    note_chunk();
-    return push_ready();
+    emit_ready();
 }
 
-GstFlowReturn Upscaler::run_bypass(BufferPtr buffer) {
-    if (gst_video_info_is_equal(&in_info_, &out_info_) &&
-        (downstream_video_meta_ || !needs_video_meta(buffer.get(), in_info_))) {
-        return push_downstream(std::move(buffer));
+void Upscaler::run_bypass(BufferPtr buffer) {
+    BufferPtr output;
+    const GstFlowReturn flow = output_.pass(std::move(buffer), &output);
+    if (flow == GST_FLOW_OK) {
+        worker_.emit({std::move(output), nullptr});
+    } else {
+        worker_.fail(flow);
     }
-    BufferPtr resized;
-    GstFlowReturn flow = allocate_output(buffer.get(), &resized);
-    if (flow == GST_FLOW_OK) flow = resize(buffer.get(), resized.get());
-    return flow == GST_FLOW_OK ? push_downstream(std::move(resized)) : flow;
-}
-
-GstFlowReturn Upscaler::resize(GstBuffer* in, GstBuffer* out) {
-    if (!resize_) resize_ = std::make_unique<PlainResize>(in_info_, out_info_);
-    MappedFrame from(in, in_info_, GST_MAP_READ);
-    MappedFrame to(out, out_info_, GST_MAP_WRITE);
-    if (!resize_->supported() || !from || !to) {
-        GST_ELEMENT_ERROR(element_, STREAM, FORMAT, ("The frame could not be resized."), (nullptr));
-        return GST_FLOW_ERROR;
-    }
-    resize_->run(from.video(), to.video());
-    return GST_FLOW_OK;
-}
-
-void Upscaler::scale_meta(GstBuffer* out, GstMeta* meta, GstBuffer* in) {
-    GstVideoMetaTransform sizes = {&in_info_, &out_info_};
-    meta->info->transform_func(out, meta, in, gst_video_meta_transform_scale_get_quark(), &sizes);
-}
-
-bool Upscaler::apply_settings(const FlashvsrSettings& settings) {
-    if (same_settings(settings, settings_)) return true;
-    FlashvsrError error = {};
-    if (api_->stream_configure(stream_.get(), &settings, &error) != FLASHVSR_OK) {
-        fail(error);
-        return false;
-    }
-    settings_ = settings;
-    return true;
 }
 
 void Upscaler::sync_controlled_properties(GstBuffer* buffer) {
-    const GstSegment* segment = &transform()->segment;
+    const GstSegment* segment = &transform_->segment;
     if (segment->format != GST_FORMAT_TIME || !GST_BUFFER_PTS_IS_VALID(buffer)) return;
     const GstClockTime stream_time =
         gst_segment_to_stream_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
     if (GST_CLOCK_TIME_IS_VALID(stream_time)) {
-        gst_object_sync_values(GST_OBJECT_CAST(element_), stream_time);
+        gst_object_sync_values(GST_OBJECT_CAST(transform_), stream_time);
     }
 }
 
@@ -267,160 +251,113 @@ void Upscaler::note_time(GstBuffer* buffer) {
     latency_.observe_pts(pts);
     expected_pts_ = pts + (GST_BUFFER_DURATION_IS_VALID(buffer) ? GST_BUFFER_DURATION(buffer)
                                                                 : latency_.frame_period());
-    update_latency();
-}
-
-void Upscaler::note_chunk() {
-    const guint64 chunks_before = counters_.engine.chunks;
-    api_->stream_stats(stream_.get(), &counters_.engine, nullptr);
-    if (counters_.engine.chunks == chunks_before) return;
-    counters_.chunks += counters_.engine.chunks - chunks_before;
-    latency_.set_compute_time(
-        static_cast<GstClockTime>(counters_.engine.last_chunk_ms * GST_MSECOND));
-    update_latency();
-}
-
-void Upscaler::update_latency() {
-    if (!latency_.update()) return;
-    GST_DEBUG_OBJECT(element_, "latency is now %" GST_TIME_FORMAT,
-                     GST_TIME_ARGS(latency_.reported()));
-    gst_element_post_message(GST_ELEMENT_CAST(element_),
-                             gst_message_new_latency(GST_OBJECT_CAST(element_)));
+    announce_latency();
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
 
-void Upscaler::drain() {
-    while (!input_.empty() && flow_ == GST_FLOW_OK) flow_ = run(input_.pop());
-    const GstFlowReturn flow = drain_engine();
-    if (flow_ == GST_FLOW_OK) flow_ = flow;
-    publish_counters();
-}
-
-GstFlowReturn Upscaler::drain_engine() {
+void Upscaler::drain_engine() {
     expected_pts_ = GST_CLOCK_TIME_NONE;
-    if (pending_.frames() == 0) return push_ready();
     FlashvsrError error = {};
-    if (api_->stream_drain(stream_.get(), &error) != FLASHVSR_OK) return fail(error);
-    note_chunk();
-    const GstFlowReturn flow = push_ready();
-    if (flow != GST_FLOW_OK) drop_frames();
-    return flow;
+    if (pending_.frames() > 0 && !engine_.drain(&error)) {
+        fail(error);
+        return;
+    }
+    emit_ready();
 }
 
-GstFlowReturn Upscaler::push_ready() {
+/* Takes the frames that are ready out of the engine and sends them off, with the events before and
+ * between them. */
+void Upscaler::emit_ready() {
     while (!pending_.empty()) {
         if (pending_.front().event) {
-            gst_pad_push_event(transform()->srcpad, pending_.pop().event.release());
+            worker_.emit(pending_.pop());
             continue;
         }
-        if (api_->stream_ready(stream_.get()) <= 0) break;
+        if (engine_.ready() <= 0) break;
         BufferPtr upscaled;
-        GstFlowReturn flow = take_upscaled(pending_.front().buffer.get(), &upscaled);
-        if (flow != GST_FLOW_OK) return flow;
+        const GstFlowReturn flow = output_.take(&engine_, pending_.front().buffer.get(), &upscaled);
+        if (flow != GST_FLOW_OK) {
+            worker_.fail(flow);
+            forget_frames();
+            return;
+        }
         pending_.pop();
-        flow = push_downstream(std::move(upscaled));
-        if (flow != GST_FLOW_OK) return flow;
+        if (const auto time = engine_.new_chunk_time()) note_chunk(*time);
+        worker_.emit({std::move(upscaled), nullptr});
     }
-    return GST_FLOW_OK;
 }
 
-/* Takes the engine's next frame into a buffer with the times, flags and metas of `origin`. */
-GstFlowReturn Upscaler::take_upscaled(GstBuffer* origin, BufferPtr* upscaled) {
-    const GstFlowReturn flow = allocate_output(origin, upscaled);
-    if (flow != GST_FLOW_OK) return flow;
-    const MappedFrame frame(upscaled->get(), out_info_, GST_MAP_WRITE);
-    if (!frame) {
-        GST_ELEMENT_ERROR(element_, RESOURCE, WRITE,
-                          ("The buffer from downstream's pool could not be written."), (nullptr));
-        return GST_FLOW_ERROR;
-    }
-    FlashvsrFrame result = frame.engine_frame();
-    FlashvsrError error = {};
-    if (api_->stream_pop(stream_.get(), &result, &error) != FLASHVSR_OK) return fail(error);
-    return GST_FLOW_OK;
+void Upscaler::note_chunk(GstClockTime time) {
+    statistics_.note_chunk_time(time);
+    latency_.note_chunk(engine_.in_first_chunk(), time);
+    const int events_before = latency_events_;
+    if (!announce_latency() || !live_) return;
+    /* The frames of this chunk are later than announced. Most applications answer at once. */
+    worker_.wait_for(kLatencyPatience, [&] { return latency_events_ != events_before; });
 }
 
-/* A buffer of downstream's pool with the times, flags and metas of `origin`. */
-GstFlowReturn Upscaler::allocate_output(GstBuffer* origin, BufferPtr* output) {
-    GstBaseTransformClass* klass = GST_BASE_TRANSFORM_GET_CLASS(element_);
-    GstBuffer* buffer = nullptr;
-    const GstFlowReturn flow = klass->prepare_output_buffer(transform(), origin, &buffer);
-    if (flow != GST_FLOW_OK) return flow;
-    GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE; /* raw video has none */
-    output->reset(buffer);
-    return GST_FLOW_OK;
+void Upscaler::note_latency_event() {
+    latency_events_++;
+    worker_.wake();
 }
 
-/* Pushed here and not by the base class, which would put a DISCONT that has come in meanwhile on
- * whichever buffer goes out next. */
+bool Upscaler::announce_latency() {
+    spare_capacity_ = Worker::kCapacity * latency_.frame_period();
+    if (!latency_.update()) return false;
+    GST_CAT_DEBUG_OBJECT(flashvsr_latency_debug, transform_, "now %" GST_TIME_FORMAT,
+                         GST_TIME_ARGS(latency_.reported()));
+    gst_element_post_message(GST_ELEMENT_CAST(transform_),
+                             gst_message_new_latency(GST_OBJECT_CAST(transform_)));
+    return true;
+}
+
+/* By the source pad's task, and not by the base class, which would put a DISCONT that has come in
+ * meanwhile on whichever buffer goes out next. */
 GstFlowReturn Upscaler::push_downstream(BufferPtr buffer) {
-    GstSegment* segment = &transform()->segment;
+    GstSegment* segment = &transform_->segment;
     if (segment->format == GST_FORMAT_TIME && GST_BUFFER_PTS_IS_VALID(buffer.get())) {
         segment->position = GST_BUFFER_PTS(buffer.get());
         if (GST_BUFFER_DURATION_IS_VALID(buffer.get())) {
             segment->position += GST_BUFFER_DURATION(buffer.get());
         }
     }
-    counters_.frames_out++;
-    return gst_pad_push(transform()->srcpad, buffer.release());
+    statistics_.count_out();
+    return gst_pad_push(transform_->srcpad, buffer.release());
 }
 
 /* ---- giving up frames ------------------------------------------------------------------------ */
 
-void Upscaler::flush() {
-    for (FrameQueue* queue : {&pending_, &input_}) {
-        while (!queue->empty()) {
-            const EventPtr event = queue->pop().event;
-            /* What describes the stream as a whole outlives a seek; segments do not. */
-            if (event && GST_EVENT_IS_STICKY(event.get()) &&
-                GST_EVENT_TYPE(event.get()) != GST_EVENT_SEGMENT) {
-                gst_pad_store_sticky_event(transform()->srcpad, event.get());
-            }
-        }
-    }
-    flow_ = GST_FLOW_OK;
-    expected_pts_ = GST_CLOCK_TIME_NONE;
-    latency_.restart();
-    FlashvsrError error = {};
-    if (stream_ && api_->stream_reset(stream_.get(), &error) != FLASHVSR_OK) fail(error);
-    publish_counters();
+void Upscaler::end_flush() {
+    worker_.end_flush([this] {
+        expected_pts_ = GST_CLOCK_TIME_NONE;
+        latency_.restart();
+        FlashvsrError error = {};
+        if (!engine_.reset(&error)) fail(error);
+        statistics_.set_inside(0);
+        return std::exchange(pending_, {});
+    });
 }
 
 /* Forgets the frames in the engine and lets the events between them out. */
-void Upscaler::drop_frames() {
+void Upscaler::forget_frames() {
     while (!pending_.empty()) {
-        EventPtr event = pending_.pop().event;
-        if (event) gst_pad_push_event(transform()->srcpad, event.release());
+        Item item = pending_.pop();
+        if (item.event) worker_.emit(std::move(item));
     }
-    if (stream_) api_->stream_reset(stream_.get(), nullptr);
+    engine_.reset(nullptr);
 }
 
-GstFlowReturn Upscaler::fail(const FlashvsrError& error) {
-    post_engine_error(GST_ELEMENT_CAST(element_), error);
-    drop_frames();
-    return GST_FLOW_ERROR;
+void Upscaler::fail(const FlashvsrError& error) {
+    post_engine_error(GST_ELEMENT_CAST(transform_), error);
+    worker_.fail(GST_FLOW_ERROR);
+    forget_frames();
 }
 
 /* ---- statistics ------------------------------------------------------------------------------ */
 
-void Upscaler::publish_counters() {
-    counters_.inside = input_.frames() + pending_.frames();
-    GST_OBJECT_LOCK(element_);
-    published_ = counters_;
-    GST_OBJECT_UNLOCK(element_);
-}
-
 GstStructure* Upscaler::stats() const {
-    GST_OBJECT_LOCK(element_);
-    const Counters counters = published_;
-    GST_OBJECT_UNLOCK(element_);
-    return gst_structure_new(
-        "application/x-flashvsr-stats", "in", G_TYPE_UINT64, counters.frames_in, "out",
-        G_TYPE_UINT64, counters.frames_out, "queue-depth", G_TYPE_INT, counters.inside, "chunks",
-        G_TYPE_UINT64, counters.chunks, "chunk-time", GST_TYPE_CLOCK_TIME,
-        static_cast<guint64>(counters.engine.last_chunk_ms * GST_MSECOND), "device-memory",
-        G_TYPE_UINT64, static_cast<guint64>(counters.engine.device_bytes), nullptr);
+    return statistics_.to_structure(worker_.frames_waiting() + worker_.frames_to_push());
 }
 
 }  // namespace flashvsr

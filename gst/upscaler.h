@@ -4,125 +4,121 @@
 #include <gst/base/gstbasetransform.h>
 #include <gst/video/video.h>
 
-#include <memory>
+#include <atomic>
 #include <string>
 
 #include "core/flashvsr.h"
-#include "gst/bypass.h"
+#include "gst/engine_stream.h"
 #include "gst/frame_queue.h"
 #include "gst/latency.h"
+#include "gst/model_load.h"
+#include "gst/output.h"
 #include "gst/properties.h"
-
-typedef struct _GstFlashVsrUpscale GstFlashVsrUpscale;
+#include "gst/statistics.h"
+#include "gst/worker.h"
 
 namespace flashvsr {
 
-/* The mechanism behind the element, from open() to close(). What arrives is queued with queue() and
- * taken from there, one item after the other, by run_queued(); frames then wait in the engine and
- * come out again with the events that lie between them. Everything that can fail posts an element
- * error. The stream lock of the sink pad protects everything but latency() and stats(), which may
- * be called from any thread. */
+/* The mechanism behind the element, from open() to close(). The streaming thread queues what
+ * arrives; the worker takes it from there: frames wait in the engine and come out again with the
+ * events that lie between them. Everything that can fail posts an element error. */
 class Upscaler {
   public:
-    explicit Upscaler(GstFlashVsrUpscale* element) : element_(element) {}
+    Upscaler(GstBaseTransform* transform, const PropertyStore* properties);
+
+    /* ---- state changes ---- */
 
     /* Finds and opens the engine library; needed once before open(). */
     bool load_library();
-
-    /* Loads the model that the element's properties ask for. Takes seconds. */
+    /* Begins to load the model that the properties ask for, and to work. */
     bool open();
+    /* Wakes whoever waits; to be called before the pads are deactivated, and close() after it. */
+    void begin_close();
     void close();
 
-    /* New caps. Frames of the old ones leave first. */
+    /* ---- streaming thread ---- */
+
+    /* Takes a frame. What is returned is downstream's latest failure, or the engine's, once. */
+    GstFlowReturn queue(BufferPtr buffer);
+    /* Takes an event that belongs between the frames. */
+    void queue(EventPtr event) { worker_.queue({nullptr, std::move(event)}); }
+
+    /* Waits until the worker has taken up what was queued. Then everything here is the caller's
+     * until it queues again. False: a flush or the end came first. */
+    bool settle() { return worker_.settle(); }
+    /* The same, after every frame has left; the next one starts afresh. */
+    bool drain();
+    bool interrupted() const { return worker_.interrupted(); }
+    bool idle() const { return worker_.idle() && pending_.empty(); }
+
+    /* New caps. Frames of the old ones leave first. False: a flush or the end came first. */
     bool configure(const GstVideoInfo& in, const GstVideoInfo& out);
-    bool configured() const { return stream_ != nullptr; }
+    bool configured() const { return configured_; }
 
-    /* Whether the element downstream reads GstVideoMeta. */
-    void set_downstream_video_meta(bool understood) { downstream_video_meta_ = understood; }
+    /* Drops every frame that is inside, from begin_flush() on; events that describe the stream
+     * survive. begin_flush() may be called by any thread. */
+    void begin_flush() { worker_.begin_flush(); }
+    void end_flush();
 
-    void queue(Item item) { input_.push(std::move(item)); }
-    /* Runs what is queued and pushes what comes out. The flow return is downstream's latest, also
-     * that of an earlier drain; OK when the engine needs more input first. */
-    GstFlowReturn run_queued();
+    /* ---- any thread ---- */
 
-    /* Pushes every frame and event that is inside; the next frame starts afresh. What downstream
-     * answers is kept for run_queued(). */
-    void drain();
-
-    /* Drops every frame that is inside; sticky events survive. */
-    void flush();
-
-    /* Bicubic resize of one frame, for `enabled` = false. */
-    GstFlowReturn resize(GstBuffer* in, GstBuffer* out);
-
-    /* Adds `meta` of `in` to `out` with its sizes and places scaled, if it knows how to. */
-    void scale_meta(GstBuffer* out, GstMeta* meta, GstBuffer* in);
-
-    bool idle() const { return input_.empty() && pending_.empty(); }
     GstClockTime latency() const { return latency_.reported(); }
+    /* Beyond the latency, what the element can hold back when downstream does. */
+    GstClockTime spare_capacity() const { return spare_capacity_; }
+    /* A LATENCY query has been answered, or a LATENCY event has come. */
+    void note_latency_query(bool live) { live_ = live; }
+    void note_latency_event();
     GstStructure* stats() const; /* the caller's */
 
+    Output* output() { return &output_; }
+
   private:
-    struct EngineClose {
-        const FlashvsrApi* api;
-        void operator()(FlashvsrEngine* engine) const { api->engine_close(engine); }
-    };
-    struct StreamClose {
-        const FlashvsrApi* api;
-        void operator()(FlashvsrStream* stream) const { api->stream_close(stream); }
-    };
-    struct Counters {
-        guint64 frames_in = 0;
-        guint64 frames_out = 0;
-        int inside = 0;
-        guint64 chunks = 0;
-        FlashvsrStreamStats engine = FLASHVSR_STREAM_STATS_INIT; /* of the stream now open */
-    };
+    /* ---- worker's thread ---- */
 
-    GstFlowReturn run(Item item);
-    GstFlowReturn run_frame(BufferPtr buffer);
-    GstFlowReturn run_engine(BufferPtr buffer);
-    GstFlowReturn run_bypass(BufferPtr buffer);
-    GstFlowReturn drain_engine();
-
-    GstFlowReturn push_ready();
-    GstFlowReturn take_upscaled(GstBuffer* origin, BufferPtr* upscaled);
-    GstFlowReturn allocate_output(GstBuffer* origin, BufferPtr* output);
-    GstFlowReturn push_downstream(BufferPtr buffer);
+    void run(Item item);
+    void run_frame(BufferPtr buffer);
+    void run_engine(BufferPtr buffer);
+    void run_bypass(BufferPtr buffer);
+    bool open_stream();
+    void drain_engine();
+    void emit_ready();
+    void forget_frames();
+    void fail(const FlashvsrError& error);
 
     void sync_controlled_properties(GstBuffer* buffer);
-    bool apply_settings(const FlashvsrSettings& settings);
     bool follows_gap(GstBuffer* buffer) const;
     void note_time(GstBuffer* buffer);
-    void note_chunk();
-    void update_latency();
-    void publish_counters();
-    void drop_frames();
-    GstFlowReturn fail(const FlashvsrError& error);
+    void note_chunk(GstClockTime time);
+    bool announce_latency();
 
-    GstBaseTransform* transform() const;
+    /* ---- the source pad's task ---- */
 
-    GstFlashVsrUpscale* const element_; /* owns this */
+    GstFlowReturn push_downstream(BufferPtr buffer);
+
+    GstBaseTransform* const transform_; /* owns this */
+    const PropertyStore* const properties_;
     const FlashvsrApi* api_ = nullptr;
-    std::unique_ptr<FlashvsrEngine, EngineClose> engine_{nullptr, EngineClose{nullptr}};
-    std::unique_ptr<FlashvsrStream, StreamClose> stream_{nullptr, StreamClose{nullptr}};
+    ModelLoad model_;
+    Worker worker_;
+    Statistics statistics_;
+
+    /* Those of the properties that are fixed while the element works. */
     guint64 seed_ = 0;
+    int lead_in_ = 0;
 
     GstVideoInfo in_info_;
     GstVideoInfo out_info_;
-    FlashvsrSettings settings_ = FLASHVSR_SETTINGS_INIT; /* what the engine's stream runs with */
-    bool enabled_ = true;                                /* how the previous frame was treated */
-    std::unique_ptr<PlainResize> resize_;                /* made when first needed */
-    bool downstream_video_meta_ = false;
+    bool configured_ = false;
+    bool enabled_ = true; /* how the previous frame was treated */
+    EngineStream engine_; /* opened when first needed */
+    Output output_;
 
-    FrameQueue input_;   /* arrived and not yet run */
     FrameQueue pending_; /* frames in the engine (without their pixels), events behind them */
-    GstFlowReturn flow_ = GST_FLOW_OK;
     GstClockTime expected_pts_ = GST_CLOCK_TIME_NONE;
-
     LatencyEstimate latency_;
-    Counters counters_;  /* the streaming thread's */
-    Counters published_; /* under the object lock */
+    std::atomic<GstClockTime> spare_capacity_{0};
+    std::atomic<bool> live_{false};
+    std::atomic<int> latency_events_{0};
 };
 
 }  // namespace flashvsr

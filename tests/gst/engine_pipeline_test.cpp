@@ -114,11 +114,26 @@ TEST_F(EnginePipeline, EqualSeedsGiveEqualPictures) {
     release(other);
 }
 
+TEST_F(EnginePipeline, StopsQuicklyAtAnyMoment) {
+    const std::string line =
+        "videotestsrc ! video/x-raw,format=I420,width=32,height=32 ! flashvsrupscale "
+        "model-dir=" FLASHVSR_NANO_MODEL " ! fakesink";
+    for (int i = 0; i < 100; i++) {
+        GstElement* pipeline = gst_parse_launch(line.c_str(), nullptr);
+        gst_element_set_state(pipeline, GST_STATE_PLAYING);
+        g_usleep(i * 7919 % 211 * 1000); /* in the load, the first chunk, or a later one */
+        const gint64 begin = g_get_monotonic_time();
+        gst_element_set_state(pipeline, GST_STATE_NULL);
+        EXPECT_LT(g_get_monotonic_time() - begin, 2 * G_USEC_PER_SEC) << i;
+        gst_object_unref(pipeline);
+    }
+}
+
 TEST_F(EnginePipeline, AFolderWithoutAModelIsNamedInTheError) {
     GstElement* upscale = gst_parse_launch("flashvsrupscale model-dir=/no/such/model", nullptr);
     GstBus* bus = gst_bus_new();
     gst_element_set_bus(upscale, bus);
-    EXPECT_EQ(gst_element_set_state(upscale, GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+    gst_element_set_state(upscale, GST_STATE_PAUSED);
     GstMessage* message = wait_for(bus, GST_MESSAGE_ERROR);
     ASSERT_NE(message, nullptr);
     GError* error = nullptr;

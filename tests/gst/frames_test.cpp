@@ -122,6 +122,7 @@ TEST(Frames, InputBuffersAreFreeAgainAtOnce) {
     GstBuffer* buffer = make_frame(video_caps(6, 4), 1);
     gst_buffer_add_parent_buffer_meta(buffer, parent);
     element.push(gst_buffer_ref(buffer));
+    element.settle();
     EXPECT_EQ(GST_MINI_OBJECT_REFCOUNT_VALUE(buffer), 1);
     gst_buffer_unref(buffer);
     EXPECT_EQ(GST_MINI_OBJECT_REFCOUNT_VALUE(parent), 1);
@@ -254,6 +255,7 @@ TEST(Frames, AreWrittenIntoDownstreamsPool) {
             },
             &seen, nullptr);
         element.push_frames(0, 25);
+        element.settle();
         EXPECT_EQ(seen.frames, 21);
         EXPECT_EQ(seen.padded, 21);
         EXPECT_EQ(element.log_of_frames(), frames(0, 21));
@@ -275,7 +277,9 @@ TEST(Frames, UpstreamMayUseItsOwnStrides) {
 TEST(Frames, TooSmallABufferIsAStreamError) {
     TestElement element;
     element.set_caps(video_caps(6, 4));
-    EXPECT_EQ(element.push(gst_buffer_new_allocate(nullptr, 5, nullptr)), GST_FLOW_ERROR);
+    element.push(gst_buffer_new_allocate(nullptr, 5, nullptr));
+    element.settle();
+    EXPECT_EQ(element.push_frame(0), GST_FLOW_ERROR);
     GstMessage* message = wait_for(element.bus(), GST_MESSAGE_ERROR);
     ASSERT_NE(message, nullptr);
     GError* error = nullptr;
@@ -289,6 +293,7 @@ TEST(Frames, StatsCountThem) {
     TestElement element;
     element.set_caps(video_caps(6, 4));
     element.push_frames(0, 34);
+    element.settle();
     GstStructure* stats = nullptr;
     g_object_get(element.element(), "stats", &stats, nullptr);
     guint64 in = 0;

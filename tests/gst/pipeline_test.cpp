@@ -12,33 +12,6 @@
 
 namespace {
 
-/* Sets an environment variable, or unsets it, for as long as the object lives. */
-class Environment {
-  public:
-    Environment(const char* name, const char* value) : name_(name) {
-        const char* old = g_getenv(name);
-        had_ = old != nullptr;
-        if (old) old_ = old;
-        set(value);
-    }
-    ~Environment() { set(had_ ? old_.c_str() : nullptr); }
-    Environment(const Environment&) = delete;
-    Environment& operator=(const Environment&) = delete;
-
-  private:
-    void set(const char* value) {
-        if (value) {
-            g_setenv(name_, value, TRUE);
-        } else {
-            g_unsetenv(name_);
-        }
-    }
-
-    const char* name_;
-    bool had_;
-    std::string old_;
-};
-
 struct Outcome {
     std::string error;   /* "domain/code" as GLib numbers it; empty: end of stream */
     std::string message; /* of the error */
@@ -151,13 +124,17 @@ TEST(Errors, AFailedChunkLeavesTheElementUsable) {
     {
         const Environment fault("FLASHVSR_STUB_FAIL", "chunk:9:2");
         element.set_caps(video_caps(6, 4));
+        element.push_frames(0, 1);
+        element.settle();
     }
-    element.push_frames(0, 32);
+    element.push_frames(1, 31);
     EXPECT_EQ(element.frames_out(), 21);
-    EXPECT_EQ(element.push_frame(32), GST_FLOW_ERROR);
-    element.push_frames(33, 25);
+    EXPECT_EQ(element.push_frame(32), GST_FLOW_OK);
+    element.settle();
+    EXPECT_EQ(element.push_frame(33), GST_FLOW_ERROR);
+    element.push_frames(34, 25);
     EXPECT_EQ(element.frames_out(), 42);
-    EXPECT_EQ(element.log_of_frames().back(), "frame 53");
+    EXPECT_EQ(element.log_of_frames().back(), "frame 54");
 }
 
 TEST(Errors, AFailedDrainStillPassesTheEndOfStream) {
@@ -165,8 +142,10 @@ TEST(Errors, AFailedDrainStillPassesTheEndOfStream) {
     {
         const Environment fault("FLASHVSR_STUB_FAIL", "chunk:9:1");
         element.set_caps(video_caps(6, 4));
+        element.push_frames(0, 1);
+        element.settle();
     }
-    element.push_frames(0, 3);
+    element.push_frames(1, 2);
     element.push_event(gst_event_new_eos());
     EXPECT_EQ(element.log().back(), "eos");
     GstMessage* message = wait_for(element.bus(), GST_MESSAGE_ERROR);

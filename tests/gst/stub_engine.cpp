@@ -3,7 +3,8 @@
  *
  * FLASHVSR_STUB_FAIL="open:STATUS", "stream:STATUS" or "chunk:STATUS:N" makes engine_open,
  * stream_open or the Nth chunk of a stream (from 1) fail with that status; FLASHVSR_STUB_CHUNK_MS
- * makes every chunk take that long. Both are read when a stream is opened. */
+ * makes every chunk take that long. Both are read when a stream is opened.
+ * FLASHVSR_STUB_LOAD_MS makes engine_open take that long. */
 #include <sys/stat.h>
 
 #include <array>
@@ -156,8 +157,8 @@ void set_log(void (*log)(int level, const char* message, void* user), void* user
     log_user = user;
 }
 
-FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress, void*,
-                           FlashvsrEngine** engine, FlashvsrError* error) {
+FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress progress,
+                           void* user, FlashvsrEngine** engine, FlashvsrError* error) {
     struct stat info;
     if (stat(config->model_dir, &info) != 0 || !S_ISDIR(info.st_mode)) {
         return result(error, FLASHVSR_NOT_FOUND,
@@ -166,6 +167,14 @@ FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress,
     const Fault fault = planned_fault();
     if (std::string(fault.where) == "open") {
         return result(error, fault.status, "the stub was told to fail in engine_open");
+    }
+    const char* load_ms = getenv("FLASHVSR_STUB_LOAD_MS");
+    const int steps = load_ms ? atoi(load_ms) : 0;
+    for (int i = 0; i < steps; i++) {
+        if (!progress(double(i) / steps, "sleeping", user)) {
+            return result(error, FLASHVSR_CANCELLED, "loading was cancelled");
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     *engine = new FlashvsrEngine;
     if (log_function) log_function(3, "the stub is open", log_user);
@@ -206,11 +215,11 @@ FlashvsrStatus stream_push(FlashvsrStream* stream, const FlashvsrFrame* frame,
 int32_t stream_ready(const FlashvsrStream* stream) { return int32_t(stream->ready.size()); }
 
 FlashvsrStatus stream_pop(FlashvsrStream* stream, FlashvsrFrame* frame, FlashvsrError* error) {
-    if (!same_info(frame->info, stream->config.output)) {
+    if (frame && !same_info(frame->info, stream->config.output)) {
         return result(error, FLASHVSR_INVALID_ARGUMENT, "frame is not as configured");
     }
     if (stream->ready.empty()) return result(error, FLASHVSR_NEED_INPUT, "push more frames");
-    write(stream->ready.front(), *frame);
+    if (frame) write(stream->ready.front(), *frame);
     stream->ready.pop_front();
     stream->stats.frames_out++;
     return FLASHVSR_OK;

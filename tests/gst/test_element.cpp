@@ -60,6 +60,21 @@ int frame_value(GstBuffer* buffer, GstCaps* caps) {
     return uniform ? value : -1;
 }
 
+Environment::Environment(const char* name, const char* value) : name_(name) {
+    const char* old = g_getenv(name);
+    had_ = old != nullptr;
+    if (old) old_ = old;
+    set(value);
+}
+
+void Environment::set(const char* value) {
+    if (value) {
+        g_setenv(name_, value, TRUE);
+    } else {
+        g_unsetenv(name_);
+    }
+}
+
 GstMessage* wait_for(GstBus* bus, int types) {
     return gst_bus_timed_pop_filtered(bus, 20 * GST_SECOND, static_cast<GstMessageType>(types));
 }
@@ -90,6 +105,7 @@ TestElement::~TestElement() {
 
 void TestElement::set_caps(const std::string& caps) {
     caps_ = caps;
+    settled_ = true; /* new caps wait for all frames */
     gst_harness_set_src_caps_str(harness_, caps.c_str());
 }
 
@@ -105,6 +121,43 @@ void TestElement::push_frames(int first, int count) {
     for (int i = first; i < first + count; i++) EXPECT_EQ(push_frame(i), GST_FLOW_OK) << i;
 }
 
+GstFlowReturn TestElement::push(GstBuffer* buffer) {
+    settled_ = false;
+    return gst_harness_push(harness_, buffer);
+}
+
+bool TestElement::push_event(GstEvent* event) {
+    settled_ = GST_EVENT_TYPE(event) == GST_EVENT_EOS; /* which waits for all frames */
+    return gst_harness_push_event(harness_, event);
+}
+
+/* Equal caps change nothing, but the element has to be at rest to see that. */
+void TestElement::settle() {
+    if (settled_ || caps_.empty()) return;
+    GstCaps* caps = gst_caps_from_string(caps_.c_str());
+    gst_pad_push_event(harness_->srcpad, gst_event_new_caps(caps));
+    gst_caps_unref(caps);
+    settled_ = true;
+}
+
+GstBuffer* TestElement::pull() {
+    settle();
+    GstBuffer* buffer = gst_harness_try_pull(harness_);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return buffer;
+}
+
+int TestElement::frames_out() {
+    settle();
+    return static_cast<int>(gst_harness_buffers_received(harness_));
+}
+
+std::vector<std::string> TestElement::log() {
+    settle();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return log_;
+}
+
 std::string TestElement::output_field(const char* field) const {
     GstCaps* caps = output_caps();
     if (!caps) return "no caps";
@@ -116,15 +169,15 @@ std::string TestElement::output_field(const char* field) const {
     return result;
 }
 
-std::vector<std::string> TestElement::log_of_caps_and_frames() const {
+std::vector<std::string> TestElement::log_of_caps_and_frames() {
     std::vector<std::string> result;
-    for (const std::string& line : log_) {
+    for (const std::string& line : log()) {
         if (line != "stream-start" && line != "segment") result.push_back(line);
     }
     return result;
 }
 
-std::vector<std::string> TestElement::log_of_frames() const {
+std::vector<std::string> TestElement::log_of_frames() {
     std::vector<std::string> result;
     for (const std::string& line : log_of_caps_and_frames()) {
         if (line.rfind("caps", 0) != 0) result.push_back(line);
@@ -134,6 +187,7 @@ std::vector<std::string> TestElement::log_of_frames() const {
 
 GstPadProbeReturn TestElement::record(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
     auto* self = static_cast<TestElement*>(data);
+    const std::lock_guard<std::mutex> lock(self->mutex_);
     if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
         GstCaps* caps = gst_pad_get_current_caps(pad);
         self->log_.push_back("frame " +

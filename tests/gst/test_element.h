@@ -5,6 +5,7 @@
 #include <gst/gst.h>
 #include <gst/video/video.h>
 
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -23,10 +24,28 @@ GstBuffer* make_frame(const std::string& caps, int value);
  * per component. -1 if they differ. */
 int frame_value(GstBuffer* buffer, GstCaps* caps);
 
+/* Sets an environment variable, or unsets it, for as long as the object lives. */
+class Environment {
+  public:
+    Environment(const char* name, const char* value);
+    Environment(const char* name, const std::string& value) : Environment(name, value.c_str()) {}
+    ~Environment() { set(had_ ? old_.c_str() : nullptr); }
+    Environment(const Environment&) = delete;
+    Environment& operator=(const Environment&) = delete;
+
+  private:
+    void set(const char* value);
+
+    const char* name_;
+    bool had_;
+    std::string old_;
+};
+
 /* The first message of one of `types` on `bus` within 20 seconds; NULL if there is none. */
 GstMessage* wait_for(GstBus* bus, int types);
 
-/* The element between two pads, playing. Everything that leaves it is written down in order. */
+/* The element between two pads, playing. Everything that leaves it is written down in order. What
+ * tells about the output first waits until the element has done all that it can with its input. */
 class TestElement {
   public:
     /* `properties` as in "scale=3 seed=1"; scale 2 unless they say otherwise. */
@@ -39,21 +58,23 @@ class TestElement {
     /* Frame `i` at i * kPeriod, its bytes all `i`. */
     GstFlowReturn push_frame(int i);
     void push_frames(int first, int count);
-    GstFlowReturn push(GstBuffer* buffer) { return gst_harness_push(harness_, buffer); }
-    bool push_event(GstEvent* event) { return gst_harness_push_event(harness_, event); }
+    GstFlowReturn push(GstBuffer* buffer);
+    bool push_event(GstEvent* event);
+    /* Returns when the element has run whatever was pushed. */
+    void settle();
 
     /* The next buffer that has come out, NULL if none is left. The caller's. */
-    GstBuffer* pull() { return gst_harness_try_pull(harness_); }
-    int frames_out() const { return gst_harness_buffers_received(harness_); }
+    GstBuffer* pull();
+    int frames_out();
     GstCaps* output_caps() const { return gst_pad_get_current_caps(harness_->sinkpad); }
     std::string output_field(const char* field) const;
 
     /* What has come out: "frame 7", "caps 16x12", and the names of other events. */
-    const std::vector<std::string>& log() const { return log_; }
+    std::vector<std::string> log();
     /* The log without STREAM_START, CAPS and SEGMENT. */
-    std::vector<std::string> log_of_frames() const;
+    std::vector<std::string> log_of_frames();
     /* The log without STREAM_START and SEGMENT. */
-    std::vector<std::string> log_of_caps_and_frames() const;
+    std::vector<std::string> log_of_caps_and_frames();
 
     GstHarness* harness() const { return harness_; }
     GstElement* element() const { return element_; }
@@ -66,5 +87,7 @@ class TestElement {
     GstBus* bus_;
     GstHarness* harness_;
     std::string caps_;
+    bool settled_ = true;
+    std::mutex mutex_; /* also orders what the element wrote before what a test reads */
     std::vector<std::string> log_;
 };

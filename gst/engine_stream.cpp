@@ -1,0 +1,83 @@
+#include "gst/engine_stream.h"
+
+namespace flashvsr {
+
+namespace {
+
+bool same_settings(const FlashvsrSettings& a, const FlashvsrSettings& b) {
+    return a.sparse_ratio == b.sparse_ratio && a.kv_ratio == b.kv_ratio &&
+           a.local_range == b.local_range && a.color_fix == b.color_fix && a.strength == b.strength;
+}
+
+}  // namespace
+
+bool EngineStream::open(const FlashvsrApi* api, FlashvsrEngine* engine,
+                        const FlashvsrStreamConfig& config, int lead_in, FlashvsrError* error) {
+    FlashvsrStream* stream = nullptr;
+    if (api->stream_open(engine, &config, &stream, error) != FLASHVSR_OK) return false;
+    api_ = api;
+    stream_ = {stream, Close{api}};
+    settings_ = config.settings;
+    lead_in_ = lead_in;
+    fresh_ = true;
+    unseen_ = 0;
+    return true;
+}
+
+bool EngineStream::push(const FlashvsrFrame& frame, FlashvsrError* error) {
+    pushed_at_ = g_get_monotonic_time();
+    if (std::exchange(fresh_, false)) {
+        taken_ = 0;
+        for (; unseen_ < lead_in_; unseen_++) {
+            if (api_->stream_push(stream_.get(), &frame, error) != FLASHVSR_OK) return false;
+        }
+    }
+    return api_->stream_push(stream_.get(), &frame, error) == FLASHVSR_OK && drop_lead_in(error);
+}
+
+bool EngineStream::drop_lead_in(FlashvsrError* error) {
+    for (; unseen_ > 0 && ready() > 0; unseen_--) {
+        if (api_->stream_pop(stream_.get(), nullptr, error) != FLASHVSR_OK) return false;
+    }
+    return true;
+}
+
+int EngineStream::ready() const { return stream_ ? api_->stream_ready(stream_.get()) : 0; }
+
+bool EngineStream::take(FlashvsrFrame* frame, FlashvsrError* error) {
+    if (api_->stream_pop(stream_.get(), frame, error) != FLASHVSR_OK) return false;
+    taken_++;
+    if (pushed_at_) {
+        chunk_time_ = static_cast<GstClockTime>(g_get_monotonic_time() - *pushed_at_) * GST_USECOND;
+        pushed_at_.reset();
+    }
+    return true;
+}
+
+bool EngineStream::drain(FlashvsrError* error) {
+    pushed_at_.reset();
+    fresh_ = true;
+    return !stream_ ||
+           (api_->stream_drain(stream_.get(), error) == FLASHVSR_OK && drop_lead_in(error));
+}
+
+bool EngineStream::reset(FlashvsrError* error) {
+    fresh_ = true;
+    unseen_ = 0;
+    return !stream_ || api_->stream_reset(stream_.get(), error) == FLASHVSR_OK;
+}
+
+bool EngineStream::configure(const FlashvsrSettings& settings, FlashvsrError* error) {
+    if (same_settings(settings, settings_)) return true;
+    if (api_->stream_configure(stream_.get(), &settings, error) != FLASHVSR_OK) return false;
+    settings_ = settings;
+    return true;
+}
+
+FlashvsrStreamStats EngineStream::stats() const {
+    FlashvsrStreamStats stats = FLASHVSR_STREAM_STATS_INIT;
+    if (stream_) api_->stream_stats(stream_.get(), &stats, nullptr);
+    return stats;
+}
+
+}  // namespace flashvsr

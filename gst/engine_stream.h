@@ -1,0 +1,72 @@
+/* One video in the engine. */
+#pragma once
+
+#include <gst/gst.h>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "core/flashvsr.h"
+
+namespace flashvsr {
+
+/* Frames that fill up the first chunk in front of the first one when the start shall be fast, and
+ * whose pictures nobody sees. With so many, no frame of the first chunk waits for more frames after
+ * it than those of later chunks do. */
+constexpr int kFastLeadIn = FLASHVSR_FIRST_CHUNK_OUTPUT - FLASHVSR_CHUNK;
+
+/* Frame periods that a frame waits in the engine for others, at most. */
+constexpr int kLaterWait =
+    FLASHVSR_CHUNK + FLASHVSR_FIRST_CHUNK_INPUT - FLASHVSR_FIRST_CHUNK_OUTPUT - 1;
+constexpr int first_wait(int lead_in) { return FLASHVSR_FIRST_CHUNK_INPUT - 1 - lead_in; }
+
+/* Owns a stream of the engine. Errors are filled in where a function returns false; the stream has
+ * then to be reset or closed. Not thread-safe. */
+class EngineStream {
+  public:
+    /* `lead_in`: at every start the first frame is pushed this many times more, unseen. */
+    bool open(const FlashvsrApi* api, FlashvsrEngine* engine, const FlashvsrStreamConfig& config,
+              int lead_in, FlashvsrError* error);
+    void close() { stream_.reset(); }
+    bool is_open() const { return stream_ != nullptr; }
+
+    bool push(const FlashvsrFrame& frame, FlashvsrError* error);
+    /* Frames that take() would give now. */
+    int ready() const;
+    /* The next upscaled frame. */
+    bool take(FlashvsrFrame* frame, FlashvsrError* error);
+    /* Every frame that was pushed becomes ready; the next push starts afresh. */
+    bool drain(FlashvsrError* error);
+    /* Forgets every frame inside. */
+    bool reset(FlashvsrError* error);
+    /* From the next chunk on. */
+    bool configure(const FlashvsrSettings& settings, FlashvsrError* error);
+
+    FlashvsrStreamStats stats() const;
+    /* Whether what take() gave last is of a first chunk. */
+    bool in_first_chunk() const { return taken_ + lead_in_ <= FLASHVSR_FIRST_CHUNK_OUTPUT; }
+    /* After the first take() of a chunk that a push has completed, once: the time from the one to
+     * the other. */
+    std::optional<GstClockTime> new_chunk_time() { return std::exchange(chunk_time_, {}); }
+
+  private:
+    struct Close {
+        const FlashvsrApi* api;
+        void operator()(FlashvsrStream* stream) const { api->stream_close(stream); }
+    };
+
+    bool drop_lead_in(FlashvsrError* error);
+
+    const FlashvsrApi* api_ = nullptr;
+    std::unique_ptr<FlashvsrStream, Close> stream_{nullptr, Close{nullptr}};
+    FlashvsrSettings settings_ = FLASHVSR_SETTINGS_INIT;
+    int lead_in_ = 0;
+    bool fresh_ = true;               /* the next frame is the first */
+    int taken_ = 0;                   /* frames since the start */
+    int unseen_ = 0;                  /* frames of the lead-in that have not come out yet */
+    std::optional<gint64> pushed_at_; /* monotonic, in microseconds; since the latest take() */
+    std::optional<GstClockTime> chunk_time_;
+};
+
+}  // namespace flashvsr

@@ -1,0 +1,82 @@
+#include "gst/model_load.h"
+
+#include <utility>
+
+#include "gst/engine_error.h"
+#include "gst/log.h"
+
+#define GST_CAT_DEFAULT flashvsr_model_debug
+
+namespace flashvsr {
+
+namespace {
+
+constexpr char kCode[] = "load-model";
+constexpr int kPercentStep = 5; /* between two messages */
+
+}  // namespace
+
+ModelLoad::ModelLoad(GstElement* element, std::function<void()> on_done)
+    : element_(element), on_done_(std::move(on_done)) {}
+
+void ModelLoad::start(const FlashvsrApi* api, Request request) {
+    api_ = api;
+    request_ = std::move(request);
+    percent_ = 0;
+    cancelled_ = done_ = false;
+    post_progress(GST_PROGRESS_TYPE_START, "Loading the model " + request_.model_dir);
+    thread_ = std::thread([this] { load(); });
+}
+
+void ModelLoad::cancel() { cancelled_ = true; }
+
+void ModelLoad::close() {
+    cancel();
+    if (thread_.joinable()) thread_.join();
+    engine_.reset();
+}
+
+void ModelLoad::load() {
+    FlashvsrEngineConfig config = FLASHVSR_ENGINE_CONFIG_INIT;
+    config.model_dir = request_.model_dir.c_str();
+    config.device = request_.device.empty() ? "auto" : request_.device.c_str();
+    config.precision = request_.precision;
+    config.model_version = request_.version;
+
+    const auto on_progress = [](double fraction, const char* stage, void* self) -> int {
+        return static_cast<ModelLoad*>(self)->report(fraction, stage);
+    };
+    FlashvsrEngine* engine = nullptr;
+    FlashvsrError error = {};
+    const FlashvsrStatus status = api_->engine_open(&config, on_progress, this, &engine, &error);
+    engine_ = {engine, EngineClose{api_}};
+    if (status == FLASHVSR_OK) {
+        post_progress(GST_PROGRESS_TYPE_COMPLETE, "The model is loaded");
+    } else if (status == FLASHVSR_CANCELLED) {
+        post_progress(GST_PROGRESS_TYPE_CANCELED, "Loading the model was cancelled");
+    } else {
+        post_progress(GST_PROGRESS_TYPE_ERROR, error.message);
+        post_engine_error(element_, error);
+    }
+    done_ = true;
+    on_done_();
+}
+
+bool ModelLoad::report(double fraction, const char* stage) {
+    const int percent = static_cast<int>(fraction * 100);
+    GST_LOG_OBJECT(element_, "%s: %d %%", stage, percent);
+    if (percent >= percent_ + kPercentStep) {
+        percent_ = percent;
+        post_progress(GST_PROGRESS_TYPE_CONTINUE, "Loading the model: " + std::string(stage) +
+                                                      ", " + std::to_string(percent) + " %");
+    }
+    return !cancelled_;
+}
+
+void ModelLoad::post_progress(GstProgressType type, const std::string& text) {
+    GST_DEBUG_OBJECT(element_, "%s", text.c_str());
+    gst_element_post_message(
+        element_, gst_message_new_progress(GST_OBJECT_CAST(element_), type, kCode, text.c_str()));
+}
+
+}  // namespace flashvsr

@@ -1,0 +1,60 @@
+/* Loading of a model, beside everything else. */
+#pragma once
+
+#include <gst/gst.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "core/flashvsr.h"
+
+namespace flashvsr {
+
+/* Opens an engine on a thread of its own. PROGRESS messages with the code "load-model" tell the
+ * application how far it is; what fails is posted as an element error as well. */
+class ModelLoad {
+  public:
+    struct Request {
+        std::string model_dir;
+        std::string device;
+        FlashvsrPrecision precision;
+        FlashvsrModelVersion version;
+    };
+
+    /* `on_done` is called by the loading thread when done() has become true. */
+    ModelLoad(GstElement* element, std::function<void()> on_done);
+
+    /* All three by the thread that changes the element's state. */
+    void start(const FlashvsrApi* api, Request request);
+    void cancel(); /* asks the loading thread to give up; does not wait for it */
+    void close();  /* cancels, waits, and closes the engine */
+
+    bool done() const { return done_; }
+    /* Once it is done: the engine, NULL when the load failed or was cancelled. */
+    FlashvsrEngine* engine() const { return engine_.get(); }
+
+  private:
+    struct EngineClose {
+        const FlashvsrApi* api;
+        void operator()(FlashvsrEngine* engine) const { api->engine_close(engine); }
+    };
+
+    void load();
+    bool report(double fraction, const char* stage);
+    void post_progress(GstProgressType type, const std::string& text);
+
+    GstElement* const element_;
+    const std::function<void()> on_done_;
+    const FlashvsrApi* api_ = nullptr;
+    Request request_;
+    std::thread thread_;
+    std::unique_ptr<FlashvsrEngine, EngineClose> engine_{nullptr, EngineClose{nullptr}};
+    int percent_ = 0; /* last reported */
+    std::atomic<bool> cancelled_{false};
+    std::atomic<bool> done_{false};
+};
+
+}  // namespace flashvsr

@@ -1,0 +1,85 @@
+#include "gst/output.h"
+
+#include <gst/video/gstvideometa.h>
+
+#include "gst/engine_error.h"
+#include "gst/frame_map.h"
+#include "gst/log.h"
+
+#define GST_CAT_DEFAULT flashvsr_upscale_debug
+
+namespace flashvsr {
+
+void Output::configure(const GstVideoInfo& in, const GstVideoInfo& out) {
+    in_info_ = in;
+    out_info_ = out;
+    resize_.reset();
+}
+
+void Output::set_allocation(PoolPtr pool, bool downstream_video_meta) {
+    if (pool) gst_buffer_pool_set_active(pool.get(), TRUE);
+    pool_ = std::move(pool);
+    downstream_video_meta_ = downstream_video_meta;
+}
+
+GstFlowReturn Output::take(EngineStream* engine, GstBuffer* origin, BufferPtr* output) {
+    const GstFlowReturn flow = allocate(origin, output);
+    if (flow != GST_FLOW_OK) return flow;
+    const MappedFrame frame(output->get(), out_info_, GST_MAP_WRITE);
+    if (!frame) {
+        GST_ELEMENT_ERROR(transform_, RESOURCE, WRITE,
+                          ("The buffer from downstream's pool could not be written."), (nullptr));
+        return GST_FLOW_ERROR;
+    }
+    FlashvsrFrame result = frame.engine_frame();
+    FlashvsrError error = {};
+    if (!engine->take(&result, &error)) {
+        post_engine_error(GST_ELEMENT_CAST(transform_), error);
+        return GST_FLOW_ERROR;
+    }
+    return GST_FLOW_OK;
+}
+
+GstFlowReturn Output::pass(BufferPtr input, BufferPtr* output) {
+    if (gst_video_info_is_equal(&in_info_, &out_info_) &&
+        (downstream_video_meta_ || !needs_video_meta(input.get(), in_info_))) {
+        *output = std::move(input);
+        return GST_FLOW_OK;
+    }
+    const GstFlowReturn flow = allocate(input.get(), output);
+    return flow == GST_FLOW_OK ? resize(input.get(), output->get()) : flow;
+}
+
+GstFlowReturn Output::resize(GstBuffer* in, GstBuffer* out) {
+    if (!resize_) resize_ = std::make_unique<PlainResize>(in_info_, out_info_);
+    MappedFrame from(in, in_info_, GST_MAP_READ);
+    MappedFrame to(out, out_info_, GST_MAP_WRITE);
+    if (!resize_->supported() || !from || !to) {
+        GST_ELEMENT_ERROR(transform_, STREAM, FORMAT, ("The frame could not be resized."),
+                          (nullptr));
+        return GST_FLOW_ERROR;
+    }
+    resize_->run(from.video(), to.video());
+    return GST_FLOW_OK;
+}
+
+void Output::scale_meta(GstBuffer* out, GstMeta* meta, GstBuffer* in) const {
+    GstVideoInfo from = in_info_;
+    GstVideoInfo to = out_info_;
+    GstVideoMetaTransform sizes = {&from, &to};
+    meta->info->transform_func(out, meta, in, gst_video_meta_transform_scale_get_quark(), &sizes);
+}
+
+/* A buffer of the pool with the times, flags and metas of `origin`. */
+GstFlowReturn Output::allocate(GstBuffer* origin, BufferPtr* output) {
+    if (!pool_) return GST_FLOW_NOT_NEGOTIATED;
+    GstBuffer* buffer = nullptr;
+    const GstFlowReturn flow = gst_buffer_pool_acquire_buffer(pool_.get(), &buffer, nullptr);
+    if (flow != GST_FLOW_OK) return flow;
+    output->reset(buffer);
+    GST_BASE_TRANSFORM_GET_CLASS(transform_)->copy_metadata(transform_, origin, buffer);
+    GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE; /* raw video has none */
+    return GST_FLOW_OK;
+}
+
+}  // namespace flashvsr

@@ -1,0 +1,89 @@
+#include "gst/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace flashvsr {
+
+namespace {
+
+using Lock = std::lock_guard<std::mutex>;
+
+template <typename T>
+void append(std::deque<T>* values, T value, size_t limit) {
+    values->push_back(value);
+    if (values->size() > limit) values->pop_front();
+}
+
+}  // namespace
+
+void Statistics::reset() {
+    const Lock lock(mutex_);
+    in_ = out_ = chunks_ = stream_chunks_ = device_bytes_ = 0;
+    inside_ = 0;
+    chunk_times_.clear();
+    output_times_.clear();
+}
+
+void Statistics::count_in() {
+    const Lock lock(mutex_);
+    in_++;
+}
+
+void Statistics::count_out() {
+    const Lock lock(mutex_);
+    out_++;
+    append(&output_times_, g_get_monotonic_time(), kOutputTimes);
+}
+
+void Statistics::set_inside(int frames) {
+    const Lock lock(mutex_);
+    inside_ = frames;
+}
+
+void Statistics::note_chunk_time(GstClockTime time) {
+    const Lock lock(mutex_);
+    append(&chunk_times_, time, kChunkTimes);
+}
+
+void Statistics::note_engine(const FlashvsrStreamStats& stats) {
+    const Lock lock(mutex_);
+    stream_chunks_ = stats.chunks;
+    device_bytes_ = stats.device_bytes;
+}
+
+void Statistics::begin_stream() {
+    const Lock lock(mutex_);
+    chunks_ += stream_chunks_;
+    stream_chunks_ = 0;
+}
+
+/* The smallest time that this share of the newest chunks did not exceed. */
+GstClockTime Statistics::percentile(double share) const {
+    if (chunk_times_.empty()) return 0;
+    std::vector<GstClockTime> sorted(chunk_times_.begin(), chunk_times_.end());
+    std::sort(sorted.begin(), sorted.end());
+    const auto rank = static_cast<size_t>(std::ceil(share * static_cast<double>(sorted.size())));
+    return sorted[std::clamp<size_t>(rank, 1, sorted.size()) - 1];
+}
+
+double Statistics::frames_per_second() const {
+    if (output_times_.size() < 2) return 0.0;
+    const gint64 span = output_times_.back() - output_times_.front();
+    return span > 0 ? static_cast<double>(output_times_.size() - 1) * G_USEC_PER_SEC /
+                          static_cast<double>(span)
+                    : 0.0;
+}
+
+GstStructure* Statistics::to_structure(int waiting) const {
+    const Lock lock(mutex_);
+    return gst_structure_new(
+        "application/x-flashvsr-stats", "in", G_TYPE_UINT64, in_, "out", G_TYPE_UINT64, out_,
+        "queue-depth", G_TYPE_INT, inside_ + waiting, "chunks", G_TYPE_UINT64,
+        chunks_ + stream_chunks_, "chunk-time", GST_TYPE_CLOCK_TIME,
+        chunk_times_.empty() ? 0 : chunk_times_.back(), "chunk-time-p50", GST_TYPE_CLOCK_TIME,
+        percentile(0.50), "chunk-time-p99", GST_TYPE_CLOCK_TIME, percentile(0.99), "fps",
+        G_TYPE_DOUBLE, frames_per_second(), "device-memory", G_TYPE_UINT64, device_bytes_, nullptr);
+}
+
+}  // namespace flashvsr

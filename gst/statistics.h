@@ -1,0 +1,49 @@
+/* What the property `stats` tells. */
+#pragma once
+
+#include <gst/gst.h>
+
+#include <deque>
+#include <mutex>
+#include <vector>
+
+#include "core/flashvsr.h"
+
+namespace flashvsr {
+
+/* Counts since the element started. Any thread may call anything. */
+class Statistics {
+  public:
+    void reset();
+
+    void count_in();
+    void count_out();
+    void set_inside(int frames); /* frames in the engine and its surroundings */
+    /* A chunk that ran in the stream's course, and the time until its first frame could go. */
+    void note_chunk_time(GstClockTime time);
+    /* The engine's own numbers, of the stream that is open now; begin_stream() when another is. */
+    void note_engine(const FlashvsrStreamStats& stats);
+    void begin_stream();
+
+    /* `waiting`: frames that are inside beside those of set_inside(). The caller's. */
+    GstStructure* to_structure(int waiting) const;
+
+  private:
+    GstClockTime percentile(double share) const;
+    double frames_per_second() const;
+
+    static constexpr size_t kChunkTimes = 256;
+    static constexpr size_t kOutputTimes = 256;
+
+    mutable std::mutex mutex_;
+    guint64 in_ = 0;
+    guint64 out_ = 0;
+    int inside_ = 0;
+    guint64 chunks_ = 0;        /* of streams that have been closed */
+    guint64 stream_chunks_ = 0; /* of the open one */
+    guint64 device_bytes_ = 0;
+    std::deque<GstClockTime> chunk_times_; /* the newest ones */
+    std::deque<gint64> output_times_;      /* of the newest frames, monotonic, microseconds */
+};
+
+}  // namespace flashvsr

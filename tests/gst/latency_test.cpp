@@ -1,0 +1,150 @@
+/* The reported latency is what frames take. */
+#include <gtest/gtest.h>
+
+#include "tests/gst/test_element.h"
+
+namespace {
+
+struct Latency {
+    GstClockTime min = 0;
+    GstClockTime max = 0;
+};
+
+Latency latency_of(TestElement& element) {
+    element.settle();
+    Latency result;
+    gboolean live = FALSE;
+    GstQuery* query = gst_query_new_latency();
+    EXPECT_TRUE(gst_pad_peer_query(element.harness()->sinkpad, query));
+    gst_query_parse_latency(query, &live, &result.min, &result.max);
+    gst_query_unref(query);
+    return result;
+}
+
+int latency_messages(TestElement& element) {
+    element.settle();
+    int count = 0;
+    while (GstMessage* message = gst_bus_pop_filtered(element.bus(), GST_MESSAGE_LATENCY)) {
+        count++;
+        gst_message_unref(message);
+    }
+    return count;
+}
+
+TEST(Latency, IsTwentyFourPeriodsAndTheFirstChunk) {
+    const Environment slow("FLASHVSR_STUB_CHUNK_MS", "100");
+    TestElement element;
+    gst_harness_set_upstream_latency(element.harness(), 10 * GST_MSECOND);
+    element.set_caps(video_caps(6, 4));
+    EXPECT_EQ(latency_messages(element), 1);
+    EXPECT_EQ(latency_of(element).min, 24 * kPeriod + 10 * GST_MSECOND);
+    EXPECT_EQ(latency_of(element).max, GST_CLOCK_TIME_NONE);
+    element.push_frames(0, 25);
+    EXPECT_EQ(latency_messages(element), 1);
+    const GstClockTime latency = latency_of(element).min;
+    EXPECT_GE(latency, 24 * kPeriod + 110 * GST_MSECOND);
+    EXPECT_LT(latency, 24 * kPeriod + 500 * GST_MSECOND);
+    element.push_frames(25, 16);
+    EXPECT_EQ(latency_messages(element), 0);
+    EXPECT_EQ(latency_of(element).min, latency);
+}
+
+TEST(Latency, IsElevenPeriodsAndTheFirstChunkAfterAFastStart) {
+    TestElement element("startup=fast");
+    element.set_caps(video_caps(6, 4));
+    EXPECT_EQ(latency_of(element).min, 11 * kPeriod);
+}
+
+TEST(Latency, IsAnnouncedWhenTheFrameRateChanges) {
+    TestElement element;
+    element.set_caps("video/x-raw,format=I420,width=6,height=4,framerate=50/1");
+    EXPECT_EQ(latency_of(element).min, 24 * 20 * GST_MSECOND);
+    latency_messages(element);
+    element.set_caps("video/x-raw,format=I420,width=6,height=4,framerate=24/1");
+    EXPECT_EQ(latency_messages(element), 1);
+    EXPECT_EQ(latency_of(element).min, GST_SECOND / 24 * 24);
+    element.set_caps("video/x-raw,format=I420,width=6,height=4,framerate=30000/1001");
+    EXPECT_EQ(latency_messages(element), 1);
+    EXPECT_EQ(latency_of(element).min, gst_util_uint64_scale(GST_SECOND, 1001, 30000) * 24);
+}
+
+TEST(Latency, ComesFromTheTimeStampsWhenTheRateIsUnknown) {
+    TestElement element;
+    element.set_caps("video/x-raw,format=I420,width=6,height=4,framerate=0/1");
+    EXPECT_EQ(latency_of(element).min, 0u);
+    element.push_frames(0, 3);
+    EXPECT_EQ(latency_messages(element), 1);
+    EXPECT_GE(latency_of(element).min, 24 * kPeriod);
+    EXPECT_LT(latency_of(element).min, 30 * kPeriod);
+    /* Jitter is no news. */
+    for (int i = 3; i < 20; i++) {
+        GstBuffer* buffer = make_frame(video_caps(6, 4), i);
+        GST_BUFFER_PTS(buffer) = i * kPeriod + (i * 7919 % 5) * GST_MSECOND;
+        element.push(buffer);
+    }
+    EXPECT_LE(latency_messages(element), 1);
+}
+
+TEST(Latency, IsNothingWhileDisabled) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    g_object_set(element.element(), "enabled", FALSE, nullptr);
+    element.push_frames(0, 1);
+    EXPECT_EQ(latency_of(element).min, 0u);
+    g_object_set(element.element(), "enabled", TRUE, nullptr);
+    element.push_frames(1, 1);
+    EXPECT_EQ(latency_of(element).min, 24 * kPeriod);
+}
+
+/* Plays `line` to its end; how many frames its element "sink" has shown and dropped.
+ * The pipeline hears of new latencies as from an application's main loop. */
+struct Shown {
+    guint64 rendered = 0;
+    guint64 dropped = 0;
+    bool warned = false;
+};
+
+Shown play(const std::string& line) {
+    GstElement* pipeline = gst_parse_launch(line.c_str(), nullptr);
+    GstElement* sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
+    GstBus* bus = gst_element_get_bus(pipeline);
+    Shown shown;
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    for (;;) {
+        GstMessage* message = wait_for(
+            bus, GST_MESSAGE_LATENCY | GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_WARNING);
+        const GstMessageType type = message ? GST_MESSAGE_TYPE(message) : GST_MESSAGE_ERROR;
+        if (message) gst_message_unref(message);
+        if (type == GST_MESSAGE_LATENCY) gst_bin_recalculate_latency(GST_BIN(pipeline));
+        if (type == GST_MESSAGE_WARNING) shown.warned = true;
+        EXPECT_NE(type, GST_MESSAGE_ERROR);
+        if (type == GST_MESSAGE_EOS || type == GST_MESSAGE_ERROR) break;
+    }
+    GstStructure* stats = nullptr;
+    g_object_get(sink, "stats", &stats, nullptr);
+    gst_structure_get(stats, "rendered", G_TYPE_UINT64, &shown.rendered, "dropped", G_TYPE_UINT64,
+                      &shown.dropped, nullptr);
+    gst_structure_free(stats);
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+    gst_object_unref(bus);
+    gst_object_unref(sink);
+    gst_object_unref(pipeline);
+    return shown;
+}
+
+TEST(Live, NoFrameIsLateWhenTheEngineKeepsUp) {
+    /* A chunk's 8 frames come in 320 ms. Computing one takes longer than what is tolerated. */
+    const Environment speed("FLASHVSR_STUB_CHUNK_MS", "250");
+    for (const char* startup : {"reference", "fast"}) {
+        const Shown shown = play(
+            "videotestsrc is-live=true num-buffers=60 ! "
+            "video/x-raw,format=I420,width=16,height=12,framerate=25/1 ! flashvsrupscale scale=2 "
+            "startup=" +
+            std::string(startup) + " model-dir=" + model_folder() +
+            " ! fakesink name=sink sync=true qos=true max-lateness=150000000");
+        EXPECT_EQ(shown.dropped, 0u) << startup;
+        EXPECT_EQ(shown.rendered, 60u) << startup;
+    }
+}
+
+}  // namespace
