@@ -1,7 +1,8 @@
 #include "models/lq_projector.h"
 
 #include <algorithm>
-#include <cmath>
+
+#include "models/norm.h"
 
 namespace flashvsr {
 namespace {
@@ -13,12 +14,6 @@ constexpr int64_t kPastFrames = 2;
 // [n, 3, H, W] -> [n, 768, h, w]; channel = c * 256 + dy * 16 + dx.
 at::Tensor space_to_channel(const at::Tensor& frames) {
     return at::pixel_unshuffle(frames, kPatch);
-}
-
-// x / |x| * sqrt(C) * gamma over channels, each operation rounded to the run dtype.
-at::Tensor channel_norm(const at::Tensor& x, const at::Tensor& gamma) {
-    const at::Tensor length = at::linalg_vector_norm(x, 2, {1}, true).clamp_min(1e-12);
-    return x / length * std::sqrt(static_cast<double>(x.size(1))) * gamma;
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <c10/core/GradMode.h>
 
+#include <cmath>
+
 #include "kernels/norm.h"
 #include "models/kernel_args.h"
 
@@ -93,6 +95,11 @@ void rms_norm_rope_out(const at::Tensor& out, const at::Tensor& x, const at::Ten
     const at::Tensor sine = cos_sin.select(2, 1).unsqueeze(1);
     at::Tensor turned = at::stack({even * cosine - odd * sine, even * sine + odd * cosine}, 3);
     out.copy_(turned.view({tokens, -1}));
+}
+
+at::Tensor channel_norm(const at::Tensor& x, const at::Tensor& gamma) {
+    const at::Tensor length = at::linalg_vector_norm(x, 2, {1}, true).clamp_min(1e-12);
+    return x / length * std::sqrt(static_cast<double>(x.size(1))) * gamma;
 }
 
 }  // namespace flashvsr

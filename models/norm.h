@@ -1,4 +1,5 @@
-// Token norms of the DiT (spec/flashvsr.md section 6). Tensors are [tokens, dim] unless said.
+// Token norms of the DiT (spec/flashvsr.md section 6), and the norm of the convolutional networks.
+// Tensors are [tokens, dim] unless said.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -21,5 +22,9 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight);
 // Writes into `out`, [tokens, dim], which must not be x.
 void rms_norm_rope_out(const at::Tensor& out, const at::Tensor& x, const at::Tensor& weight,
                        const at::Tensor& cos_sin);
+
+// x / |x| * sqrt(C) * gamma over the channels of [n, C, h, w], each operation rounded to the run
+// dtype (spec/flashvsr.md section 5). gamma: [C, 1, 1].
+at::Tensor channel_norm(const at::Tensor& x, const at::Tensor& gamma);
 
 }  // namespace flashvsr

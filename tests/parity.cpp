@@ -11,11 +11,14 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -27,6 +30,8 @@
 #include "core/noise.h"
 #include "models/checkpoint/safetensors.h"
 #include "models/error.h"
+#include "models/tiled_decoder.h"
+#include "models/wan_decoder.h"
 #include "tests/support/precision.h"
 
 namespace {
@@ -208,6 +213,40 @@ class CaseRun {
     Results results_;
 };
 
+// A case of a VAE alone: latents to frames, in calls of one and then two latent frames.
+Results run_vae(const Options& options, const nlohmann::json& json) {
+    const flashvsr::Placement placement =
+        flashvsr::testing::placement_of(options.device, options.precision);
+    const flashvsr::ComputeQueue queue(placement.device);
+    const flashvsr::ComputeScope scope(queue);
+    flashvsr::Weights weights = flashvsr::Weights::open(options.case_dir + "/Wan2.1_VAE.pth");
+    const auto plain = std::make_shared<const flashvsr::WanDecoder>(weights, placement);
+    const at::Tensor latents = flashvsr::read_safetensors(options.case_dir + "/input.safetensors")
+                                   .at("latents")[0]
+                                   .to(placement.options());
+    auto decode = [&](const flashvsr::Decoder& decoder) {
+        flashvsr::Decoder::State state;
+        std::vector<at::Tensor> frames;
+        for (int64_t at = 0; at < latents.size(1); at += at == 0 ? 1 : 2) {
+            const int64_t count = std::min<int64_t>(at == 0 ? 1 : 2, latents.size(1) - at);
+            const at::Tensor condition = at::empty(
+                {4 * count - (at == 0 ? 3 : 0), 3, 8 * latents.size(2), 8 * latents.size(3)},
+                placement.options());
+            frames.push_back(decoder.decode(latents.narrow(1, at, count), condition, state));
+        }
+        return (at::cat(frames, 0).to(at::kFloat) * 2 - 1).transpose(0, 1).cpu();
+    };
+    Results results;
+    results.tensors["frames"] = decode(*plain);
+    auto pair = [&](const char* name) {
+        return std::array<int64_t, 2>{json.at(name).at(0), json.at(name).at(1)};
+    };
+    if (json.contains("tile_size"))
+        results.tensors["frames.tiled"] =
+            decode(flashvsr::TiledDecoder(plain, pair("tile_size"), pair("tile_stride")));
+    return results;
+}
+
 bool compare_mask(const std::string& name, const at::Tensor& expected, const Results& results,
                   const Tolerance& tolerance) {
     const at::Tensor differs = results.tensors.at(name).logical_xor(expected);
@@ -268,10 +307,11 @@ bool run(const Options& options) {
     if (!file)
         throw Error(Error::Kind::kNotFound, options.case_dir + "/case.json cannot be opened");
     const auto json = nlohmann::json::parse(file);
-    if (json.contains("kind"))
-        throw Error(Error::Kind::kBadSettings,
-                    "cases of kind " + json["kind"].get<std::string>() + " cannot be run");
-    const Results results = CaseRun(options, json).run();
+    const std::string kind = json.value("kind", "stream");
+    if (kind != "stream" && kind != "wan2.1-vae-decode")
+        throw Error(Error::Kind::kBadSettings, "cases of kind " + kind + " cannot be run");
+    const Results results =
+        kind == "stream" ? CaseRun(options, json).run() : run_vae(options, json);
     const flashvsr::TensorMap expected =
         flashvsr::read_safetensors(options.case_dir + "/expected.safetensors");
     bool good = !expected.empty();
