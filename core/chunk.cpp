@@ -50,8 +50,10 @@ ChunkOutput run_chunk(const Model& model, const ChunkInput& input, const Setting
                               probe ? probe->block_mask : Dit::MaskProbe());
     });
     const at::Tensor latents = input.noise - velocity;
-    const at::Tensor decoded =
-        staged("decoder", [&] { return model.decoder->decode(latents, condition, state.decoder); });
+    const at::Tensor decoded = staged("decoder", [&] {
+        const at::Tensor frames = model.decoder->decode(latents, condition, state.decoder);
+        return model.decoder->clamps() ? frames.clamp(0, 1) : frames;
+    });
     const ChunkOutput output = staged("colour fix", [&] {
         return fix_color({decoded, condition, input.height, input.width}, settings);
     });

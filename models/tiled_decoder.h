@@ -20,6 +20,7 @@ class TiledDecoder : public Decoder {
 
     at::Tensor decode(const at::Tensor& latents, const at::Tensor& condition,
                       State& state) const override;
+    bool clamps() const override { return decoder_->clamps(); }
     int64_t parameters() const override { return decoder_->parameters(); }
 
   private:

@@ -195,7 +195,7 @@ at::Tensor WanDecoder::decode(const at::Tensor& latents, const at::Tensor& condi
     for (int64_t i = 0; i < count; ++i)
         frames.push_back(decode_frame(latents.select(1, i).unsqueeze(0), first && i == 0, state));
     // In fp32, since shifting by 1 costs 16-bit types the darkest steps.
-    return (at::cat(frames, 0).to(at::kFloat).clamp(-1, 1) + 1) / 2;
+    return (at::cat(frames, 0).to(at::kFloat) + 1) / 2;
 }
 
 // latent: [1, 16, h, w]; returns [1 or 4, 3, 8 h, 8 w] in [-1, 1].

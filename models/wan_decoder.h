@@ -28,6 +28,7 @@ class WanDecoder : public Decoder {
 
     at::Tensor decode(const at::Tensor& latents, const at::Tensor& condition,
                       State& state) const override;
+    bool clamps() const override { return true; }
     int64_t parameters() const override;
 
   private:

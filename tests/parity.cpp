@@ -234,7 +234,7 @@ Results run_vae(const Options& options, const nlohmann::json& json) {
                 placement.options());
             frames.push_back(decoder.decode(latents.narrow(1, at, count), condition, state));
         }
-        return (at::cat(frames, 0).to(at::kFloat) * 2 - 1).transpose(0, 1).cpu();
+        return (at::cat(frames, 0).to(at::kFloat) * 2 - 1).clamp(-1, 1).transpose(0, 1).cpu();
     };
     Results results;
     results.tensors["frames"] = decode(*plain);
