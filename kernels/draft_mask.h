@@ -29,6 +29,9 @@ struct DraftMask {
     int query_slices = 0;
     int key_slices = 0;
     int64_t budget = 0;  // blocks kept per head and query slice; at least 0
+    // No query may attend to more windows of a slice than this, such as local_range^2; 0: not
+    // known. Saves memory where pictures are large; a value that is too low ends the kernel.
+    int most_allowed = 0;
 
     // Lists as in BlockSparseAttention: key windows ascending, entries past the count unwritten.
     int32_t* block_count = nullptr;  // [heads, query_slices * windows]

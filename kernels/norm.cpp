@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "kernels/float8.h"
 #include "kernels/half.h"
 #include "kernels/require.h"
 
@@ -10,7 +9,7 @@ namespace flashvsr::kernels {
 namespace {
 
 template <typename T>
-void layer_norm_row(const LayerNorm& params, const T* x, T* y, Float8E4m3* y_e4m3) {
+void layer_norm_row(const LayerNorm& params, const T* x, T* y, Float8E4M3* y_e4m3) {
     const T* scale = static_cast<const T*>(params.scale);
     const T* shift = static_cast<const T*>(params.shift);
     const int dim = params.dim;
@@ -31,7 +30,7 @@ void layer_norm_row(const LayerNorm& params, const T* x, T* y, Float8E4m3* y_e4m
             value = value * to_float(scale[i]) + to_float(shift[i]);
         }
         if (y) y[i] = round_to<T>(value);
-        if (y_e4m3) y_e4m3[i] = round_to<Float8E4m3>(value * params.e4m3_scale);
+        if (y_e4m3) y_e4m3[i] = round_to<Float8E4M3>(value * params.e4m3_scale);
     }
 }
 
@@ -65,7 +64,7 @@ void layer_norm_cpu(const LayerNorm& params) {
         for (int64_t row = 0; row < params.rows; ++row) {
             const int64_t at = row * params.dim;
             T* y = static_cast<T*>(params.y);
-            Float8E4m3* y_e4m3 = static_cast<Float8E4m3*>(params.y_e4m3);
+            Float8E4M3* y_e4m3 = static_cast<Float8E4M3*>(params.y_e4m3);
             layer_norm_row(params, static_cast<const T*>(params.x) + at, y ? y + at : nullptr,
                            y_e4m3 ? y_e4m3 + at : nullptr);
         }

@@ -1,107 +1,116 @@
 #include "kernels/cuda_check.h"
-#include "kernels/device_element.h"
 #include "kernels/norm.h"
+#include "kernels/norm_device.h"
 #include "kernels/require.h"
 
 namespace flashvsr::kernels {
 namespace {
 
-constexpr int kWarpSize = 32;
-constexpr int kVector = 8;  // elements of a thread
-constexpr int kMaxThreads = 1024;
-constexpr int kMaxDim = kMaxThreads * kVector;
+constexpr int kRowsPerBlock = 4;  // a warp each
+constexpr int kThreads = kRowsPerBlock * kWarpSize;
+constexpr int kMaxDim = 8192;
 
-// Sum over the block, the same in every thread, in an order that depends on nothing but its size.
-__device__ float block_sum(float value, float* shared) {
-    for (int offset = kWarpSize / 2; offset > 0; offset /= 2) {
-        value += __shfl_xor_sync(0xffffffffu, value, offset);
-    }
-    const int warps = blockDim.x / kWarpSize;
-    if (warps == 1) return value;
-    if (threadIdx.x % kWarpSize == 0) shared[threadIdx.x / kWarpSize] = value;
-    __syncthreads();
-    float sum = 0;
-    for (int warp = 0; warp < warps; ++warp) sum += shared[warp];
-    return sum;
+__device__ int64_t row_of_warp() {
+    return int64_t{blockIdx.x} * kRowsPerBlock + threadIdx.x / kWarpSize;
 }
 
-__device__ float sum_of(const float (&x)[kVector]) {
+template <typename T, int kVectors>
+__device__ float row_mean(const Vector<T> (&x)[kVectors], int dim) {
     float sum = 0;
-    for (float value : x) sum += value;
-    return sum;
-}
-
-__device__ float sum_of_squares(const float (&x)[kVector]) {
-    float sum = 0;
-    for (float value : x) sum += value * value;
-    return sum;
-}
-
-// A block per row, eight elements per thread, kept in registers: x is read once.
-template <typename T>
-__global__ void layer_norm_kernel(LayerNorm params) {
-    __shared__ float sums[2][kWarpSize];
-    const int first = threadIdx.x * kVector;
-    const bool active = first < params.dim;
-    const int64_t at = blockIdx.x * int64_t{params.dim} + first;
-
-    float x[kVector] = {};
-    if (active) load8(static_cast<const T*>(params.x) + at, x);
-    const float mean = block_sum(sum_of(x), sums[0]) / params.dim;
-    for (float& value : x) value = active ? value - mean : 0.0f;
-    const float variance = block_sum(sum_of_squares(x), sums[1]) / params.dim;
-    const float inverse = 1.0f / sqrtf(variance + params.eps);
-    if (!active) return;
-
-    for (float& value : x) value *= inverse;
-    if (params.rounding != LayerNormRounding::kPlain) {
-        float scale[kVector], shift[kVector];
-        load8(static_cast<const T*>(params.scale) + first, scale);
-        load8(static_cast<const T*>(params.shift) + first, shift);
-        const bool modulate = params.rounding == LayerNormRounding::kModulate;
-        for (int i = 0; i < kVector; ++i) {
-            const float scaled =
-                modulate ? rounded<T>(rounded<T>(x[i]) * scale[i]) : x[i] * scale[i];
-            x[i] = scaled + shift[i];
+#pragma unroll
+    for (int v = 0; v < kVectors; ++v) {
+        for (const Pair<T> pair : x[v].pair) {
+            const float2 values = unpack<T>(pair);
+            sum += values.x + values.y;
         }
     }
-    if (params.y) store8(x, static_cast<T*>(params.y) + at);
-    if (!params.y_e4m3) return;
-    for (float& value : x) value *= params.e4m3_scale;
-    store8_e4m3(x, static_cast<uint8_t*>(params.y_e4m3) + at);
+    return warp_sum(sum) / dim;
+}
+
+template <typename T, int kVectors>
+__device__ float row_variance(const Vector<T> (&x)[kVectors], float mean, int dim) {
+    float sum = 0;
+#pragma unroll
+    for (int v = 0; v < kVectors; ++v) {
+        if (vector_begin(v) >= dim) continue;
+        for (const Pair<T> pair : x[v].pair) {
+            const float2 values = unpack<T>(pair);
+            const float first = values.x - mean, second = values.y - mean;
+            sum += first * first + second * second;
+        }
+    }
+    return warp_sum(sum) / dim;
 }
 
 template <typename T>
-__global__ void rms_norm_rope_kernel(RmsNormRope params) {
-    __shared__ float sums[kWarpSize];
-    const int first = threadIdx.x * kVector;
-    const bool active = first < params.dim;
-    const int64_t at = blockIdx.x * int64_t{params.dim} + first;
+__device__ void modulate(const LayerNorm& params, int begin, float (&x)[kVector]) {
+    float scale[kVector], shift[kVector];
+    load8(static_cast<const T*>(params.scale) + begin, scale);
+    load8(static_cast<const T*>(params.shift) + begin, shift);
+    const bool twice = params.rounding == LayerNormRounding::kModulate;
+    for (int i = 0; i < kVector; ++i) {
+        const float scaled = twice ? rounded<T>(rounded<T>(x[i]) * scale[i]) : x[i] * scale[i];
+        x[i] = scaled + shift[i];
+    }
+}
 
-    float x[kVector] = {};
-    if (active) load8(static_cast<const T*>(params.x) + at, x);
-    const float mean = block_sum(sum_of_squares(x), sums) / params.dim;
-    const float inverse = 1.0f / sqrtf(mean + params.eps);
-    if (!active) return;
+template <typename T, int kVectors>
+__global__ __launch_bounds__(kThreads) void layer_norm_kernel(LayerNorm params) {
+    const int64_t row = row_of_warp();
+    if (row >= params.rows) return;
+    const int64_t at = row * params.dim;
+    Vector<T> x[kVectors];
+    load_row(static_cast<const T*>(params.x) + at, params.dim, x);
+    const float mean = row_mean(x, params.dim);
+    const float inverse = 1.0f / sqrtf(row_variance(x, mean, params.dim) + params.eps);
 
-    float weight[kVector];
-    load8(static_cast<const T*>(params.weight) + first, weight);
-    for (int i = 0; i < kVector; ++i) x[i] = rounded<T>(rounded<T>(x[i] * inverse) * weight[i]);
-    if (params.cos_sin) {
-        float turn[kVector];  // cos, sin of this thread's four pairs
-        load8(params.cos_sin + blockIdx.x * int64_t{128} + first % 128, turn);
+#pragma unroll
+    for (int v = 0; v < kVectors; ++v) {
+        const int begin = vector_begin(v);
+        if (begin >= params.dim) continue;
+        float y[kVector];
         for (int i = 0; i < kVector; i += 2) {
-            const float a = x[i], b = x[i + 1];
-            x[i] = a * turn[i] - b * turn[i + 1];
-            x[i + 1] = a * turn[i + 1] + b * turn[i];
+            const float2 values = unpack<T>(x[v].pair[i / 2]);
+            y[i] = (values.x - mean) * inverse;
+            y[i + 1] = (values.y - mean) * inverse;
         }
+        if (params.rounding != LayerNormRounding::kPlain) modulate<T>(params, begin, y);
+        if (params.y) store8(y, static_cast<T*>(params.y) + at + begin);
+        if (!params.y_e4m3) continue;
+        for (float& value : y) value *= params.e4m3_scale;
+        store8_e4m3(y, static_cast<uint8_t*>(params.y_e4m3) + at + begin);
     }
-    store8(x, static_cast<T*>(params.y) + at);
 }
 
-int threads_for(int dim) {
-    const int threads = dim / kVector;
-    return (threads + kWarpSize - 1) / kWarpSize * kWarpSize;
+template <typename T, int kVectors>
+__global__ __launch_bounds__(kThreads) void rms_norm_rope_kernel(RmsNormRope params) {
+    const int64_t row = row_of_warp();
+    if (row >= params.rows) return;
+    const int64_t at = row * params.dim;
+    Vector<T> x[kVectors], weight[kVectors];
+    load_row(static_cast<const T*>(params.x) + at, params.dim, x);
+    load_row(static_cast<const T*>(params.weight), params.dim, weight);
+    // The same four pairs of a head in each of this lane's vectors.
+    float turn[kVector];
+    if (params.cos_sin) load8(params.cos_sin + row * 128 + vector_begin(0) % 128, turn);
+    const float inverse = inverse_rms(x, params.dim, params.eps);
+
+#pragma unroll
+    for (int v = 0; v < kVectors; ++v) {
+        const int begin = vector_begin(v);
+        if (begin >= params.dim) continue;
+        Vector<T> y;
+        for (int i = 0; i < kVector; i += 2) {
+            float2 pair = norm_pair<T>(x[v].pair[i / 2], inverse, weight[v].pair[i / 2]);
+            if (params.cos_sin) pair = turn_pair(pair, turn[i], turn[i + 1]);
+            y.pair[i / 2] = pack<T>(pair);
+        }
+        *reinterpret_cast<Vector<T>*>(static_cast<T*>(params.y) + at + begin) = y;
+    }
+}
+
+unsigned blocks_for(int64_t rows) {
+    return static_cast<unsigned>((rows + kRowsPerBlock - 1) / kRowsPerBlock);
 }
 
 }  // namespace
@@ -111,9 +120,11 @@ void layer_norm_cuda(const LayerNorm& params, CudaStream stream) {
             "layer_norm takes a dim of at most 8192 that 8 divides");
     if (params.rows == 0) return;
     with_device_type(params.type, [&](auto tag) {
-        layer_norm_kernel<decltype(tag)>
-            <<<static_cast<unsigned>(params.rows), threads_for(params.dim), 0, stream>>>(params);
-        FLASHVSR_CUDA_CHECK_LAUNCH(layer_norm_kernel);
+        with_vectors(params.dim, [&](auto vectors) {
+            layer_norm_kernel<decltype(tag), decltype(vectors)::value>
+                <<<blocks_for(params.rows), kThreads, 0, stream>>>(params);
+            FLASHVSR_CUDA_CHECK_LAUNCH(layer_norm_kernel);
+        });
     });
 }
 
@@ -122,9 +133,11 @@ void rms_norm_rope_cuda(const RmsNormRope& params, CudaStream stream) {
             "rms_norm_rope takes a dim of at most 8192 that 128 divides");
     if (params.rows == 0) return;
     with_device_type(params.type, [&](auto tag) {
-        rms_norm_rope_kernel<decltype(tag)>
-            <<<static_cast<unsigned>(params.rows), threads_for(params.dim), 0, stream>>>(params);
-        FLASHVSR_CUDA_CHECK_LAUNCH(rms_norm_rope_kernel);
+        with_vectors(params.dim, [&](auto vectors) {
+            rms_norm_rope_kernel<decltype(tag), decltype(vectors)::value>
+                <<<blocks_for(params.rows), kThreads, 0, stream>>>(params);
+            FLASHVSR_CUDA_CHECK_LAUNCH(rms_norm_rope_kernel);
+        });
     });
 }
 

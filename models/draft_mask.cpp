@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/draft_mask.h"
 #include "models/attention.h"
+#include "models/kernel_args.h"
 
 namespace flashvsr {
 
@@ -52,6 +54,50 @@ DraftMask draft_mask(const DraftMaskInput& input) {
     // The (kept + 1)-th largest of n is the (n - kept)-th smallest.
     const at::Tensor threshold = std::get<0>(at::kthvalue(slices, n - kept, 2, true));
     return {(slices > threshold).view({-1, queries, keys}), weight, threshold};
+}
+
+BlockLists draft_lists(const DraftMaskInput& input, DraftMask* mask) {
+    const int64_t windows = input.allowed.size(0);
+    const int64_t queries = input.q_mean.size(0);
+    const int64_t keys = input.k_mean.size(0);
+    const int64_t heads = input.q_mean.size(1) / kHeadDim;
+    const auto options = input.q_mean.options().dtype(at::kInt);
+    BlockLists lists{at::empty({heads, queries}, options),
+                     at::empty({heads, queries, keys}, options),
+                     at::empty({heads * queries}, options)};
+
+    kernels::DraftMask params;
+    params.q_mean = input.q_mean.const_data_ptr();
+    params.k_mean = input.k_mean.const_data_ptr();
+    params.allowed = input.allowed.const_data_ptr<bool>();
+    params.heads = static_cast<int>(heads);
+    params.windows = static_cast<int>(windows);
+    params.query_slices = static_cast<int>(queries / windows);
+    params.key_slices = static_cast<int>(keys / windows);
+    params.budget = input.budget;
+    params.most_allowed = static_cast<int>(input.most_allowed);
+    params.block_count = lists.count.mutable_data_ptr<int32_t>();
+    params.block_index = lists.index.mutable_data_ptr<int32_t>();
+    params.order = lists.order.mutable_data_ptr<int32_t>();
+    params.type = element_type(input.q_mean);
+    if (mask) {
+        mask->blocks = at::empty({heads, queries, keys}, options.dtype(at::kBool));
+        mask->weight = at::empty({heads, queries, keys}, options.dtype(at::kFloat));
+        mask->threshold = at::empty({heads, queries / windows, 1}, options.dtype(at::kFloat));
+        params.mask = mask->blocks.mutable_data_ptr<bool>();
+        params.weight = mask->weight.mutable_data_ptr<float>();
+        params.threshold = mask->threshold.mutable_data_ptr<float>();
+    }
+#ifdef FLASHVSR_CUDA
+    at::Tensor workspace;
+    if (input.q_mean.is_cuda()) {
+        const auto bytes = static_cast<int64_t>(kernels::draft_mask_workspace(params));
+        workspace = at::empty({bytes}, options.dtype(at::kByte));
+        params.workspace = workspace.mutable_data_ptr();
+    }
+#endif
+    FLASHVSR_LAUNCH(draft_mask, input.q_mean, params);
+    return lists;
 }
 
 }  // namespace flashvsr

@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include "models/attention.h"
 #include "models/window.h"
 
 namespace flashvsr {
@@ -21,6 +22,9 @@ struct DraftMaskInput {
     at::Tensor k_mean;   // [key slices * windows, dim], run dtype
     at::Tensor allowed;  // [windows, windows] bool, see local_windows
     int64_t budget = 0;  // see draft_mask_budget
+    // At least the number of windows that any query may attend to in a slice, such as the square of
+    // the local range; 0: not known. Only saves memory.
+    int64_t most_allowed = 0;
 };
 
 struct DraftMask {
@@ -31,5 +35,11 @@ struct DraftMask {
     at::Tensor threshold;  // [heads, query slices, 1]: the (budget + 1)-th largest weight
 };
 DraftMask draft_mask(const DraftMaskInput& input);
+
+// The same selection by one fused kernel (kernels/draft_mask.h), as the lists and the order that
+// attention reads; 16-bit on CUDA, any type on the CPU. From equal weights it selects the same
+// blocks; the weights may differ in a last bit, since sums are taken in another order. `mask`, if
+// given, is filled as well. No backward pass.
+BlockLists draft_lists(const DraftMaskInput& input, DraftMask* mask = nullptr);
 
 }  // namespace flashvsr

@@ -3,7 +3,6 @@
 
 #include "kernels/block_list.h"
 #include "kernels/block_sparse_attention.h"
-#include "kernels/float8.h"
 #include "kernels/matmul.h"
 #include "kernels/noise.h"
 #include "kernels/norm.h"
@@ -219,9 +218,9 @@ TYPED_TEST(TypedCudaTest, LayerNormEqualsItsTwin) {
                                     LayerNormRounding::kPlain}) {
             const bool plain = rounding == LayerNormRounding::kPlain;
             std::vector<T> expected = poisoned<T>(x.size());
-            auto expected_e4m3 = poisoned<Float8E4m3>(x.size());
+            auto expected_e4m3 = poisoned<Float8E4M3>(x.size());
             DeviceArray<T> y(x.size());
-            DeviceArray<Float8E4m3> y_e4m3(x.size());
+            DeviceArray<Float8E4M3> y_e4m3(x.size());
             LayerNorm params;
             params.rows = rows;
             params.dim = dim;

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <random>
 
-#include "kernels/float8.h"
-
 namespace flashvsr::kernels {
 namespace {
 
@@ -76,27 +74,6 @@ TYPED_TEST(HalfTest, TooLargeBecomesInfinityOrTheLargestAndNanStaysNan) {
     EXPECT_EQ(to_float(round_to<TypeParam>(-INFINITY)), -limit);
     EXPECT_TRUE(std::isnan(to_float(round_to<TypeParam>(NAN))));
     EXPECT_TRUE(std::isnan(to_float(round_to<TypeParam>(float_from_bits(0x7f800001)))));
-}
-
-TEST(Float8, EveryNumberComesBackAndHalfwayGoesToTheEvenNeighbour) {
-    const auto value = [](uint32_t bits) {
-        const int exponent = bits >> 3;
-        return exponent == 0 ? std::ldexp(bits, -9) : std::ldexp(8 + bits % 8, exponent - 10);
-    };
-    for (uint8_t bits = 0; bits <= 0x7e; ++bits) {
-        const Float8E4m3 negative{static_cast<uint8_t>(0x80 + bits)};
-        ASSERT_EQ(to_float(Float8E4m3{bits}), value(bits));
-        ASSERT_EQ(to_float(negative), -value(bits));
-        ASSERT_EQ(round_to<Float8E4m3>(-value(bits)).bits, negative.bits);
-        if (bits == 0x7e) break;
-        const float middle = static_cast<float>((value(bits) + value(bits + 1)) / 2);
-        ASSERT_EQ(round_to<Float8E4m3>(middle).bits, bits + bits % 2);
-        ASSERT_EQ(round_to<Float8E4m3>(std::nextafter(middle, 0.0f)).bits, bits);
-        ASSERT_EQ(round_to<Float8E4m3>(std::nextafter(middle, INFINITY)).bits, bits + 1);
-    }
-    EXPECT_EQ(to_float(round_to<Float8E4m3>(1e9f)), 448.0f);
-    EXPECT_EQ(to_float(round_to<Float8E4m3>(-INFINITY)), -448.0f);
-    EXPECT_TRUE(std::isnan(to_float(round_to<Float8E4m3>(NAN))));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Times every CUDA kernel at the full-size network's shapes (output 768x1408): CUDA events around
-// ten launches, the median of many after a warm-up, inputs rotated. GB/s counts each input and
-// output once.
+// ten launches, the median of many after a warm-up, inputs rotated. Short kernels are timed as
+// graphs, which is how a stream runs them: without what a launch costs the host. GB/s counts each
+// input and output once.
 //
 //   kernel_bench [WORD]   only kernels that have WORD in their name
 #include <algorithm>
@@ -12,7 +13,9 @@
 #include "kernels/block_sparse_attention.h"
 #include "kernels/noise.h"
 #include "kernels/norm.h"
+#include "kernels/qk_prepare.h"
 #include "tests/kernels/device_array.h"
+#include "tests/kernels/draft_mask_case.h"
 #include "tests/kernels/pictures.h"
 
 namespace flashvsr::kernels {
@@ -51,6 +54,27 @@ class Timer {
         }
         std::sort(times.begin(), times.end());
         return times[times.size() / 2] / kLaunches;
+    }
+
+    // The same, of ten bodies in a CUDA graph.
+    double median_in_graph(int repeats, const std::function<void(int, CudaStream)>& body) {
+        constexpr int kLaunches = 10;
+        cudaStream_t stream;
+        FLASHVSR_CUDA_CHECK(cudaStreamCreate(&stream));
+        body(0, stream);
+        cudaGraph_t graph;
+        cudaGraphExec_t run;
+        FLASHVSR_CUDA_CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+        for (int i = 0; i < kLaunches; ++i) body(i, stream);
+        FLASHVSR_CUDA_CHECK(cudaStreamEndCapture(stream, &graph));
+        FLASHVSR_CUDA_CHECK(cudaGraphInstantiate(&run, graph, 0));
+        FLASHVSR_CUDA_CHECK(cudaDeviceSynchronize());
+        const double milliseconds =
+            median(repeats / 10, [&](int) { FLASHVSR_CUDA_CHECK(cudaGraphLaunch(run, nullptr)); });
+        cudaGraphExecDestroy(run);
+        cudaGraphDestroy(graph);
+        cudaStreamDestroy(stream);
+        return milliseconds / kLaunches;
     }
 
   private:
@@ -153,22 +177,28 @@ void bench_norms(Timer& timer, const std::string& type) {
     const auto scale = random_device<T>(kDim, 5), shift = random_device<T>(kDim, 6);
     const auto cos_sin = random_device<float>(int64_t{kTokens} * 128, 7);
     DeviceArray<T> y(count);
-    if (wanted("layer_norm " + type)) {
-        const double milliseconds = timer.median(50, [&](int i) {
+    const auto layer_norm = [&](const std::string& mode, LayerNormRounding rounding, bool e4m3) {
+        const std::string name = "layer_norm " + mode + type;
+        if (!wanted(name)) return;
+        const double milliseconds = timer.median_in_graph(500, [&](int i, CudaStream stream) {
             LayerNorm params;
             params.x = x[i % 4].get();
             params.scale = scale.get();
             params.shift = shift.get();
-            params.y = y.get();
+            (e4m3 ? params.y_e4m3 : params.y) = y.get();
             params.rows = kTokens;
             params.dim = kDim;
+            params.rounding = rounding;
             params.type = element_type_of<T>();
-            layer_norm_cuda(params, nullptr);
+            layer_norm_cuda(params, stream);
         });
-        report_bytes("layer_norm " + type, milliseconds, 2.0 * count * sizeof(T));
-    }
+        report_bytes(name, milliseconds, count * (sizeof(T) + (e4m3 ? 1.0 : sizeof(T))));
+    };
+    layer_norm("", LayerNormRounding::kModulate, false);
+    layer_norm("plain ", LayerNormRounding::kPlain, false);
+    layer_norm("plain to e4m3, ", LayerNormRounding::kPlain, true);
     if (wanted("rms_norm_rope " + type)) {
-        const double milliseconds = timer.median(50, [&](int i) {
+        const double milliseconds = timer.median_in_graph(500, [&](int i, CudaStream stream) {
             RmsNormRope params;
             params.x = x[i % 4].get();
             params.weight = scale.get();
@@ -177,11 +207,71 @@ void bench_norms(Timer& timer, const std::string& type) {
             params.rows = kTokens;
             params.dim = kDim;
             params.type = element_type_of<T>();
-            rms_norm_rope_cuda(params, nullptr);
+            rms_norm_rope_cuda(params, stream);
         });
         report_bytes("rms_norm_rope " + type, milliseconds,
                      2.0 * count * sizeof(T) + kTokens * 512.0);
     }
+}
+
+template <typename T>
+void bench_qk_prepare(Timer& timer, const std::string& type, int windows) {
+    const std::string name = "qk_prepare " + std::to_string(windows) + " windows, " + type;
+    if (!wanted(name)) return;
+    const int64_t tokens = int64_t{windows} * kWindowTokens, count = tokens * kDim;
+    const auto qk = random_devices<T>(3, 2 * count, 1);
+    const auto norm_q = random_device<T>(kDim, 5), norm_k = random_device<T>(kDim, 6);
+    const auto cos_sin = random_device<float>(tokens * kHeadDim, 7);
+    const auto q = random_devices<T>(2, count, 8), k = random_devices<T>(2, count, 9);
+    DeviceArray<T> q_mean(windows * kDim), k_mean(windows * kDim);
+    const double milliseconds = timer.median_in_graph(300, [&](int i, CudaStream stream) {
+        QkPrepare params;
+        params.qk = qk[i % 3].get();
+        params.row_stride = 2 * kDim;
+        params.norm_q = norm_q.get();
+        params.norm_k = norm_k.get();
+        params.cos_sin = cos_sin.get();
+        params.q = q[i % 2].get();
+        params.k = k[i % 2].get();
+        params.q_mean = q_mean.get();
+        params.k_mean = k_mean.get();
+        params.windows = windows;
+        params.dim = kDim;
+        params.type = element_type_of<T>();
+        qk_prepare_cuda(params, stream);
+    });
+    report_bytes(name, milliseconds, 4.0 * count * sizeof(T) + tokens * 512.0);
+}
+
+struct MaskSize {
+    const char* name;
+    int rows, columns, query_slices, key_slices;
+    int64_t budget;
+};
+
+void bench_draft_mask(Timer& timer, const MaskSize& size) {
+    const std::string name = std::string("draft_mask ") + size.name;
+    if (!wanted(name)) return;
+    const DraftMaskShape shape{kHeads,          size.rows, size.columns, size.query_slices,
+                               size.key_slices, 11,        size.budget};
+    const auto q = random_device<BFloat16>(int64_t{shape.queries()} * kDim, 1);
+    const auto k = random_device<BFloat16>(int64_t{shape.keys()} * kDim, 2);
+    const DeviceArray<uint8_t> allowed(local_windows(shape));
+    DeviceArray<int32_t> count(size_t(kHeads) * shape.queries()), index(shape.pairs());
+    DeviceArray<int32_t> order(size_t(kHeads) * shape.queries());
+    DraftMask params = draft_mask_of(shape, ElementType::kBFloat16);
+    params.most_allowed = shape.range * shape.range;
+    const DeviceArray<uint8_t> workspace(draft_mask_workspace(params));
+    params.q_mean = q.get();
+    params.k_mean = k.get();
+    params.allowed = reinterpret_cast<const bool*>(allowed.get());
+    params.block_count = count.get();
+    params.block_index = index.get();
+    params.order = order.get();
+    params.workspace = workspace.get();
+    const double milliseconds = timer.median_in_graph(
+        300, [&](int, CudaStream stream) { draft_mask_cuda(params, stream); });
+    std::printf("%-44s %8.4f ms\n", name.c_str(), milliseconds);
 }
 
 void bench_noise(Timer& timer) {
@@ -264,6 +354,15 @@ void bench_all() {
     bench_block_list(timer);
     bench_norms<BFloat16>(timer, "bf16");
     bench_norms<float>(timer, "fp32");
+    bench_qk_prepare<BFloat16>(timer, "bf16", kQueryWindows);
+    bench_qk_prepare<BFloat16>(timer, "bf16", 135);
+    for (const MaskSize& size :
+         {MaskSize{"768x1408", 6, 11, 1, 4, 7919},
+          MaskSize{"768x1408, first step", 6, 11, 3, 3, 7919},
+          MaskSize{"1152x1920", 9, 15, 1, 4, 16199}, MaskSize{"2176x3840", 17, 30, 1, 4, 61199},
+          MaskSize{"2176x3840, first step", 17, 30, 3, 3, 61199}}) {
+        bench_draft_mask(timer, size);
+    }
     bench_noise(timer);
     bench_resize(timer);
     bench_frames(timer);

@@ -2,7 +2,6 @@
 // the element type at each place the formula names.
 #include "kernels/norm.h"
 
-#include "kernels/float8.h"
 #include "tests/kernels/support.h"
 
 namespace flashvsr::kernels {
@@ -52,11 +51,11 @@ TYPED_TEST(NormTest, LayerNormRoundsWhereTheSpecSays) {
                                      : rounding == LayerNormRounding::kAffine ? n * scale + shift
                                                                               : n;
                 expected.push_back(rn<T>(value));
-                expected_e4m3.push_back(rn<Float8E4m3>(value * 8));
+                expected_e4m3.push_back(rn<Float8E4M3>(value * 8));
             }
         }
         std::vector<T> y = poisoned<T>(kRows * kDim);
-        auto y_e4m3 = poisoned<Float8E4m3>(kRows * kDim);
+        auto y_e4m3 = poisoned<Float8E4M3>(kRows * kDim);
         LayerNorm params;
         params.x = this->x_.data();
         if (rounding != LayerNormRounding::kPlain) {

@@ -147,6 +147,48 @@ TEST(DraftMask, DropsTiesEvenIfNothingStays) {
               0.0F);
 }
 
+// The fused selection against LibTorch's, on the device at hand.
+void expect_fused_equals_plain(const Case& c, const DraftMaskInput& input) {
+    DraftMask fused;
+    const BlockLists lists = draft_lists(input, &fused);
+    const BlockLists of_mask = block_lists(fused.blocks);
+    EXPECT_TRUE(at::equal(lists.count, of_mask.count));
+    const at::Tensor counted =
+        at::arange(lists.index.size(2), lists.count.options()) < lists.count.unsqueeze(2);
+    EXPECT_TRUE(
+        at::equal(lists.index.masked_select(counted), of_mask.index.masked_select(counted)));
+    const at::Tensor ordered = lists.count.flatten().index_select(0, lists.order);
+    EXPECT_TRUE(at::equal(ordered, std::get<0>(lists.count.flatten().sort(0, true))));
+
+    // Sums in another order: what lies within a few last bits of the threshold may differ.
+    const DraftMask plain = draft_mask(input);
+    EXPECT_TRUE(at::allclose(fused.weight, plain.weight, 1e-5, 0));
+    const at::Tensor threshold = plain.threshold.repeat_interleave(c.grid.windows(), 1);
+    const at::Tensor clear = (plain.weight - threshold).abs() > 1e-5 * threshold;
+    EXPECT_TRUE(at::equal(fused.blocks.logical_and(clear), plain.blocks.logical_and(clear)))
+        << c.type << ", range " << c.range << ", budget " << c.budget;
+}
+
+TEST(DraftLists, AreThoseOfTheMask) {
+    at::manual_seed(13);
+    for (const at::Device device : {at::Device(at::kCPU), at::Device(at::kCUDA)}) {
+        if (device.is_cuda() && !at::hasCUDA()) continue;
+        for (const at::ScalarType type : {at::kFloat, at::kHalf, at::kBFloat16}) {
+            if (device.is_cuda() && type == at::kFloat) continue;
+            const WindowGrid grid = {3, 5};
+            for (const Case& c : {Case{grid, 1, 4, 11, 100, type}, Case{grid, 3, 3, 3, 50, type},
+                                  Case{grid, 1, 4, 3, 100000, type}, Case{grid, 3, 3, 11, 0, type},
+                                  Case{{6, 11}, 1, 4, 11, 7919, type}}) {
+                DraftMaskInput input = integer_input(c);
+                input.q_mean = input.q_mean.to(device);
+                input.k_mean = input.k_mean.to(device);
+                input.allowed = input.allowed.to(device);
+                expect_fused_equals_plain(c, input);
+            }
+        }
+    }
+}
+
 TEST(DraftMask, KeepsAllLocalWindowsWhenTheBudgetExceedsThem) {
     at::manual_seed(12);
     const Case c = {{1, 5}, 1, 4, 3, 60, at::kFloat};
