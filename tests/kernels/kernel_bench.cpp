@@ -11,9 +11,12 @@
 
 #include "kernels/block_list.h"
 #include "kernels/block_sparse_attention.h"
+#include "kernels/channel_norm.h"
+#include "kernels/decoder_input.h"
 #include "kernels/noise.h"
 #include "kernels/norm.h"
 #include "kernels/qk_prepare.h"
+#include "kernels/space_to_channel.h"
 #include "tests/kernels/device_array.h"
 #include "tests/kernels/draft_mask_case.h"
 #include "tests/kernels/pictures.h"
@@ -343,6 +346,82 @@ void bench_frames(Timer& timer) {
     }
 }
 
+// Of two latent frames.
+void bench_decoder_input(Timer& timer) {
+    if (!wanted("decoder_input")) return;
+    const int64_t pixels = int64_t{kFrames} * 3 * kWidth * kHeight;
+    const int64_t latents = int64_t{2} * 16 * (kWidth / 8) * (kHeight / 8);
+    const auto frames = random_devices<BFloat16>(4, pixels, 1);
+    const auto latent = random_device<BFloat16>(latents, 5);
+    DeviceArray<BFloat16> out(pixels + latents);
+    const double milliseconds = timer.median(50, [&](int i) {
+        DecoderInput params;
+        params.frames = frames[i % 4].get();
+        params.latents = latent.get();
+        params.latent_stride = latents / 16;
+        params.out = out.get();
+        params.latent_frames = 2;
+        params.height = kHeight / 8;
+        params.width = kWidth / 8;
+        params.type = ElementType::kBFloat16;
+        decoder_input_cuda(params, nullptr);
+    });
+    report_bytes("decoder_input bf16", milliseconds, 2.0 * sizeof(BFloat16) * (pixels + latents));
+}
+
+int64_t stack_size(const TapShape& shape) {
+    return shape.frames / 2 * (shape.height + 2) * (shape.width + 2) * 4 * shape.channels;
+}
+
+// Of eight frames, as version 1.1 has them.
+void bench_projector(Timer& timer) {
+    const TapShape frames = {kFrames, kHeight / 16, kWidth / 16, kTokenChannels};
+    const TapShape first = {kFrames / 2, frames.height, frames.width, 2048};
+    const TapShape second = {kFrames / 4, frames.height, frames.width, 3072};
+    auto count = [](const TapShape& shape) {
+        return shape.frames * shape.height * shape.width * shape.channels;
+    };
+    const auto x = random_devices<BFloat16>(4, count(first), 1);  // as large as the others at least
+    const auto gamma = random_device<BFloat16>(second.channels, 5);
+    const auto past = random_device<BFloat16>(count(first), 6);
+    DeviceArray<BFloat16> out(stack_size(first));
+    if (wanted("space_to_channel")) {
+        const double milliseconds = timer.median(50, [&](int i) {
+            SpaceToChannel params;
+            params.frames = x[i % 4].get();
+            params.stack = {out.get(), past.get(), 4, kFrames};
+            params.frame_count = kFrames;
+            params.height = frames.height;
+            params.width = frames.width;
+            params.type = ElementType::kBFloat16;
+            space_to_channel_cuda(params, nullptr);
+        });
+        report_bytes("space_to_channel bf16", milliseconds,
+                     2.0 * (count(frames) * 1.5 + stack_size(frames)));
+    }
+    for (const TapShape& shape : {first, second}) {
+        const bool tokens = shape.channels == second.channels;
+        const std::string name =
+            std::string("channel_norm bf16, into ") + (tokens ? "tokens" : "a stack");
+        if (!wanted(name)) continue;
+        const double milliseconds = timer.median(50, [&](int i) {
+            ChannelNorm params;
+            params.x = x[i % 4].get();
+            params.bias = params.gamma = gamma.get();
+            params.shape = shape;
+            params.type = ElementType::kBFloat16;
+            if (tokens)
+                params.tokens = out.get();
+            else
+                params.stack = {out.get(), past.get(), 4, static_cast<int>(shape.frames)};
+            channel_norm_cuda(params, nullptr);
+        });
+        report_bytes(
+            name, milliseconds,
+            2.0 * (count(shape) + (tokens ? count(shape) : stack_size(shape) + count(shape) / 2)));
+    }
+}
+
 void bench_all() {
     cudaDeviceProp device;
     FLASHVSR_CUDA_CHECK(cudaGetDeviceProperties(&device, 0));
@@ -363,6 +442,8 @@ void bench_all() {
           MaskSize{"2176x3840, first step", 17, 30, 3, 3, 61199}}) {
         bench_draft_mask(timer, size);
     }
+    bench_decoder_input(timer);
+    bench_projector(timer);
     bench_noise(timer);
     bench_resize(timer);
     bench_frames(timer);
