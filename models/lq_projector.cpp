@@ -34,12 +34,15 @@ Manifest LqProjector::manifest(const Config& c) {
     return m;
 }
 
+LqProjector::Config LqProjector::config_of(const Weights& weights, int64_t dim) {
+    return {dim, size_of(weights, "conv1.weight", 0), size_of(weights, "conv2.weight", 0),
+            std::max<int64_t>(count_of(weights, "linear_layers."), 1)};
+}
+
 LqProjector::LqProjector(Weights& weights, int64_t dim, ModelVersion version,
                          const Placement& placement)
     : version_(version) {
-    const Config config = {dim, size_of(weights, "conv1.weight", 0),
-                           size_of(weights, "conv2.weight", 0),
-                           std::max<int64_t>(count_of(weights, "linear_layers."), 1)};
+    const Config config = config_of(weights, dim);
     check(weights, manifest(config));
     conv1_ = take_conv(weights, 1, 3 * kPatch * kPatch, placement);
     conv2_ = take_conv(weights, 2, config.hidden1, placement);

@@ -23,6 +23,8 @@ class LqProjector : public Projector {
         int64_t layers = 0;   // linear layers: DiT blocks that tokens are added before
     };
     static Manifest manifest(const Config& config);
+    // Widths as the checkpoint has them. Throws Error where it has none.
+    static Config config_of(const Weights& weights, int64_t dim);
 
     LqProjector(Weights& weights, int64_t dim, ModelVersion version, const Placement& placement);
 

@@ -2,10 +2,19 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <numeric>
 
 #include "models/error.h"
 
 namespace flashvsr {
+
+int64_t parameter_count(const Manifest& manifest) {
+    int64_t count = 0;
+    for (const auto& [name, shape] : manifest)
+        count += std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+    return count;
+}
 
 int64_t size_of(const Weights& weights, const std::string& name, size_t axis) {
     const auto shape = weights.shape(name);

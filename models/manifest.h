@@ -19,6 +19,8 @@ inline void check(Weights weights, const Manifest& manifest) {
     weights.finish();
 }
 
+int64_t parameter_count(const Manifest& manifest);
+
 // The size of one axis, for sizes that the checkpoint itself decides. Throws kBadFormat.
 int64_t size_of(const Weights& weights, const std::string& name, size_t axis);
 

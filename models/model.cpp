@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "models/error.h"
+#include "models/fused/lq_projector.h"
+#include "models/fused/tc_decoder.h"
 
 namespace flashvsr {
 namespace {
@@ -100,6 +102,22 @@ ModelDescription read_description(const fs::path& path) {
     }
 }
 
+std::unique_ptr<const Projector> make_projector(Weights& weights, int64_t dim, ModelVersion version,
+                                                const Placement& placement) {
+    if (placement.fused() && FusedLqProjector::supports(LqProjector::config_of(weights, dim)))
+        return std::make_unique<FusedLqProjector>(weights, dim, version, placement);
+    return std::make_unique<LqProjector>(weights, dim, version, placement);
+}
+
+std::unique_ptr<const Decoder> make_decoder(Weights& weights, int64_t latent_channels,
+                                            const TcDecoder::Graph& graph,
+                                            const Placement& placement) {
+    if (placement.fused() &&
+        FusedTcDecoder::supports(TcDecoder::config_of(weights, latent_channels, graph)))
+        return std::make_unique<FusedTcDecoder>(weights, latent_channels, placement);
+    return std::make_unique<TcDecoder>(weights, latent_channels, graph, placement);
+}
+
 }  // namespace
 
 ModelWeights open_model_weights(const std::string& dir) {
@@ -127,11 +145,11 @@ Model load_model(ModelWeights weights, const ModelDescription& description,
     Dit dit(weights.dit, weights.prompt, placement,
             [&](double share) { progress(0.8 * share, "transformer"); });
     progress(0.8, "projector");
-    auto projector = std::make_unique<const LqProjector>(weights.projector, dit.config().dim,
-                                                         description.version, placement);
+    auto projector =
+        make_projector(weights.projector, dit.config().dim, description.version, placement);
     progress(0.97, "decoder");
-    auto decoder = std::make_unique<const TcDecoder>(weights.decoder, dit.config().latent_channels,
-                                                     description.decoder, placement);
+    auto decoder = make_decoder(weights.decoder, dit.config().latent_channels, description.decoder,
+                                placement);
     progress(1.0, "ready");
     return {placement, description.version, std::move(dit), std::move(projector),
             std::move(decoder)};

@@ -1,16 +1,16 @@
 #include "models/tc_decoder.h"
 
+#include "models/tc_layers.h"
+
 namespace flashvsr {
 namespace {
 
-constexpr int64_t kFrames = 4;      // output frames per latent frame
-constexpr int64_t kTrim = 3;        // frames that a stream's first latent frame lacks
-constexpr int64_t kLatentSide = 8;  // pixels per latent
-// Index of each stage's first MemBlock in the checkpoint's flat sequence, and its time growth.
-constexpr std::array<int64_t, 3> kStageIndex = {5, 11, 17};
-constexpr std::array<int64_t, 3> kStageFrames = {1, 2, 2};
-
-std::string layer(int64_t index) { return "decoder." + std::to_string(index); }
+using tc::kFrames;
+using tc::kLatentSide;
+using tc::kStageFrames;
+using tc::kStageIndex;
+using tc::kTrim;
+using tc::layer;
 
 int64_t condition_channel_count(int64_t patch) { return 3 * kFrames * patch * patch; }
 
@@ -55,16 +55,18 @@ Manifest TcDecoder::manifest(const Config& c) {
     return m;
 }
 
+TcDecoder::Config TcDecoder::config_of(const Weights& weights, int64_t latent_channels,
+                                       const Graph& graph) {
+    return {latent_channels,
+            {size_of(weights, "decoder.1.weight", 0), size_of(weights, "decoder.10.weight", 0),
+             size_of(weights, "decoder.16.weight", 0), size_of(weights, "decoder.22.weight", 0)},
+            graph};
+}
+
 TcDecoder::TcDecoder(Weights& weights, int64_t latent_channels, const Graph& graph,
                      const Placement& placement)
     : graph_(graph) {
-    Config config;
-    config.latent_channels = latent_channels;
-    config.graph = graph;
-    config.channels = {
-        size_of(weights, "decoder.1.weight", 0), size_of(weights, "decoder.10.weight", 0),
-        size_of(weights, "decoder.16.weight", 0), size_of(weights, "decoder.22.weight", 0)};
-    check(weights, manifest(config));
+    check(weights, manifest(config_of(weights, latent_channels, graph)));
     auto conv = [&](const std::string& name, bool bias) {
         const at::Tensor weight = placement.place(weights.take(name + ".weight", {-1, -1, -1, -1}))
                                       .contiguous(at::MemoryFormat::ChannelsLast);

@@ -34,6 +34,8 @@ class TcDecoder : public Decoder {
         Graph graph;
     };
     static Manifest manifest(const Config& config);
+    // Widths as the checkpoint has them. Throws Error where it has none.
+    static Config config_of(const Weights& weights, int64_t latent_channels, const Graph& graph);
 
     TcDecoder(Weights& weights, int64_t latent_channels, const Graph& graph,
               const Placement& placement);

@@ -56,8 +56,6 @@ class Formula {
 
 class LqProjectorTest : public ::testing::Test {
   protected:
-    LqProjectorTest() { at::manual_seed(5); }
-
     LqProjector projector(ModelVersion version) const {
         Weights weights = Weights::from(tensors_, "random");
         return LqProjector(weights, kConfig.dim, version, Placement{});
@@ -81,6 +79,7 @@ class LqProjectorTest : public ::testing::Test {
         return all;
     }
 
+    const testing::Seed seed_{5};
     TensorMap tensors_ = testing::random_tensors(LqProjector::manifest(kConfig));
     at::Tensor frames_ = testing::random_frames(41, kGrid.height(), kGrid.width());
 };

@@ -12,6 +12,11 @@
 
 namespace flashvsr::testing {
 
+// A fixture's first member: what is drawn for the others does not depend on the tests before.
+struct Seed {
+    explicit Seed(uint64_t seed) { at::manual_seed(seed); }
+};
+
 // Every tensor of a network, drawn from the global generator: norms near 1, biases and modulations
 // large enough to matter, weights that keep the scale of what passes through.
 inline TensorMap random_tensors(const Manifest& manifest) {

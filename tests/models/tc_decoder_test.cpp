@@ -104,8 +104,6 @@ class Formula {
 
 class TcDecoderTest : public ::testing::Test {
   protected:
-    TcDecoderTest() { at::manual_seed(51); }
-
     static TensorMap tensors_of(const TcDecoder::Graph& graph) {
         return testing::random_tensors(TcDecoder::manifest({kLatentChannels, {6, 5, 4, 3}, graph}));
     }
@@ -114,6 +112,7 @@ class TcDecoderTest : public ::testing::Test {
         return TcDecoder(weights, kLatentChannels, graph, Placement{});
     }
 
+    const testing::Seed seed_{51};
     const TcDecoder::Graph released_;
     TensorMap tensors_ = tensors_of(released_);
     at::Tensor latents_ = at::randn({kLatentChannels, 8, kHeight / 8, kWidth / 8}) * 2;
