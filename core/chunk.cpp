@@ -39,6 +39,14 @@ int64_t latent_frames(int64_t frames) { return is_first(frames) ? 6 : 2; }
 
 ChunkOutput run_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
                       NetworkState& state, ChunkProbe* probe) {
+    model.dit.begin_step(input.noise.size(1), settings.sparse, state.dit);
+    const ChunkOutput output = compute_chunk(model, input, settings, state, probe);
+    model.dit.end_step(state.dit);
+    return output;
+}
+
+ChunkOutput compute_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
+                          NetworkState& state, ChunkProbe* probe) {
     const WindowGrid grid = state.dit.grid;
     const at::Tensor condition = input.frames.slice(0, 0, input.frames.size(0) - kLookAhead);
 
@@ -46,8 +54,8 @@ ChunkOutput run_chunk(const Model& model, const ChunkInput& input, const Setting
         return project(*model.projector, input.frames, grid, state.projector);
     });
     const at::Tensor velocity = staged("transformer", [&] {
-        return model.dit.step(input.noise, lq_tokens, settings.sparse, state.dit,
-                              probe ? probe->block_mask : Dit::MaskProbe());
+        return model.dit.run(input.noise, lq_tokens, state.dit,
+                             probe ? probe->block_mask : Dit::MaskProbe());
     });
     const at::Tensor latents = input.noise - velocity;
     const at::Tensor decoded = staged("decoder", [&] {

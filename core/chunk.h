@@ -55,7 +55,12 @@ struct ChunkOutput {
     double strength = 1.0;
 };
 
-// `probe` may be null.
+// The device work of a chunk, between Dit::begin_step and Dit::end_step, where what Dit::run says
+// of recording holds for fused modules. `probe` may be null.
+ChunkOutput compute_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
+                          NetworkState& state, ChunkProbe* probe);
+
+// All three. Streams go through ChunkRunner instead.
 ChunkOutput run_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
                       NetworkState& state, ChunkProbe* probe);
 

@@ -39,6 +39,7 @@ class PoolScope {
 
 // The same memory without a share in it, so that the pool may hand it out again.
 at::Tensor borrowed(const at::Tensor& x) {
+    if (!x.defined()) return x;
     return at::from_blob(x.data_ptr(), x.sizes(), x.strides(), x.options());
 }
 

@@ -1,0 +1,65 @@
+#include "core/chunk_runner.h"
+
+#include "core/noise.h"
+
+namespace flashvsr {
+namespace {
+
+// Whether chunks under both settings queue the same work; strength comes after it.
+bool same_work(const Settings& a, const Settings& b) {
+    return a.sparse.sparse_ratio == b.sparse.sparse_ratio &&
+           a.sparse.kv_ratio == b.sparse.kv_ratio && a.sparse.local_range == b.sparse.local_range &&
+           a.color_fix == b.color_fix;
+}
+
+}  // namespace
+
+ChunkRunner::ChunkRunner(const Model& model, const WindowGrid& grid, int64_t height, int64_t width)
+    : model_(model), grid_(grid), height_(height), width_(width), recorder_(model.placement) {}
+
+ChunkOutput ChunkRunner::run(const at::Tensor& frames, uint64_t seed, const Settings& settings) {
+    const bool first = !state_;
+    if (first) {
+        recorder_.clear();  // the new state lies elsewhere
+        state_.emplace(NetworkState{{}, Dit::State(model_.dit, grid_, settings.sparse), {}});
+    }
+    ChunkInput input;
+    input.frames = frames;
+    input.noise = make_noise(seed, state_->dit.next_latent, latent_frames(frames.size(0)),
+                             model_.dit.config().latent_channels, grid_, model_.placement);
+    input.height = height_;
+    input.width = width_;
+    model_.dit.begin_step(input.noise.size(1), settings.sparse, state_->dit);
+    const ChunkOutput output = first ? output_from(recorder_.run(work(input, settings)), settings)
+                                     : run_steady(input, settings);
+    model_.dit.end_step(state_->dit);
+    return output;
+}
+
+GraphRecorder::Work ChunkRunner::work(const ChunkInput& input, const Settings& settings) {
+    return [this, &input, &settings]() -> std::vector<at::Tensor> {
+        const ChunkOutput output = compute_chunk(model_, input, settings, *state_, nullptr);
+        return {output.frames.decoded, output.frames.reference, output.affine};
+    };
+}
+
+ChunkOutput ChunkRunner::output_from(const std::vector<at::Tensor>& results,
+                                     const Settings& settings) const {
+    return {{results[0], results[1], height_, width_}, results[2], settings.strength};
+}
+
+ChunkOutput ChunkRunner::run_steady(const ChunkInput& input, const Settings& settings) {
+    if (!same_work(settings, recorded_)) recorder_.clear();
+    recorded_ = settings;
+    if (!steady_.frames.defined()) {
+        steady_ = input;
+        steady_.frames = at::empty_like(input.frames);
+        steady_.noise = at::empty_like(input.noise);
+    }
+    steady_.frames.copy_(input.frames);
+    steady_.noise.copy_(input.noise);
+    return output_from(recorder_.run(state_->dit.step.first_slot, work(steady_, settings)),
+                       settings);
+}
+
+}  // namespace flashvsr

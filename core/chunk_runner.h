@@ -1,0 +1,44 @@
+// The chunks of one stream: their state, and CUDA graphs of their launches.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <optional>
+#include <vector>
+
+#include "core/chunk.h"
+#include "core/graph_recorder.h"
+
+namespace flashvsr {
+
+// Not for several threads at once.
+class ChunkRunner {
+  public:
+    // height, width: of the picture, see ChunkInput. `model` must outlive this.
+    ChunkRunner(const Model& model, const WindowGrid& grid, int64_t height, int64_t width);
+
+    // Begins anew: the next chunk is a first one.
+    void restart() { state_.reset(); }
+    bool started() const { return state_.has_value(); }
+
+    // The next chunk. frames: see ChunkInput. The output is valid until the next call.
+    ChunkOutput run(const at::Tensor& frames, uint64_t seed, const Settings& settings);
+
+  private:
+    // Device work alone; see GraphRecorder. Refers to its arguments.
+    GraphRecorder::Work work(const ChunkInput& input, const Settings& settings);
+    ChunkOutput output_from(const std::vector<at::Tensor>& results, const Settings& settings) const;
+    // Steady chunks are recorded once per place in the KV ring, and replayed.
+    ChunkOutput run_steady(const ChunkInput& input, const Settings& settings);
+
+    const Model& model_;
+    WindowGrid grid_;
+    int64_t height_;
+    int64_t width_;
+    std::optional<NetworkState> state_;
+    Settings recorded_;  // settings that the recordings were made with
+    ChunkInput steady_;  // what recordings read: its tensors stay where they are
+    GraphRecorder recorder_;
+};
+
+}  // namespace flashvsr
