@@ -81,7 +81,8 @@ FusedLqProjector::Stack FusedLqProjector::stack_of(const at::Tensor& frames,
     params.width = static_cast<int>(frames.size(3) / kernels::kTokenSide);
     const Stack stack =
         stack_for(conv1_, params.frame_count, params.height, params.width, past, frames.options());
-    params.frames = frames.const_data_ptr();
+    const at::Tensor pixels = frames.contiguous();  // the kernel takes a pointer
+    params.frames = pixels.const_data_ptr();
     params.stack = stack.taps;
     params.type = element_type(frames);
     FLASHVSR_LAUNCH(space_to_channel, frames, params);
@@ -111,7 +112,7 @@ void FusedLqProjector::begin(const at::Tensor& frame, State& state) const {
     make_past(state.conv2_past, {2, h, w, conv2_.channels}, frame.options());
     // The first frame stands for everything before it. Of six of it, outputs 1 and 2 of the first
     // convolution see nothing else; they and the last two of the six are the past.
-    const at::Tensor frames = frame.expand({6, -1, -1, -1}).contiguous();
+    const at::Tensor frames = frame.expand({6, -1, -1, -1});
     const Stack x = stack_of(frames, state.conv1_past);
     const at::Tensor y = conv1_.conv(x.x.narrow(0, 1, 2));
     const Stack unused = stack_for(conv2_, 2, h, w, state.conv2_past, frame.options());

@@ -118,8 +118,10 @@ void FusedTcDecoder::finish(const at::Tensor& x, int64_t part, const at::Tensor&
     frame.copy_(out_(deepen_out_.relu(y))[0].permute({2, 0, 1}));
 }
 
-at::Tensor FusedTcDecoder::decode(const at::Tensor& latents, const at::Tensor& condition,
-                                  State& state) const {
+at::Tensor FusedTcDecoder::decode(const at::Tensor& given_latents,
+                                  const at::Tensor& given_condition, State& state) const {
+    const at::Tensor latents = given_latents.contiguous();  // kernels take pointers
+    const at::Tensor condition = given_condition.contiguous();
     const int64_t count = latents.size(1);
     const int64_t lead = count * kFrames - condition.size(0);
     TORCH_CHECK(lead == kTrim || (lead == 0 && !state.memory.empty()),
