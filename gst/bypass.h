@@ -23,6 +23,9 @@ class PlainResize {
     std::unique_ptr<GstVideoConverter, Free> converter_;
 };
 
+/* `onto` becomes `share` of itself and the rest of `from`; both are of one format and size. */
+void blend_frames(const GstVideoFrame* from, double share, GstVideoFrame* onto);
+
 /* True if the planes of `buffer` do not lie where `info` puts them, so that a reader needs the
  * buffer's GstVideoMeta. */
 bool needs_video_meta(GstBuffer* buffer, const GstVideoInfo& info);

@@ -32,7 +32,11 @@ bool EngineStream::push(const FlashvsrFrame& frame, FlashvsrError* error) {
             if (api_->stream_push(stream_.get(), &frame, error) != FLASHVSR_OK) return false;
         }
     }
-    return api_->stream_push(stream_.get(), &frame, error) == FLASHVSR_OK && drop_lead_in(error);
+    if (api_->stream_push(stream_.get(), &frame, error) != FLASHVSR_OK || !drop_lead_in(error)) {
+        return false;
+    }
+    pushes_since_chunk_ = ready() > 0 ? 0 : pushes_since_chunk_ + 1;
+    return true;
 }
 
 bool EngineStream::drop_lead_in(FlashvsrError* error) {

@@ -44,6 +44,8 @@ class EngineStream {
     bool configure(const FlashvsrSettings& settings, FlashvsrError* error);
 
     FlashvsrStreamStats stats() const;
+    /* Whether the next frame begins a chunk. */
+    bool between_chunks() const { return fresh_ || pushes_since_chunk_ == 0; }
     /* Whether what take() gave last is of a first chunk. */
     bool in_first_chunk() const { return taken_ + lead_in_ <= FLASHVSR_FIRST_CHUNK_OUTPUT; }
     /* After the first take() of a chunk that a push has completed, once: the time from the one to
@@ -62,7 +64,8 @@ class EngineStream {
     std::unique_ptr<FlashvsrStream, Close> stream_{nullptr, Close{nullptr}};
     FlashvsrSettings settings_ = FLASHVSR_SETTINGS_INIT;
     int lead_in_ = 0;
-    bool fresh_ = true;               /* the next frame is the first */
+    bool fresh_ = true; /* the next frame is the first */
+    int pushes_since_chunk_ = 0;
     int taken_ = 0;                   /* frames since the start */
     int unseen_ = 0;                  /* frames of the lead-in that have not come out yet */
     std::optional<gint64> pushed_at_; /* monotonic, in microseconds; since the latest take() */

@@ -1,5 +1,7 @@
 #include "gst/frame_map.h"
 
+#include <gst/video/gstvideometa.h>
+
 namespace flashvsr {
 
 namespace {
@@ -59,12 +61,35 @@ FlashvsrFrameInfo frame_info(const GstVideoInfo& info) {
 
 MappedFrame::MappedFrame(GstBuffer* buffer, const GstVideoInfo& info, GstMapFlags flags)
     : info_(info), mapped_(gst_video_frame_map(&video_, &info_, buffer, flags)), ok_(mapped_) {
-    /* A GstVideoMeta may describe another picture than the caps do. */
-    if (mapped_) {
-        ok_ = GST_VIDEO_FRAME_FORMAT(&video_) == GST_VIDEO_INFO_FORMAT(&info_) &&
-              GST_VIDEO_FRAME_WIDTH(&video_) >= GST_VIDEO_INFO_WIDTH(&info_) &&
-              GST_VIDEO_FRAME_HEIGHT(&video_) >= GST_VIDEO_INFO_HEIGHT(&info_);
+    if (!mapped_) return;
+    const GstVideoCropMeta* crop = gst_buffer_get_video_crop_meta(buffer);
+    ok_ = move_to(crop ? crop->x : 0, crop ? crop->y : 0);
+}
+
+/* Makes `video_` the part of itself that begins at (x, y) and has the size of `info_`. A
+ * GstVideoMeta may describe another picture than the caps do: false if it has no such part. */
+bool MappedFrame::move_to(guint x, guint y) {
+    const guint width = GST_VIDEO_INFO_WIDTH(&info_);
+    const guint height = GST_VIDEO_INFO_HEIGHT(&info_);
+    if (GST_VIDEO_FRAME_FORMAT(&video_) != GST_VIDEO_INFO_FORMAT(&info_) ||
+        GST_VIDEO_FRAME_WIDTH(&video_) < static_cast<gint>(x + width) ||
+        GST_VIDEO_FRAME_HEIGHT(&video_) < static_cast<gint>(y + height)) {
+        return false;
     }
+    const GstVideoFormatInfo* format = info_.finfo;
+    for (guint plane = 0; plane < GST_VIDEO_INFO_N_PLANES(&info_); plane++) {
+        gint component[GST_VIDEO_MAX_COMPONENTS];
+        gst_video_format_info_component(format, plane, component);
+        const guint column = x >> GST_VIDEO_FORMAT_INFO_W_SUB(format, component[0]);
+        const guint row = y >> GST_VIDEO_FORMAT_INFO_H_SUB(format, component[0]);
+        video_.data[plane] =
+            static_cast<guint8*>(video_.data[plane]) +
+            static_cast<gssize>(row) * GST_VIDEO_FRAME_PLANE_STRIDE(&video_, plane) +
+            static_cast<gssize>(column) * GST_VIDEO_FORMAT_INFO_PSTRIDE(format, component[0]);
+    }
+    video_.info.width = info_.width;
+    video_.info.height = info_.height;
+    return true;
 }
 
 MappedFrame::~MappedFrame() {

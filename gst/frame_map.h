@@ -11,7 +11,8 @@ namespace flashvsr {
  * pad templates. What the caps left open gets GStreamer's own default. */
 FlashvsrFrameInfo frame_info(const GstVideoInfo& info);
 
-/* A buffer mapped for as long as the object lives; strides and offsets of a GstVideoMeta count. */
+/* A buffer mapped for as long as the object lives; strides and offsets of a GstVideoMeta count, and
+ * of a GstVideoCropMeta the corner: the picture has the size that the caps say. */
 class MappedFrame {
   public:
     MappedFrame(GstBuffer* buffer, const GstVideoInfo& info, GstMapFlags flags);
@@ -26,6 +27,8 @@ class MappedFrame {
     FlashvsrFrame engine_frame() const;
 
   private:
+    bool move_to(guint x, guint y);
+
     GstVideoInfo info_;
     GstVideoFrame video_;
     bool mapped_;

@@ -137,6 +137,7 @@ static gboolean gst_flash_vsr_upscale_propose_allocation(GstBaseTransform* trans
     }
     gst_query_add_allocation_pool(query, nullptr, GST_VIDEO_INFO_SIZE(&info), 0, 0);
     gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+    gst_query_add_allocation_meta(query, GST_VIDEO_CROP_META_API_TYPE, nullptr);
     return TRUE;
 }
 
@@ -184,6 +185,7 @@ static gboolean gst_flash_vsr_upscale_decide_allocation(GstBaseTransform* trans,
  * we do not know (colour space and the like) is dropped. */
 static gboolean gst_flash_vsr_upscale_transform_meta(GstBaseTransform* trans, GstBuffer* outbuf,
                                                      GstMeta* meta, GstBuffer* inbuf) {
+    if (meta->info->api == GST_VIDEO_CROP_META_API_TYPE) return FALSE; /* it has been applied */
     bool has_size = false;
     const gchar* const* tags = gst_meta_api_type_get_tags(meta->info->api);
     for (; tags && *tags; tags++) {
@@ -361,8 +363,19 @@ static gboolean gst_flash_vsr_upscale_query(GstBaseTransform* trans, GstPadDirec
 }
 
 static gboolean gst_flash_vsr_upscale_src_event(GstBaseTransform* trans, GstEvent* event) {
-    if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY) {
-        GST_FLASH_VSR_UPSCALE(trans)->upscaler->note_latency_event();
+    GstFlashVsrUpscale* self = GST_FLASH_VSR_UPSCALE(trans);
+    switch (GST_EVENT_TYPE(event)) {
+        case GST_EVENT_LATENCY: self->upscaler->note_latency_event(); break;
+        case GST_EVENT_QOS: {
+            GstClockTimeDiff jitter = 0;
+            GstClockTime timestamp = GST_CLOCK_TIME_NONE;
+            gst_event_parse_qos(event, nullptr, nullptr, &jitter, &timestamp);
+            self->upscaler->note_qos(jitter, timestamp);
+            if (self->properties->get().overload == flashvsr::Overload::kBlock) break;
+            gst_event_unref(event); /* dealt with here, and not frame by frame in a decoder */
+            return TRUE;
+        }
+        default: break;
     }
     return parent_transform_class()->src_event(trans, event);
 }

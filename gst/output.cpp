@@ -14,6 +14,7 @@ void Output::configure(const GstVideoInfo& in, const GstVideoInfo& out) {
     in_info_ = in;
     out_info_ = out;
     resize_.reset();
+    resized_.reset();
 }
 
 void Output::set_allocation(PoolPtr pool, bool downstream_video_meta) {
@@ -42,12 +43,26 @@ GstFlowReturn Output::take(EngineStream* engine, GstBuffer* origin, BufferPtr* o
 
 GstFlowReturn Output::pass(BufferPtr input, BufferPtr* output) {
     if (gst_video_info_is_equal(&in_info_, &out_info_) &&
+        !gst_buffer_get_video_crop_meta(input.get()) &&
         (downstream_video_meta_ || !needs_video_meta(input.get(), in_info_))) {
         *output = std::move(input);
         return GST_FLOW_OK;
     }
     const GstFlowReturn flow = allocate(input.get(), output);
     return flow == GST_FLOW_OK ? resize(input.get(), output->get()) : flow;
+}
+
+GstFlowReturn Output::blend(GstBuffer* input, double share, GstBuffer* output) {
+    if (!resized_) {
+        resized_.reset(gst_buffer_new_allocate(nullptr, GST_VIDEO_INFO_SIZE(&out_info_), nullptr));
+    }
+    const GstFlowReturn flow = resize(input, resized_.get());
+    if (flow != GST_FLOW_OK) return flow;
+    MappedFrame from(resized_.get(), out_info_, GST_MAP_READ);
+    MappedFrame onto(output, out_info_, GST_MAP_READWRITE);
+    if (!from || !onto) return GST_FLOW_ERROR;
+    blend_frames(from.video(), share, onto.video());
+    return GST_FLOW_OK;
 }
 
 GstFlowReturn Output::resize(GstBuffer* in, GstBuffer* out) {

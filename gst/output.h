@@ -29,6 +29,9 @@ class Output {
     GstFlowReturn take(EngineStream* engine, GstBuffer* origin, BufferPtr* output);
     /* The input itself where nothing is to be changed about it, else resized. */
     GstFlowReturn pass(BufferPtr input, BufferPtr* output);
+    /* Mixes the resized input into an output that take() gave; `share` of the result is the
+     * engine's. */
+    GstFlowReturn blend(GstBuffer* input, double share, GstBuffer* output);
     /* Resizes from one buffer to another. */
     GstFlowReturn resize(GstBuffer* in, GstBuffer* out);
 
@@ -42,6 +45,7 @@ class Output {
     GstVideoInfo in_info_;
     GstVideoInfo out_info_;
     PoolPtr pool_;
+    BufferPtr resized_;                   /* for blend() */
     std::unique_ptr<PlainResize> resize_; /* made when first needed */
     bool downstream_video_meta_ = false;
 };

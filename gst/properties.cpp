@@ -20,6 +20,8 @@ enum PropertyId : guint {
     kStrength,
     kSeed,
     kStartup,
+    kSceneCut,
+    kOverload,
     kEnabled,
     kStats,
 };
@@ -58,6 +60,27 @@ GType startup_type() {
          "First output after 12 frames: the first one is taken to have stood still before", "fast"},
         {0, nullptr, nullptr}};
     static const GType type = register_enum("GstFlashVsrStartup", values);
+    return type;
+}
+
+GType scene_cut_type() {
+    static const GEnumValue values[] = {
+        {static_cast<gint>(SceneCutMode::kOff), "The model goes on", "off"},
+        {static_cast<gint>(SceneCutMode::kReset),
+         "The model starts anew, so that nothing of the old scene shines through", "reset"},
+        {0, nullptr, nullptr}};
+    static const GType type = register_enum("GstFlashVsrSceneCut", values);
+    return type;
+}
+
+GType overload_type() {
+    static const GEnumValue values[] = {
+        {static_cast<gint>(Overload::kBlock), "Let upstream wait", "block"},
+        {static_cast<gint>(Overload::kDrop), "Drop frames, a chunk of 8 at a time", "drop"},
+        {static_cast<gint>(Overload::kBicubic),
+         "Resize frames without the model, a chunk of 8 at a time", "bicubic"},
+        {0, nullptr, nullptr}};
+    static const GType type = register_enum("GstFlashVsrOverload", values);
     return type;
 }
 
@@ -163,6 +186,15 @@ void install_picture_properties(GObjectClass* object_class, const Properties& in
                             "chunk on",
                             0.0, 1.0, settings.strength, kControllable));
     g_object_class_install_property(
+        object_class, kSceneCut,
+        g_param_spec_enum("scene-cut", "Scene cut", "What happens where a new scene begins",
+                          scene_cut_type(), static_cast<gint>(initial.scene_cut), kPlaying));
+    g_object_class_install_property(
+        object_class, kOverload,
+        g_param_spec_enum("overload", "Overload",
+                          "What happens to frames that come faster than they can be computed",
+                          overload_type(), static_cast<gint>(initial.overload), kPlaying));
+    g_object_class_install_property(
         object_class, kEnabled,
         g_param_spec_boolean("enabled", "Enabled",
                              "False: frames pass untouched when nothing is to be resized or "
@@ -219,6 +251,12 @@ bool PropertyStore::set_value(guint id, const GValue* value) {
         case kStartup:
             properties->startup = static_cast<Startup>(g_value_get_enum(value));
             return true;
+        case kSceneCut:
+            properties->scene_cut = static_cast<SceneCutMode>(g_value_get_enum(value));
+            return true;
+        case kOverload:
+            properties->overload = static_cast<Overload>(g_value_get_enum(value));
+            return true;
         case kEnabled: properties->enabled = g_value_get_boolean(value); return true;
         default: return false;
     }
@@ -244,6 +282,12 @@ bool PropertyStore::get_value(guint id, GValue* value) const {
         case kStrength: g_value_set_double(value, settings.strength); return true;
         case kSeed: g_value_set_uint64(value, properties.seed); return true;
         case kStartup: g_value_set_enum(value, static_cast<gint>(properties.startup)); return true;
+        case kSceneCut:
+            g_value_set_enum(value, static_cast<gint>(properties.scene_cut));
+            return true;
+        case kOverload:
+            g_value_set_enum(value, static_cast<gint>(properties.overload));
+            return true;
         case kEnabled: g_value_set_boolean(value, properties.enabled); return true;
         default: return false;
     }

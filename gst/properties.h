@@ -12,6 +12,8 @@ namespace flashvsr {
 
 enum class Mode { kTiny, kFull, kTinyLong };
 enum class Startup { kReference, kFast };
+enum class SceneCutMode { kOff, kReset };
+enum class Overload { kBlock, kDrop, kBicubic };
 
 /* Values as they were set. */
 struct Properties {
@@ -24,6 +26,8 @@ struct Properties {
     guint64 seed = 0;
     Startup startup = Startup::kReference;
     FlashvsrSettings settings = FLASHVSR_SETTINGS_INIT;
+    SceneCutMode scene_cut = SceneCutMode::kOff;
+    Overload overload = Overload::kBlock;
     bool enabled = true;
 };
 

@@ -19,7 +19,8 @@ void append(std::deque<T>* values, T value, size_t limit) {
 
 void Statistics::reset() {
     const Lock lock(mutex_);
-    in_ = out_ = chunks_ = stream_chunks_ = device_bytes_ = 0;
+    frames_ = {};
+    chunks_ = stream_chunks_ = device_bytes_ = 0;
     inside_ = 0;
     chunk_times_.clear();
     output_times_.clear();
@@ -27,13 +28,28 @@ void Statistics::reset() {
 
 void Statistics::count_in() {
     const Lock lock(mutex_);
-    in_++;
+    frames_.in++;
 }
 
 void Statistics::count_out() {
     const Lock lock(mutex_);
-    out_++;
+    frames_.out++;
     append(&output_times_, g_get_monotonic_time(), kOutputTimes);
+}
+
+void Statistics::count_dropped(int frames) {
+    const Lock lock(mutex_);
+    frames_.dropped += frames;
+}
+
+void Statistics::count_replaced(int frames) {
+    const Lock lock(mutex_);
+    frames_.replaced += frames;
+}
+
+Statistics::Frames Statistics::frames() const {
+    const Lock lock(mutex_);
+    return frames_;
 }
 
 void Statistics::set_inside(int frames) {
@@ -78,8 +94,9 @@ double Statistics::frames_per_second() const {
 GstStructure* Statistics::to_structure(int waiting) const {
     const Lock lock(mutex_);
     return gst_structure_new(
-        "application/x-flashvsr-stats", "in", G_TYPE_UINT64, in_, "out", G_TYPE_UINT64, out_,
-        "queue-depth", G_TYPE_INT, inside_ + waiting, "chunks", G_TYPE_UINT64,
+        "application/x-flashvsr-stats", "in", G_TYPE_UINT64, frames_.in, "out", G_TYPE_UINT64,
+        frames_.out, "dropped", G_TYPE_UINT64, frames_.dropped, "replaced", G_TYPE_UINT64,
+        frames_.replaced, "queue-depth", G_TYPE_INT, inside_ + waiting, "chunks", G_TYPE_UINT64,
         chunks_ + stream_chunks_, "chunk-time", GST_TYPE_CLOCK_TIME,
         chunk_times_.empty() ? 0 : chunk_times_.back(), "chunk-time-p50", GST_TYPE_CLOCK_TIME,
         percentile(0.50), "chunk-time-p99", GST_TYPE_CLOCK_TIME, percentile(0.99), "fps",

@@ -16,8 +16,18 @@ class Statistics {
   public:
     void reset();
 
+    struct Frames {
+        guint64 in = 0;
+        guint64 out = 0;
+        guint64 dropped = 0;
+        guint64 replaced = 0;
+    };
+
     void count_in();
     void count_out();
+    void count_dropped(int frames);
+    void count_replaced(int frames);
+    Frames frames() const;
     void set_inside(int frames); /* frames in the engine and its surroundings */
     /* A chunk that ran in the stream's course, and the time until its first frame could go. */
     void note_chunk_time(GstClockTime time);
@@ -36,8 +46,7 @@ class Statistics {
     static constexpr size_t kOutputTimes = 256;
 
     mutable std::mutex mutex_;
-    guint64 in_ = 0;
-    guint64 out_ = 0;
+    Frames frames_;
     int inside_ = 0;
     guint64 chunks_ = 0;        /* of streams that have been closed */
     guint64 stream_chunks_ = 0; /* of the open one */

@@ -18,26 +18,6 @@ namespace {
 /* How long frames that are later than announced wait for the pipeline to hear of it. */
 constexpr std::chrono::milliseconds kLatencyPatience(100);
 
-/* A buffer that stands for `buffer` while its picture is in the engine: flags, times and metas, but
- * nothing that keeps upstream's memory from going back to its pool. */
-BufferPtr without_pixels(GstBuffer* buffer) {
-    BufferPtr result(gst_buffer_new());
-    gst_buffer_copy_into(
-        result.get(), buffer,
-        static_cast<GstBufferCopyFlags>(GST_BUFFER_COPY_FLAGS | GST_BUFFER_COPY_TIMESTAMPS |
-                                        GST_BUFFER_COPY_META),
-        0, static_cast<gsize>(-1));
-    gst_buffer_foreach_meta(
-        result.get(),
-        [](GstBuffer*, GstMeta** meta, gpointer) -> gboolean {
-            static const GQuark reference = g_quark_from_static_string("memory-reference");
-            if (gst_meta_api_type_has_tag((*meta)->info->api, reference)) *meta = nullptr;
-            return TRUE;
-        },
-        nullptr);
-    return result;
-}
-
 }  // namespace
 
 Upscaler::Upscaler(GstBaseTransform* transform, const PropertyStore* properties)
@@ -47,6 +27,7 @@ Upscaler::Upscaler(GstBaseTransform* transform, const PropertyStore* properties)
       worker_(transform->srcpad,
               {[this](Item item) { run(std::move(item)); },
                [this](BufferPtr buffer) { return push_downstream(std::move(buffer)); }}),
+      overload_(GST_ELEMENT_CAST(transform), &statistics_),
       output_(transform) {}
 
 /* ---- open, configure, close ------------------------------------------------------------------ */
@@ -86,7 +67,7 @@ bool Upscaler::open() {
     enabled_ = properties.enabled;
     latency_.set_active(enabled_);
     latency_.set_first_wait(first_wait(lead_in_));
-    live_ = false;
+    note_latency_query(/*live=*/false);
     model_.start(api_,
                  {model.path, properties.device, properties.precision, properties.model_version});
     worker_.start();
@@ -100,13 +81,16 @@ void Upscaler::begin_close() {
 
 void Upscaler::close() {
     worker_.finish_stop();
-    pending_ = {};
+    pending_.take();
     engine_.close();
     model_.close();
     configured_ = false;
     expected_pts_ = GST_CLOCK_TIME_NONE;
     output_.set_allocation(nullptr, false);
     latency_.reset();
+    overload_.reset();
+    fade_left_ = 0;
+    discont_due_ = false;
     statistics_.reset();
 }
 
@@ -116,6 +100,7 @@ bool Upscaler::configure(const GstVideoInfo& in, const GstVideoInfo& out) {
     in_info_ = in;
     out_info_ = out;
     configured_ = true;
+    scene_cut_.restart();
     output_.configure(in, out);
     const int numerator = GST_VIDEO_INFO_FPS_N(&in);
     latency_.set_frame_period(
@@ -151,6 +136,14 @@ bool Upscaler::open_stream() {
 /* ---- in -------------------------------------------------------------------------------------- */
 
 GstFlowReturn Upscaler::queue(BufferPtr buffer) {
+    if (worker_.full() && properties_->get().overload == Overload::kDrop &&
+        overload_.engine_is_behind(worker_.frames_waiting(), worker_.frames_to_push())) {
+        const std::vector<BufferPtr> dropped = worker_.take_back(FLASHVSR_CHUNK);
+        if (!dropped.empty()) {
+            overload_.note_dropped(static_cast<int>(dropped.size()), dropped.front().get(),
+                                   &transform_->segment);
+        }
+    }
     const GstFlowReturn flow = worker_.queue_frame(std::move(buffer));
     if (flow == GST_FLOW_OK) statistics_.count_in();
     return flow;
@@ -164,7 +157,7 @@ bool Upscaler::drain() {
 void Upscaler::run(Item item) {
     if (worker_.failed()) forget_frames();
     if (item.event) {
-        pending_.push(std::move(item));
+        pending_.push(std::move(item.event));
         emit_ready();
     } else if (!item.buffer) {
         drain_engine();
@@ -177,41 +170,90 @@ void Upscaler::run(Item item) {
 
 void Upscaler::run_frame(BufferPtr buffer) {
     sync_controlled_properties(buffer.get());
-    const bool enabled = properties_->get().enabled;
-    if (enabled != enabled_ || follows_gap(buffer.get())) {
+    const Properties properties = properties_->get();
+    if (properties.enabled != enabled_ || follows_gap(buffer.get())) {
         drain_engine();
-        enabled_ = enabled;
+        scene_cut_.restart();
+        enabled_ = properties.enabled;
         latency_.set_active(enabled_);
         latency_.restart();
     }
     note_time(buffer.get());
-    if (enabled_) {
-        run_engine(std::move(buffer));
-    } else {
+    if (!enabled_) {
         run_bypass(std::move(buffer));
+        return;
+    }
+    switch (overload_action(properties.overload, buffer.get())) {
+        case OverloadPolicy::Action::kCompute: run_engine(std::move(buffer), properties); break;
+        case OverloadPolicy::Action::kDrop: discont_due_ = true; break;
+        case OverloadPolicy::Action::kReplace:
+            replace_pending();
+            run_bypass(std::move(buffer));
+            break;
     }
 }
 
-void Upscaler::run_engine(BufferPtr buffer) {
+OverloadPolicy::Action Upscaler::overload_action(Overload mode, GstBuffer* buffer) {
+    OverloadPolicy::Situation situation;
+    situation.model_loaded = model_.done();
+    situation.waiting = worker_.frames_waiting();
+    situation.to_push = worker_.frames_to_push();
+    situation.between_chunks = engine_.between_chunks();
+    situation.replaceable = pending_.all_have_pixels();
+    return overload_.action_for(mode, situation, buffer, &transform_->segment);
+}
+
+void Upscaler::run_engine(BufferPtr buffer, const Properties& properties) {
     if (!open_stream()) return;
     FlashvsrError error = {};
     {
-        const MappedFrame frame(buffer.get(), in_info_, GST_MAP_READ);
+        MappedFrame frame(buffer.get(), in_info_, GST_MAP_READ);
         if (!frame) {
             GST_ELEMENT_ERROR(transform_, STREAM, FORMAT,
                               ("The input buffer does not hold a frame of its caps."), (nullptr));
             worker_.fail(GST_FLOW_ERROR);
             return;
         }
-        if (!engine_.configure(properties_->get().settings, &error) ||
+        if (properties.scene_cut == SceneCutMode::kReset && scene_cut_.begins_at(frame.video())) {
+            GST_DEBUG_OBJECT(transform_, "scene cut at %" GST_TIME_FORMAT,
+                             GST_TIME_ARGS(GST_BUFFER_PTS(buffer.get())));
+            drain_engine();
+            if (worker_.failed()) return;
+        }
+        if (!engine_.configure(properties.settings, &error) ||
             !engine_.push(frame.engine_frame(), &error)) {
             fail(error);
             return;
         }
     }
-    pending_.push({without_pixels(buffer.get()), nullptr});
-    buffer.reset();
+    if (std::exchange(discont_due_, false)) {
+        buffer.reset(gst_buffer_make_writable(buffer.release()));
+        GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DISCONT);
+    }
+    pending_.push(std::move(buffer), properties.overload == Overload::kBicubic);
+    const bool chunk_done = engine_.ready() > 0;
+    const int left_to_push = worker_.frames_to_push();
     emit_ready();
+    if (chunk_done)
+        overload_.note_chunk(engine_.in_first_chunk() ? Worker::kCapacity : left_to_push);
+}
+
+/* Lets the frames that the engine still owes go without its pictures. */
+void Upscaler::replace_pending() {
+    if (pending_.frames() > 0) {
+        statistics_.count_replaced(pending_.frames());
+        FlashvsrError error = {};
+        if (!engine_.reset(&error)) fail(error);
+    }
+    while (!pending_.empty()) {
+        Item item = pending_.pop();
+        if (item.event) {
+            worker_.emit(std::move(item));
+        } else {
+            run_bypass(std::move(item.buffer));
+        }
+    }
+    fade_left_ = FLASHVSR_CHUNK;
 }
 
 void Upscaler::run_bypass(BufferPtr buffer) {
@@ -276,7 +318,7 @@ void Upscaler::emit_ready() {
         }
         if (engine_.ready() <= 0) break;
         BufferPtr upscaled;
-        const GstFlowReturn flow = output_.take(&engine_, pending_.front().buffer.get(), &upscaled);
+        const GstFlowReturn flow = take_upscaled(pending_.front().buffer.get(), &upscaled);
         if (flow != GST_FLOW_OK) {
             worker_.fail(flow);
             forget_frames();
@@ -288,6 +330,14 @@ void Upscaler::emit_ready() {
     }
 }
 
+/* After frames without the engine's pictures it comes in softly. */
+GstFlowReturn Upscaler::take_upscaled(GstBuffer* origin, BufferPtr* upscaled) {
+    const GstFlowReturn flow = output_.take(&engine_, origin, upscaled);
+    if (flow != GST_FLOW_OK || fade_left_ == 0) return flow;
+    const double share = 1.0 - static_cast<double>(fade_left_--) / (FLASHVSR_CHUNK + 1);
+    return has_pixels(origin) ? output_.blend(origin, share, upscaled->get()) : GST_FLOW_OK;
+}
+
 void Upscaler::note_chunk(GstClockTime time) {
     statistics_.note_chunk_time(time);
     latency_.note_chunk(engine_.in_first_chunk(), time);
@@ -295,6 +345,11 @@ void Upscaler::note_chunk(GstClockTime time) {
     if (!announce_latency() || !live_) return;
     /* The frames of this chunk are later than announced. Most applications answer at once. */
     worker_.wait_for(kLatencyPatience, [&] { return latency_events_ != events_before; });
+}
+
+void Upscaler::note_latency_query(bool live) {
+    live_ = live;
+    overload_.set_live(live);
 }
 
 void Upscaler::note_latency_event() {
@@ -331,11 +386,14 @@ GstFlowReturn Upscaler::push_downstream(BufferPtr buffer) {
 void Upscaler::end_flush() {
     worker_.end_flush([this] {
         expected_pts_ = GST_CLOCK_TIME_NONE;
+        scene_cut_.restart();
         latency_.restart();
         FlashvsrError error = {};
         if (!engine_.reset(&error)) fail(error);
         statistics_.set_inside(0);
-        return std::exchange(pending_, {});
+        overload_.reset();
+        fade_left_ = 0;
+        return pending_.take();
     });
 }
 

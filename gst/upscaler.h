@@ -9,11 +9,13 @@
 
 #include "core/flashvsr.h"
 #include "gst/engine_stream.h"
-#include "gst/frame_queue.h"
 #include "gst/latency.h"
 #include "gst/model_load.h"
 #include "gst/output.h"
+#include "gst/overload.h"
+#include "gst/pending_frames.h"
 #include "gst/properties.h"
+#include "gst/scene_cut.h"
 #include "gst/statistics.h"
 #include "gst/worker.h"
 
@@ -66,8 +68,12 @@ class Upscaler {
     /* Beyond the latency, what the element can hold back when downstream does. */
     GstClockTime spare_capacity() const { return spare_capacity_; }
     /* A LATENCY query has been answered, or a LATENCY event has come. */
-    void note_latency_query(bool live) { live_ = live; }
+    void note_latency_query(bool live);
     void note_latency_event();
+    /* What a QOS event from downstream says. */
+    void note_qos(GstClockTimeDiff jitter, GstClockTime timestamp) {
+        overload_.note_qos(jitter, timestamp);
+    }
     GstStructure* stats() const; /* the caller's */
 
     Output* output() { return &output_; }
@@ -77,7 +83,10 @@ class Upscaler {
 
     void run(Item item);
     void run_frame(BufferPtr buffer);
-    void run_engine(BufferPtr buffer);
+    void run_engine(BufferPtr buffer, const Properties& properties);
+    OverloadPolicy::Action overload_action(Overload mode, GstBuffer* buffer);
+    void replace_pending();
+    GstFlowReturn take_upscaled(GstBuffer* origin, BufferPtr* upscaled);
     void run_bypass(BufferPtr buffer);
     bool open_stream();
     void drain_engine();
@@ -101,6 +110,7 @@ class Upscaler {
     ModelLoad model_;
     Worker worker_;
     Statistics statistics_;
+    OverloadPolicy overload_;
 
     /* Those of the properties that are fixed while the element works. */
     guint64 seed_ = 0;
@@ -113,7 +123,10 @@ class Upscaler {
     EngineStream engine_; /* opened when first needed */
     Output output_;
 
-    FrameQueue pending_; /* frames in the engine (without their pixels), events behind them */
+    PendingFrames pending_;
+    SceneCut scene_cut_;
+    int fade_left_ = 0;        /* frames that the engine's picture is still to be blended in over */
+    bool discont_due_ = false; /* frames before the next one have been dropped */
     GstClockTime expected_pts_ = GST_CLOCK_TIME_NONE;
     LatencyEstimate latency_;
     std::atomic<GstClockTime> spare_capacity_{0};

@@ -118,6 +118,12 @@ TEST(Caps, InterlacedIsRefused) {
     EXPECT_FALSE(accepts(video_caps(8, 8, "format=I420,interlace-mode=mixed")));
 }
 
+TEST(Caps, MemoryThatItCannotReadIsRefused) {
+    EXPECT_FALSE(accepts("video/x-raw(memory:DMABuf),format=NV12,width=8,height=8,framerate=25/1"));
+    EXPECT_FALSE(
+        accepts("video/x-raw(memory:GLMemory),format=RGBA,width=8,height=8,framerate=25/1"));
+}
+
 TEST(Caps, UpstreamMayOfferAnySizeWhateverDownstreamFixes) {
     TestElement element;
     gst_harness_set_sink_caps_str(element.harness(), "video/x-raw,width=100,height=50");

@@ -164,6 +164,53 @@ TEST(Events, PositionIsThatOfTheOutput) {
     EXPECT_EQ(position, static_cast<gint64>(21 * kPeriod));
 }
 
+/* ---- scenes ---------------------------------------------------------------------------------- */
+
+TEST(SceneCut, EndsAStretchWhenAsked) {
+    for (const bool reset : {true, false}) {
+        TestElement element(reset ? "scene-cut=reset" : "");
+        element.set_caps(video_caps(64, 48));
+        element.push_frames(0, 30);
+        element.push_frames(200, 1);
+        EXPECT_EQ(element.frames_out(), reset ? 30 : 21);
+        element.push_frames(201, 4);
+        element.push_event(gst_event_new_eos());
+        Log expected;
+        append_frames(&expected, 0, 30);
+        append_frames(&expected, 200, 5);
+        expected.push_back("eos");
+        EXPECT_EQ(element.log_of_frames(), expected);
+    }
+}
+
+TEST(SceneCut, IsNeitherNoiseNorAFlashNorAFade) {
+    TestElement element("scene-cut=reset");
+    element.set_caps(video_caps(64, 48));
+    const auto push_noise = [&element](int brightness) {
+        static guint32 state = 1;
+        GstBuffer* buffer = make_frame(video_caps(64, 48), 128);
+        GstMapInfo map;
+        gst_buffer_map(buffer, &map, GST_MAP_WRITE);
+        for (int i = 0; i < 64 * 48; i++) {
+            state = state * 1664525 + 1013904223;
+            map.data[i] = static_cast<guint8>(brightness + (state >> 26));
+        }
+        gst_buffer_unmap(buffer, &map);
+        element.push(buffer);
+    };
+    for (int i = 0; i < 10; i++) push_noise(60);
+    push_noise(180); /* a flash: not more than one cut */
+    for (int i = 0; i < 10; i++) push_noise(60);
+    for (int i = 0; i < 24; i++) push_noise(60 + 5 * i);
+    GstStructure* stats = nullptr;
+    element.settle();
+    g_object_get(element.element(), "stats", &stats, nullptr);
+    guint64 out = 0;
+    gst_structure_get(stats, "out", G_TYPE_UINT64, &out, nullptr);
+    gst_structure_free(stats);
+    EXPECT_EQ(out, 10u + 29u); /* the cut at the flash, then nothing but chunks */
+}
+
 /* ---- settings while playing ------------------------------------------------------------------ */
 
 TEST(Enabled, SwitchingLosesAndReordersNothing) {

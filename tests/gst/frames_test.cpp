@@ -2,6 +2,7 @@
 #include <gst/video/video-anc.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <tuple>
 #include <utility>
 
@@ -189,6 +190,48 @@ TEST(Frames, StridesOfGstVideoMetaCount) {
     EXPECT_EQ(element.log_of_frames().front(), "frame 33");
 }
 
+/* A frame of 12x8 whose part of 6x4 at (4, 2) is 50, and which says so. */
+GstBuffer* make_cropped_frame() {
+    const std::string whole = video_caps(12, 8);
+    GstBuffer* buffer = make_frame(whole, 0xCD);
+    GstCaps* caps = gst_caps_from_string(whole.c_str());
+    GstVideoInfo info;
+    gst_video_info_from_caps(&info, caps);
+    gst_caps_unref(caps);
+    gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_I420, 12, 8,
+                                   3, info.offset, info.stride);
+    GstVideoFrame frame;
+    EXPECT_TRUE(gst_video_frame_map(&frame, &info, buffer, GST_MAP_WRITE));
+    for (int c = 0; c < 3; c++) {
+        const int half = c > 0 ? 2 : 1;
+        for (int y = 2 / half; y < 6 / half; y++) {
+            guint8* row = static_cast<guint8*>(GST_VIDEO_FRAME_COMP_DATA(&frame, c)) +
+                          y * GST_VIDEO_FRAME_COMP_STRIDE(&frame, c);
+            std::fill(row + 4 / half, row + 10 / half, 50);
+        }
+    }
+    gst_video_frame_unmap(&frame);
+    GstVideoCropMeta* crop = gst_buffer_add_video_crop_meta(buffer);
+    crop->x = 4;
+    crop->y = 2;
+    crop->width = 6;
+    crop->height = 4;
+    return buffer;
+}
+
+TEST(Frames, AreCutOutWhereTheirCropMetaSays) {
+    for (const char* properties : {"", "enabled=false", "enabled=false scale=1"}) {
+        TestElement element(properties);
+        element.set_caps(video_caps(6, 4));
+        element.push(make_cropped_frame());
+        element.push_event(gst_event_new_eos());
+        EXPECT_EQ(element.log_of_frames().front(), "frame 50") << properties;
+        GstBuffer* buffer = element.pull();
+        EXPECT_EQ(gst_buffer_get_video_crop_meta(buffer), nullptr);
+        gst_buffer_unref(buffer);
+    }
+}
+
 TEST(Frames, PaddedRowsArePassedOnOnlyToThoseWhoReadGstVideoMeta) {
     for (const bool understood : {false, true}) {
         TestElement element("enabled=false scale=1");
@@ -263,13 +306,14 @@ TEST(Frames, AreWrittenIntoDownstreamsPool) {
     gst_object_unref(pool);
 }
 
-TEST(Frames, UpstreamMayUseItsOwnStrides) {
+TEST(Frames, UpstreamMayUseItsOwnStridesAndCrop) {
     TestElement element;
     element.set_caps(video_caps(6, 4));
     GstCaps* caps = gst_caps_from_string(video_caps(6, 4).c_str());
     GstQuery* query = gst_query_new_allocation(caps, TRUE);
     EXPECT_TRUE(gst_pad_peer_query(element.harness()->srcpad, query));
     EXPECT_TRUE(gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr));
+    EXPECT_TRUE(gst_query_find_allocation_meta(query, GST_VIDEO_CROP_META_API_TYPE, nullptr));
     gst_query_unref(query);
     gst_caps_unref(caps);
 }

@@ -1,0 +1,219 @@
+/* Frames that come faster than they can be computed. */
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/gst/test_element.h"
+
+namespace {
+
+struct Stats {
+    guint64 in = 0;
+    guint64 out = 0;
+    guint64 dropped = 0;
+    guint64 replaced = 0;
+    gint depth = 0;
+};
+
+Stats stats_of(TestElement& element) {
+    GstStructure* structure = nullptr;
+    g_object_get(element.element(), "stats", &structure, nullptr);
+    Stats stats;
+    EXPECT_TRUE(gst_structure_get(structure, "in", G_TYPE_UINT64, &stats.in, "out", G_TYPE_UINT64,
+                                  &stats.out, "dropped", G_TYPE_UINT64, &stats.dropped, "replaced",
+                                  G_TYPE_UINT64, &stats.replaced, "queue-depth", G_TYPE_INT,
+                                  &stats.depth, nullptr));
+    gst_structure_free(structure);
+    return stats;
+}
+
+int qos_messages(TestElement& element) {
+    int count = 0;
+    while (GstMessage* message = gst_bus_pop_filtered(element.bus(), GST_MESSAGE_QOS)) {
+        count++;
+        gst_message_unref(message);
+    }
+    return count;
+}
+
+/* Pushes frames as fast as they are taken; the most frames that were inside meanwhile. */
+int push_in_a_rush(TestElement& element, int count) {
+    int most = 0;
+    for (int i = 0; i < count; i++) {
+        GstBuffer* buffer = make_frame(video_caps(6, 4), 200);
+        GST_BUFFER_PTS(buffer) = i * kPeriod;
+        GST_BUFFER_DURATION(buffer) = kPeriod;
+        EXPECT_EQ(element.push(buffer), GST_FLOW_OK);
+        most = std::max(most, stats_of(element).depth);
+    }
+    EXPECT_TRUE(element.push_event(gst_event_new_eos()));
+    return most;
+}
+
+/* The most frames that have a place: two FIFOs, the engine, and one in each thread's hand. */
+constexpr int kBound = 32 + 25 + 32 + 2;
+
+TEST(Overload, BlockComputesEveryFrame) {
+    const Environment slow("FLASHVSR_STUB_CHUNK_MS", "10");
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    EXPECT_LE(push_in_a_rush(element, 200), kBound);
+    const Stats stats = stats_of(element);
+    EXPECT_EQ(stats.out, 200u);
+    EXPECT_EQ(stats.dropped + stats.replaced, 0u);
+    EXPECT_EQ(qos_messages(element), 0);
+}
+
+TEST(Overload, DropLosesWholeChunksInOrder) {
+    const Environment slow("FLASHVSR_STUB_CHUNK_MS", "50");
+    TestElement element("overload=drop");
+    element.set_caps(video_caps(6, 4));
+    EXPECT_LE(push_in_a_rush(element, 200), kBound);
+    const Stats stats = stats_of(element);
+    EXPECT_GT(stats.dropped, 0u);
+    EXPECT_EQ(stats.dropped % 8, 0u);
+    EXPECT_EQ(stats.in, 200u);
+    EXPECT_EQ(stats.out + stats.dropped, 200u);
+    EXPECT_EQ(qos_messages(element), int(stats.dropped / 8));
+    GstClockTime expected = 0;
+    while (GstBuffer* buffer = element.pull()) {
+        EXPECT_GE(GST_BUFFER_PTS(buffer), expected);
+        EXPECT_EQ(bool(GST_BUFFER_IS_DISCONT(buffer)), GST_BUFFER_PTS(buffer) != expected);
+        expected = GST_BUFFER_PTS(buffer) + kPeriod;
+        gst_buffer_unref(buffer);
+    }
+}
+
+TEST(Overload, BicubicReplacesWholeChunksAndBlendsBack) {
+    const Environment slow("FLASHVSR_STUB_CHUNK_MS", "100");
+    TestElement element("overload=bicubic strength=0.5"); /* halves what the engine gives */
+    element.set_caps(video_caps(6, 4));
+    EXPECT_LE(push_in_a_rush(element, 120), kBound);
+    const Stats stats = stats_of(element);
+    EXPECT_EQ(stats.out, 120u);
+    EXPECT_EQ(stats.dropped, 0u);
+    EXPECT_GE(stats.replaced, 12u);
+    EXPECT_GE(qos_messages(element), 1);
+
+    GstCaps* caps = element.output_caps();
+    std::vector<int> values;
+    for (int i = 0; GstBuffer* buffer = element.pull(); i++) {
+        EXPECT_EQ(GST_BUFFER_PTS(buffer), i * kPeriod);
+        GstVideoInfo info;
+        gst_video_info_from_caps(&info, caps);
+        guint8 luma = 0;
+        gst_buffer_extract(buffer, 0, &luma, 1);
+        values.push_back(luma);
+        gst_buffer_unref(buffer);
+    }
+    gst_caps_unref(caps);
+    ASSERT_EQ(values.size(), 120u);
+    for (size_t i = 0; i < 21; i++) EXPECT_EQ(values[i], 100) << i;
+    size_t replaced = 0;
+    for (size_t i = 21; i < values.size();) {
+        size_t run = 0;
+        for (; i < values.size() && values[i] == 200; i++) run++;
+        replaced += run;
+        if (run > 0 && i < values.size()) {
+            EXPECT_EQ(run % 8, 4u) << i; /* and the look-ahead */
+        }
+        for (int k = 0; run > 0 && k < 8 && i < values.size(); k++, i++) {
+            EXPECT_NEAR(values[i], 200 - (k + 1) * 100 / 9, 1) << i;
+        }
+        for (; i < values.size() && values[i] != 200; i++) EXPECT_EQ(values[i], 100) << i;
+    }
+    EXPECT_EQ(replaced, stats.replaced);
+}
+
+/* A LATENCY query tells the element that the harness is a live source. */
+void play_live(TestElement& element) {
+    GstQuery* query = gst_query_new_latency();
+    EXPECT_TRUE(gst_pad_peer_query(element.harness()->sinkpad, query));
+    gst_query_unref(query);
+}
+
+TEST(Overload, BicubicShowsAPictureWhileTheModelLoads) {
+    const Environment slow("FLASHVSR_STUB_LOAD_MS", "10000");
+    TestElement element("overload=bicubic");
+    element.set_caps(video_caps(6, 4));
+    play_live(element);
+    element.push_frames(0, 20);
+    EXPECT_EQ(element.frames_out(), 20);
+    EXPECT_EQ(element.log_of_frames().back(), "frame 19");
+}
+
+TEST(Overload, DropNeverBlocksWhileTheModelLoads) {
+    const Environment slow("FLASHVSR_STUB_LOAD_MS", "10000");
+    TestElement element("overload=drop");
+    element.set_caps(video_caps(6, 4));
+    play_live(element);
+    for (int i = 0; i < 100; i++) element.push_frame(i);
+    EXPECT_GE(stats_of(element).dropped, 64u);
+}
+
+struct Upstream {
+    int qos = 0;
+};
+
+/* What an element does with a frame that was shown a second too late. */
+Upstream be_late(TestElement& element) {
+    Upstream upstream;
+    element.set_caps(video_caps(6, 4));
+    gst_pad_add_probe(
+        element.harness()->srcpad, GST_PAD_PROBE_TYPE_EVENT_UPSTREAM,
+        [](GstPad*, GstPadProbeInfo* info, gpointer data) {
+            static_cast<Upstream*>(data)->qos +=
+                GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_QOS;
+            return GST_PAD_PROBE_OK;
+        },
+        &upstream, nullptr);
+    gst_pad_push_event(element.harness()->sinkpad,
+                       gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 1.5, GST_SECOND, 0));
+    for (int i = 0; i < 100; i += 20) {
+        element.push_frames(i, 20);
+        element.settle();
+    }
+    element.push_event(gst_event_new_eos());
+    return upstream;
+}
+
+TEST(Overload, WhatWouldBeLateIsGivenUpInChunks) {
+    /* Frames of the first two seconds: 50, so seven chunks. */
+    TestElement drop("overload=drop");
+    EXPECT_EQ(be_late(drop).qos, 0);
+    EXPECT_EQ(stats_of(drop).dropped, 56u);
+    EXPECT_EQ(drop.log_of_frames().front(), "frame 56");
+
+    TestElement replace("overload=bicubic");
+    EXPECT_EQ(be_late(replace).qos, 0);
+    EXPECT_EQ(stats_of(replace).replaced, 56u);
+    EXPECT_EQ(replace.frames_out(), 100);
+}
+
+TEST(Overload, BlockLeavesLatenessToUpstream) {
+    TestElement element;
+    EXPECT_EQ(be_late(element).qos, 1);
+    EXPECT_EQ(element.frames_out(), 100);
+}
+
+/* Downstream that takes its time is no overload of the engine. */
+TEST(Overload, ASlowSinkCostsNoFrame) {
+    for (const char* mode : {"overload=drop", "overload=bicubic"}) {
+        TestElement element(mode);
+        element.set_caps(video_caps(6, 4));
+        gst_pad_add_probe(
+            element.harness()->sinkpad, GST_PAD_PROBE_TYPE_BUFFER,
+            [](GstPad*, GstPadProbeInfo*, gpointer) {
+                g_usleep(2000);
+                return GST_PAD_PROBE_OK;
+            },
+            nullptr, nullptr);
+        push_in_a_rush(element, 200);
+        const Stats stats = stats_of(element);
+        EXPECT_EQ(stats.out, 200u) << mode;
+        EXPECT_EQ(stats.replaced, 0u) << mode;
+    }
+}
+
+}  // namespace
