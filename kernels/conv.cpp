@@ -104,6 +104,7 @@ ConvShape conv_shape(const Conv& params) {
     require(params.upsample == 2 ? params.kernel == 2 : params.kernel == 1 || params.kernel == 3,
             "conv has 1x1 or 3x3 taps, or 2x2 where it resizes by 2");
     require(params.pad == 0 || params.pad == 1, "conv pads by 0 or 1");
+    require(params.leak >= 0 && params.leak <= 1, "conv's slope below zero is 0 to 1");
     require(params.grow >= 1, "conv makes at least one frame of one");
     ConvShape shape;
     shape.phases = params.grow * params.upsample * params.upsample;

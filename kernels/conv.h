@@ -45,7 +45,7 @@ struct Conv {
     int pad = 1;        // of a 3x3 kernel: 1, zeros outside; 0, y is smaller by two
     int upsample = 1;   // 1 or 2
     int grow = 1;       // frames made of one
-    float leak = 1.0f;  // slope of the activation below zero: 1 is none, 0 is ReLU
+    float leak = 1.0f;  // slope of the activation below zero, 0 to 1: 1 is none, 0 is ReLU
     ElementType type = ElementType::kFloat32;
 };
 
@@ -63,9 +63,9 @@ ConvShape conv_shape(const Conv& params);
 // Plain loops, any type. Host pointers.
 void conv_cpu(const Conv& params);
 
-// Tensor cores (wgmma), fp16 and bf16, sm_90a only. Device pointers. `in` and `out` are multiples
-// of 8 (of 32 for `out` with several phases); pointers are aligned to 16 bytes and strides are
-// multiples of 8.
+// Tensor cores (wgmma), fp16 and bf16, sm_90a only. Device pointers, aligned to 16 bytes. `in` and
+// `out` are multiples of 8, and so are strides; with upsample 2, `out` is a multiple of 64 and the
+// pixels of y and the residual are dense. Fast where `in` is a multiple of 64 and `out` of 128.
 void conv_sm90(const Conv& params, CudaStream stream);
 
 }  // namespace flashvsr::kernels

@@ -89,4 +89,18 @@ __device__ inline uint32_t pack2<__nv_bfloat16>(float low, float high) {
     return *reinterpret_cast<const uint32_t*>(&pair);
 }
 
+// The way back.
+template <typename T>
+__device__ float2 unpack2(uint32_t packed);
+
+template <>
+__device__ inline float2 unpack2<__half>(uint32_t packed) {
+    return __half22float2(*reinterpret_cast<const __half2*>(&packed));
+}
+
+template <>
+__device__ inline float2 unpack2<__nv_bfloat16>(uint32_t packed) {
+    return __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162*>(&packed));
+}
+
 }  // namespace flashvsr::kernels::ptx

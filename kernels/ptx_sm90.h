@@ -123,6 +123,16 @@ __device__ inline void tma_store_wait_read() {
     asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(kPending) : "memory");
 }
 
+// ---- matrices to shared memory
+// ------------------------------------------------------------------------------------------------
+
+// The reverse of ldmatrix_x4.
+__device__ inline void stmatrix_x4(uint32_t to, const uint32_t (&from)[4]) {
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(to),
+                 "r"(from[0]), "r"(from[1]), "r"(from[2]), "r"(from[3])
+                 : "memory");
+}
+
 // ---- order and registers
 // ------------------------------------------------------------------------------------------------
 
@@ -204,19 +214,21 @@ __device__ inline void hold(T (&registers)[kCount]) {
 }
 
 // d = accumulate ? d + a b^T : a b^T, with both operands in shared memory or a in registers. T is
-// __half, __nv_bfloat16 or __nv_fp8_e4m3, N the number of rows of b: 64, 128 or 256.
+// __half, __nv_bfloat16 or __nv_fp8_e4m3, N the number of rows of b: 32, 64, 128 or 256.
 template <typename T, bool kTransposedB = false>
 struct Wgmma;
 
 #define FLASHVSR_D4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
-#define FLASHVSR_D16(i) FLASHVSR_D4(i), FLASHVSR_D4(i + 4), FLASHVSR_D4(i + 8), FLASHVSR_D4(i + 12)
-#define FLASHVSR_D32 FLASHVSR_D16(0), FLASHVSR_D16(16)
-#define FLASHVSR_D64 FLASHVSR_D32, FLASHVSR_D16(32), FLASHVSR_D16(48)
+#define FLASHVSR_DS16(i) FLASHVSR_D4(i), FLASHVSR_D4(i + 4), FLASHVSR_D4(i + 8), FLASHVSR_D4(i + 12)
+#define FLASHVSR_D16 FLASHVSR_DS16(0)
+#define FLASHVSR_D32 FLASHVSR_D16, FLASHVSR_DS16(16)
+#define FLASHVSR_D64 FLASHVSR_D32, FLASHVSR_DS16(32), FLASHVSR_DS16(48)
 #define FLASHVSR_D128 \
-    FLASHVSR_D64, FLASHVSR_D16(64), FLASHVSR_D16(80), FLASHVSR_D16(96), FLASHVSR_D16(112)
-#define FLASHVSR_NAMES32                                                                \
-    "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22" \
-    ",%23,%24,%25,%26,%27,%28,%29,%30,%31"
+    FLASHVSR_D64, FLASHVSR_DS16(64), FLASHVSR_DS16(80), FLASHVSR_DS16(96), FLASHVSR_DS16(112)
+#define FLASHVSR_NAMES16 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
+#define FLASHVSR_NAMES32 \
+    FLASHVSR_NAMES16     \
+    ",%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
 #define FLASHVSR_NAMES64                                                                   \
     FLASHVSR_NAMES32                                                                       \
     ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52" \
@@ -250,6 +262,7 @@ struct Wgmma;
                      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(int{accumulate})); \
     }
 #define FLASHVSR_WGMMA_SHAPES(TYPES, TAIL_SHARED, TAIL_REGISTERS)                       \
+    FLASHVSR_WGMMA(32, 16, TYPES, TAIL_SHARED, TAIL_REGISTERS, 16, 17, 18, 19, 20, 21)  \
     FLASHVSR_WGMMA(64, 32, TYPES, TAIL_SHARED, TAIL_REGISTERS, 32, 33, 34, 35, 36, 37)  \
     FLASHVSR_WGMMA(128, 64, TYPES, TAIL_SHARED, TAIL_REGISTERS, 64, 65, 66, 67, 68, 69) \
     FLASHVSR_WGMMA(256, 128, TYPES, TAIL_SHARED, TAIL_REGISTERS, 128, 129, 130, 131, 132, 133)
@@ -280,10 +293,12 @@ struct Wgmma<__nv_fp8_e4m3> {
 #undef FLASHVSR_NAMES128
 #undef FLASHVSR_NAMES64
 #undef FLASHVSR_NAMES32
+#undef FLASHVSR_NAMES16
 #undef FLASHVSR_D128
 #undef FLASHVSR_D64
 #undef FLASHVSR_D32
 #undef FLASHVSR_D16
+#undef FLASHVSR_DS16
 #undef FLASHVSR_D4
 
 // Four floats rounded to e4m3 (to nearest, beyond 448 to 448), the first in the lowest byte.

@@ -1,6 +1,7 @@
 // Convolution on the CPU, against the formulas of spec/flashvsr.md sections 5 and 8 in double.
 #include "kernels/conv.h"
 
+#include "kernels/conv_out.h"
 #include "tests/kernels/support.h"
 
 namespace flashvsr::kernels {
@@ -184,6 +185,34 @@ TEST(Conv, WritesTheInsideOfABufferWithABorderAndReadsItBackUnpadded) {
     next.in = next.out = out;
     next.pad = 0;
     conv_cpu(next);
+    EXPECT_LT(relative_l2(y, expected), 1e-6);
+}
+
+TEST(ConvOut, IsThreePlanesOfAConvolution) {
+    const int n = 2, h = 4, w = 5, in = 6;
+    const Frames x(n, h, w, in, 1);
+    const auto weight = random_weight(size_t(3) * in * 9, 2);
+    const auto bias = random_normal(3, 3);
+    const Frames pixels = convolve(x, weight, 3, 3);
+    std::vector<double> expected;
+    for (int t = 0; t < n; ++t)
+        for (int o = 0; o < 3; ++o)
+            for (int r = 0; r < h; ++r)
+                for (int c = 0; c < w; ++c) expected.push_back(0.5 * pixels(t, r, c, o) + bias[o]);
+
+    const auto values = floats(x.values), packed = channels_last(weight, 3, in, 9);
+    auto y = poisoned<float>(expected.size());
+    ConvOut params;
+    params.x = values.data();
+    params.weight = packed.data();
+    params.bias = bias.data();
+    params.y = y.data();
+    params.n = n;
+    params.h = h;
+    params.w = w;
+    params.in = in;
+    params.scale = 0.5f;
+    conv_out_cpu(params);
     EXPECT_LT(relative_l2(y, expected), 1e-6);
 }
 

@@ -45,4 +45,13 @@ inline bool have_gpu() {
     return cudaGetDeviceCount(&devices) == cudaSuccess && devices > 0;
 }
 
+// Whether kernels of compute capability 9.0a run.
+inline bool have_sm90() {
+    int major = 0, minor = 0;
+    return have_gpu() &&
+           cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) == cudaSuccess &&
+           cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0) == cudaSuccess &&
+           major == 9 && minor == 0;
+}
+
 }  // namespace flashvsr::kernels

@@ -12,6 +12,8 @@
 #include "kernels/block_list.h"
 #include "kernels/block_sparse_attention.h"
 #include "kernels/channel_norm.h"
+#include "kernels/conv.h"
+#include "kernels/conv_out.h"
 #include "kernels/decoder_input.h"
 #include "kernels/noise.h"
 #include "kernels/norm.h"
@@ -422,6 +424,102 @@ void bench_projector(Timer& timer) {
     }
 }
 
+// The decoder's and the projector's layers for eight frames; `times`: how often each runs.
+struct ConvLayer {
+    const char* name;
+    int n, h, w, in, out, kernel, pad, upsample, grow;
+    bool past, residual;
+    int times;
+};
+constexpr int kRows8 = kHeight / 8, kColumns8 = kWidth / 8;
+constexpr ConvLayer kConvLayers[] = {
+    {"in 784 to 512, 1/8", 2, kRows8, kColumns8, 784, 512, 3, 1, 1, 1, false, false, 1},
+    {"512, 1/8", 2, kRows8, kColumns8, 512, 512, 3, 1, 1, 1, false, false, 4},
+    {"512 + 512, 1/8", 2, kRows8, kColumns8, 512, 512, 3, 1, 1, 1, true, false, 3},
+    {"512 residual, 1/8", 2, kRows8, kColumns8, 512, 512, 3, 1, 1, 1, false, true, 3},
+    {"512 to 256, x2", 2, kRows8, kColumns8, 512, 256, 2, 1, 2, 1, false, false, 1},
+    {"256, 1/4", 2, 2 * kRows8, 2 * kColumns8, 256, 256, 3, 1, 1, 1, false, false, 3},
+    {"256 + 256, 1/4", 2, 2 * kRows8, 2 * kColumns8, 256, 256, 3, 1, 1, 1, true, false, 3},
+    {"256 residual, 1/4", 2, 2 * kRows8, 2 * kColumns8, 256, 256, 3, 1, 1, 1, false, true, 3},
+    {"256 to 128, x2, grow 2", 2, 2 * kRows8, 2 * kColumns8, 256, 128, 2, 1, 2, 2, false, false, 1},
+    {"128, 1/2", 4, 4 * kRows8, 4 * kColumns8, 128, 128, 3, 1, 1, 1, false, false, 3},
+    {"128 + 128, 1/2", 4, 4 * kRows8, 4 * kColumns8, 128, 128, 3, 1, 1, 1, true, false, 3},
+    {"128 residual, 1/2", 4, 4 * kRows8, 4 * kColumns8, 128, 128, 3, 1, 1, 1, false, true, 3},
+    {"128 to 128, x2, grow 2", 4, 4 * kRows8, 4 * kColumns8, 128, 128, 2, 1, 2, 2, false, false, 1},
+    {"128, 1/1", 8, kHeight, kWidth, 128, 128, 3, 1, 1, 1, false, false, 1},
+    {"projector 1", 4, kHeight / 16 + 2, kWidth / 16 + 2, 3072, 2048, 3, 0, 1, 1, false, false, 1},
+    {"projector 2", 2, kHeight / 16 + 2, kWidth / 16 + 2, 8192, 3072, 3, 0, 1, 1, false, false, 1},
+};
+
+// Milliseconds of one launch.
+double bench_conv_layer(Timer& timer, const ConvLayer& layer, const std::string& name) {
+    Conv params;
+    params.n = layer.n;
+    params.h = layer.h;
+    params.w = layer.w;
+    params.in = layer.in;
+    params.out = layer.out;
+    params.kernel = layer.kernel;
+    params.pad = layer.pad;
+    params.upsample = layer.upsample;
+    params.grow = layer.grow;
+    params.leak = 0.0f;
+    params.type = ElementType::kBFloat16;
+    const int64_t frame = int64_t{layer.h} * layer.w * layer.in;
+    const auto x = random_device<BFloat16>((layer.n + 1) * frame, 1);
+    params.x = x.get() + frame;
+    if (layer.past) params.past = x.get();
+    const ConvShape shape = conv_shape(params);
+    const int64_t weights =
+        int64_t{shape.phases} * layer.out * shape.taps * shape.inputs * layer.in;
+    const int64_t outputs = int64_t{layer.n} * layer.grow * shape.h * shape.w * layer.out;
+    const auto weight = random_device<BFloat16>(weights, 2);
+    const auto bias = random_device<float>(layer.out, 3);
+    const auto residual = random_device<BFloat16>(outputs, 4);
+    DeviceArray<BFloat16> y(outputs);
+    params.weight = weight.get();
+    params.bias = bias.get();
+    if (layer.residual) params.residual = residual.get();
+    params.y = y.get();
+    const double milliseconds = timer.median(3, [&](int) { conv_sm90(params, nullptr); });
+    const double pixels = double(layer.n) * shape.h * shape.w / (layer.upsample * layer.upsample);
+    std::printf("%-44s %8.4f ms %8.1f TFLOP/s\n", name.c_str(), milliseconds,
+                2.0 * weights * pixels / milliseconds / 1e9);
+    return milliseconds;
+}
+
+void bench_conv(Timer& timer) {
+    double decoder = 0, projector = 0;
+    for (const ConvLayer& layer : kConvLayers) {
+        const std::string name = std::string("conv_sm90 ") + layer.name;
+        if (!wanted(name)) continue;
+        const double milliseconds = layer.times * bench_conv_layer(timer, layer, name);
+        (layer.in >= 3072 ? projector : decoder) += milliseconds;
+    }
+    if (decoder > 0) std::printf("%-44s %8.4f ms\n", "conv_sm90, decoder's layers", decoder);
+    if (projector > 0) std::printf("%-44s %8.4f ms\n", "conv_sm90, projector's layers", projector);
+}
+
+void bench_conv_out(Timer& timer) {
+    const std::string name = "conv_out_sm90 bf16";
+    if (!wanted(name)) return;
+    ConvOut params;
+    params.n = kFrames;
+    params.h = kHeight;
+    params.w = kWidth;
+    params.in = 128;
+    params.type = params.y_type = ElementType::kBFloat16;
+    const int64_t area = int64_t{kFrames} * kHeight * kWidth;
+    const auto x = random_device<BFloat16>(area * params.in, 1);
+    const auto weight = random_device<BFloat16>(27 * params.in, 2);
+    DeviceArray<BFloat16> y(3 * area);
+    params.x = x.get();
+    params.weight = weight.get();
+    params.y = y.get();
+    report_bytes(name, timer.median(5, [&](int) { conv_out_sm90(params, nullptr); }),
+                 2.0 * area * (params.in + 3));
+}
+
 void bench_all() {
     cudaDeviceProp device;
     FLASHVSR_CUDA_CHECK(cudaGetDeviceProperties(&device, 0));
@@ -444,6 +542,10 @@ void bench_all() {
     }
     bench_decoder_input(timer);
     bench_projector(timer);
+    if (have_sm90()) {
+        bench_conv(timer);
+        bench_conv_out(timer);
+    }
     bench_noise(timer);
     bench_resize(timer);
     bench_frames(timer);

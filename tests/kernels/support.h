@@ -52,6 +52,7 @@ template <typename T>
 constexpr ElementType element_type_of() {
     if (std::is_same_v<T, Float16>) return ElementType::kFloat16;
     if (std::is_same_v<T, BFloat16>) return ElementType::kBFloat16;
+    if (std::is_same_v<T, Float8E4M3>) return ElementType::kFloat8E4M3;
     return ElementType::kFloat32;
 }
 

@@ -1,0 +1,504 @@
+// Implicit GEMM on Hopper: a producer warpgroup that copies and two consumer warpgroups that each
+// make tiles of 16 x 8 pixels by 128 channels.
+//
+//  - Per 128 bytes of channels the copy engine brings a warpgroup's pixels with their halo, once.
+//    A tap is the same matrix with a later start: rows are swizzled by their address, so that a
+//    matrix may start at any pixel.
+//  - Both warpgroups use one tile of weights per tap; the second starts kLead steps behind the
+//    first, so that one multiplies while the other writes.
+//  - Results leave through shared memory and the copy engine while the next tile is made; a
+//    residual comes the same way beforehand.
+#include <algorithm>
+
+#include "kernels/conv.h"
+#include "kernels/cuda_check.h"
+#include "kernels/device_element.h"
+#include "kernels/ptx_sm90.h"
+#include "kernels/require.h"
+#include "kernels/tensor_map.h"
+
+namespace flashvsr::kernels {
+namespace {
+
+constexpr int kConsumers = 2;                     // warpgroups
+constexpr int kThreads = (kConsumers + 1) * 128;  // the first warpgroup copies
+constexpr int kRows = 16, kColumns = 8;           // pixels of a consumer's tile
+constexpr int kPixels = kRows * kColumns;
+constexpr int kOut = 128;       // output channels of a tile
+constexpr int kRowBytes = 128;  // channels of a pixel, or of a weight, at a time: a swizzled row
+constexpr int kLead = 1;        // steps; a step is a tap of 128 bytes of channels
+
+template <typename Element, int kKernelSize>
+struct Tiling {
+    using T = Element;
+    static constexpr int kKernel = kKernelSize, kTaps = kKernel * kKernel;
+    static constexpr int kChannels = kRowBytes / sizeof(T);  // at a time
+
+    static constexpr int kHaloRows = kRows + kKernel - 1, kHaloColumns = kColumns + kKernel - 1;
+    static constexpr int kInputBytes = kHaloRows * kHaloColumns * kRowBytes;
+    static constexpr int kInputPitch = (kInputBytes + 1023) / 1024 * 1024;
+    static constexpr int kWeightBytes = kOut * kRowBytes;
+    static constexpr int kStageBytes = kPixels * kOut * sizeof(T);
+    // The consumers take turns at the slots for inputs.
+    static constexpr int kInputSlots = 4;
+    static constexpr int kWeightSlots = 4;
+
+    static constexpr int kWeights = kInputSlots * kInputPitch;
+    static constexpr int kStage = kWeights + kWeightSlots * kWeightBytes;
+    static constexpr int kBarriers = kStage + kConsumers * kStageBytes;
+    static constexpr int kBarrierCount = 2 * (kInputSlots + kWeightSlots) + kConsumers;
+    // With what the start loses to alignment.
+    static constexpr int kSharedBytes = kBarriers + kBarrierCount * 8 + 1024;
+    static_assert(kSharedBytes <= 227 * 1024);
+};
+
+struct Geometry {
+    int subtiles_per_frame, subtiles_per_row;  // tiles of one consumer
+    int pairs;                                 // of subtiles
+    int columns, blocks;                       // of output channels: all phases', one phase's
+    bool columns_first;  // a pair of subtiles goes through all columns, or the other way round
+    int in, in_blocks;   // channels of one input, in pieces of 128 bytes
+    int inputs;
+    int out, upsample, grow, pad;
+    const float* bias;
+    bool residual;
+    float leak;
+
+    __device__ int tiles() const { return pairs * columns; }
+    __device__ int steps(int taps) const { return inputs * in_blocks * taps; }
+};
+
+// A ring of slots in shared memory with barriers for full and empty.
+struct Ring {
+    uint32_t data, barriers;
+    int pitch, slots;
+    int slot = 0;
+    uint32_t parity = 0;
+
+    __device__ uint32_t address() const { return data + slot * pitch; }
+    __device__ uint32_t full() const { return barriers + slot * 8; }
+    __device__ uint32_t empty() const { return barriers + (slots + slot) * 8; }
+    __device__ void advance() {
+        if (++slot == slots) {
+            slot = 0;
+            parity ^= 1;
+        }
+    }
+};
+
+template <typename Tile>
+struct Shared {
+    uint32_t base;
+    __device__ Ring inputs() const {
+        return {base, base + Tile::kBarriers, Tile::kInputPitch, Tile::kInputSlots};
+    }
+    __device__ Ring weights() const {
+        return {base + Tile::kWeights, base + Tile::kBarriers + 16 * Tile::kInputSlots,
+                Tile::kWeightBytes, Tile::kWeightSlots};
+    }
+    // A consumer's results on their way out, or its residual on its way in.
+    __device__ uint32_t stage(int consumer) const {
+        return base + Tile::kStage + consumer * Tile::kStageBytes;
+    }
+    __device__ uint32_t residual_full(int consumer) const {
+        return base + Tile::kBarriers +
+               (2 * (Tile::kInputSlots + Tile::kWeightSlots) + consumer) * 8;
+    }
+};
+
+// What a consumer makes of the tile of this number.
+struct Work {
+    int phase, channel;      // the first of its output channels
+    int f, py, px;           // the phase's frame, row and column
+    int y_channel, y_frame;  // as output_map counts them
+    int frame, row, column;  // the first pixel; frame n, which is outside, where there are no more
+    __device__ Work() {}
+    __device__ Work(const Geometry& g, int tile, int consumer) {
+        const int index = g.columns_first ? tile % g.columns : tile / g.pairs;
+        const int pair = g.columns_first ? tile / g.columns : tile % g.pairs;
+        phase = index / g.blocks;
+        channel = index % g.blocks * kOut;
+        px = phase % g.upsample;
+        py = phase / g.upsample % g.upsample;
+        f = phase / (g.upsample * g.upsample);
+        const int subtile = pair * kConsumers + consumer;
+        const int in_frame = subtile % g.subtiles_per_frame;
+        frame = subtile / g.subtiles_per_frame;
+        row = in_frame / g.subtiles_per_row * kRows;
+        column = in_frame % g.subtiles_per_row * kColumns;
+        y_channel = px * g.out + channel;
+        y_frame = frame * g.grow + f;
+    }
+};
+
+// ---- producers: one thread each
+// ------------------------------------------------------------------------------------------------
+
+template <typename Tile>
+__device__ void copy_inputs(const Geometry& g, const CUtensorMap* x, const CUtensorMap* past,
+                            Ring ring) {
+    for (int tile = blockIdx.x; tile < g.tiles(); tile += gridDim.x) {
+        const Work work[kConsumers] = {{g, tile, 0}, {g, tile, 1}};
+        const int above = g.upsample == 2 ? 1 - work[0].py : g.pad;
+        const int before = g.upsample == 2 ? 1 - work[0].px : g.pad;
+        for (int input = 0; input < g.inputs; ++input) {
+            for (int block = 0; block < g.in_blocks; ++block) {
+#pragma unroll
+                for (int consumer = 0; consumer < kConsumers; ++consumer) {
+                    const Work& to = work[consumer];
+                    ptx::mbarrier_wait(ring.empty(), ring.parity ^ 1);
+                    ptx::mbarrier_arrive_expect(ring.full(), Tile::kInputBytes);
+                    ptx::tma_load(ring.address(), input ? past : x, ring.full(),
+                                  block * Tile::kChannels, to.column - before, to.row - above,
+                                  to.frame);
+                    ring.advance();
+                }
+            }
+        }
+    }
+}
+
+// Where `in` is no multiple of a piece, the rest of the last one meets zeros of the input.
+template <typename Tile>
+__device__ void copy_weights(const Geometry& g, const CUtensorMap* map, Ring ring) {
+    for (int tile = blockIdx.x; tile < g.tiles(); tile += gridDim.x) {
+        const Work work(g, tile, 0);
+        for (int input = 0; input < g.inputs; ++input) {
+            for (int block = 0; block < g.in_blocks; ++block) {
+                for (int tap = 0; tap < Tile::kTaps; ++tap) {
+                    ptx::mbarrier_wait(ring.empty(), ring.parity ^ 1);
+                    ptx::mbarrier_arrive_expect(ring.full(), Tile::kWeightBytes);
+                    ptx::tma_load(ring.address(), map, ring.full(),
+                                  (tap * g.inputs + input) * g.in + block * Tile::kChannels,
+                                  work.phase * g.out + work.channel);
+                    ring.advance();
+                }
+            }
+        }
+    }
+}
+
+// ---- consumers
+// ------------------------------------------------------------------------------------------------
+
+constexpr int kLeadBarrier = 1;
+constexpr int kConsumerBarrier = 2;  // and 3
+
+// Two matrices of 64 pixels (8 x 8) by 128 channels.
+using Accumulators = float[2][kOut / 2];
+
+__device__ inline bool first_lane() { return threadIdx.x % 32 == 0; }
+__device__ inline bool first_thread() { return threadIdx.x % 128 == 0; }
+
+template <typename Tile>
+__device__ void multiply_tap(uint32_t input, uint32_t weight, bool accumulate, Accumulators& acc) {
+    constexpr int kLineBytes = Tile::kHaloColumns * kRowBytes;
+    const uint64_t a = ptx::matrix_descriptor(input, 16, kLineBytes);
+    const uint64_t b = ptx::matrix_descriptor(weight);
+    ptx::wgmma_fence();
+#pragma unroll
+    for (int k = 0; k < kRowBytes; k += 32) {
+#pragma unroll
+        for (int m = 0; m < 2; ++m) {
+            ptx::Wgmma<typename Tile::T>::multiply(acc[m], ptx::advanced(a, m * 8 * kLineBytes + k),
+                                                   ptx::advanced(b, k), accumulate || k > 0);
+        }
+    }
+    ptx::wgmma_commit();
+}
+
+// Of this thread's columns: two of every eight.
+using Bias = float2[kOut / 8];
+
+__device__ inline void load_bias(const Geometry& g, int channel, Bias& bias) {
+    channel += threadIdx.x % 4 * 2;
+#pragma unroll
+    for (int j = 0; j < kOut / 8; ++j) {
+        bias[j] = g.bias && channel + j * 8 < g.out
+                      ? __ldg(reinterpret_cast<const float2*>(g.bias + channel + j * 8))
+                      : float2{};
+    }
+}
+
+// The stage is [channel boxes][pixels] of swizzled 128-byte rows. This lane's address for
+// ldmatrix and stmatrix of 16 pixels by 16 channels; chunk c of a row is at ^ (c * 16).
+__device__ inline uint32_t stage_lane(uint32_t stage) {
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
+    const int pixel = warp * 16 + lane % 16;
+    return stage + pixel * kRowBytes + ((lane / 16) ^ (pixel % 8)) * 16;
+}
+
+template <typename Tile>
+__device__ void finish(const Geometry& g, uint32_t stage, const Bias& bias,
+                       const Accumulators& acc) {
+    using T = typename Tile::T;
+    constexpr int kBoxBytes = kPixels * kRowBytes;
+    const uint32_t lane_address = stage_lane(stage);
+#pragma unroll
+    for (int j = 0; j < kOut / 8; j += 2) {
+#pragma unroll
+        for (int m = 0; m < 2; ++m) {
+            const uint32_t address =
+                (lane_address + j / 8 * kBoxBytes + m * 64 * kRowBytes) ^ (j % 8 * 16);
+            uint32_t packed[4] = {};
+            if (g.residual) ptx::ldmatrix_x4(packed, address);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                const float* pair = acc[m] + (j + i / 2) * 4 + i % 2 * 2;
+                const float2 added = ptx::unpack2<T>(packed[i]);
+                const float low = pair[0] + bias[j + i / 2].x + added.x;
+                const float high = pair[1] + bias[j + i / 2].y + added.y;
+                packed[i] = ptx::pack2<T>(fmaxf(low, g.leak * low), fmaxf(high, g.leak * high));
+            }
+            ptx::stmatrix_x4(address, packed);
+        }
+    }
+}
+
+template <typename Tile>
+__device__ void consume(const Geometry& g, const CUtensorMap* y, const CUtensorMap* residual,
+                        const Shared<Tile>& shared, int consumer) {
+    constexpr int kBoxes = Tile::kStageBytes / (kPixels * kRowBytes);
+    Ring weights = shared.weights(), inputs = shared.inputs();
+    if (consumer == 1) inputs.advance();
+    const uint32_t stage = shared.stage(consumer);
+    const uint32_t residual_full = shared.residual_full(consumer);
+    uint32_t residual_parity = 0;
+
+    const int lead_step = min(kLead, g.steps(Tile::kTaps) - 1);
+    if (consumer == 1) ptx::named_barrier_sync(kLeadBarrier, kConsumers * 128);
+    bool leading = consumer == 0;
+
+    for (int tile = blockIdx.x; tile < g.tiles(); tile += gridDim.x) {
+        Work work;
+        Accumulators acc;
+        uint32_t used_weight = 0, used_input = 0;
+        int step = 0;
+        for (int block = 0; block < g.inputs * g.in_blocks; ++block) {
+            ptx::mbarrier_wait(inputs.full(), inputs.parity);
+#pragma unroll
+            for (int tap = 0; tap < Tile::kTaps; ++tap, ++step) {
+                ptx::mbarrier_wait(weights.full(), weights.parity);
+                const int shift = tap / Tile::kKernel * Tile::kHaloColumns + tap % Tile::kKernel;
+                multiply_tap<Tile>(inputs.address() + shift * kRowBytes, weights.address(),
+                                   step > 0, acc);
+                ptx::wgmma_wait<1>();
+                if (step > 0 && first_lane()) {
+                    ptx::mbarrier_arrive(used_weight);
+                    if (tap == 0) ptx::mbarrier_arrive(used_input);
+                }
+                if (leading && step == lead_step) {
+                    ptx::named_barrier_arrive(kLeadBarrier, kConsumers * 128);
+                    leading = false;
+                }
+                used_weight = weights.empty();
+                weights.advance();
+            }
+            used_input = inputs.empty();
+            inputs.advance();
+            inputs.advance();
+            // Behind the multiplications; by now the stage has long been read.
+            if (block > 0) continue;
+            work = Work(g, tile, consumer);
+            if (first_thread()) {
+                ptx::tma_store_wait_read<0>();
+                if (g.residual) {
+                    ptx::mbarrier_arrive_expect(residual_full, Tile::kStageBytes);
+                    for (int box = 0; box < kBoxes; ++box) {
+                        ptx::tma_load(stage + box * kPixels * kRowBytes, residual, residual_full,
+                                      work.y_channel + box * Tile::kChannels, work.column, work.py,
+                                      work.row, work.y_frame);
+                    }
+                }
+            }
+        }
+        Bias bias;
+        load_bias(g, work.channel, bias);
+        ptx::wgmma_wait<0>();
+        if (first_lane()) {
+            ptx::mbarrier_arrive(used_weight);
+            ptx::mbarrier_arrive(used_input);
+        }
+
+        ptx::named_barrier_sync(kConsumerBarrier + consumer, 128);
+        if (g.residual) {
+            ptx::mbarrier_wait(residual_full, residual_parity);
+            residual_parity ^= 1;
+        }
+        finish<Tile>(g, stage, bias, acc);
+        ptx::fence_proxy_async();
+        ptx::named_barrier_sync(kConsumerBarrier + consumer, 128);
+        if (first_thread()) {
+            for (int box = 0; box < kBoxes; ++box) {
+                if (work.channel + box * Tile::kChannels >= g.out) break;
+                ptx::tma_store(y, stage + box * kPixels * kRowBytes,
+                               work.y_channel + box * Tile::kChannels, work.column, work.py,
+                               work.row, work.y_frame);
+            }
+            ptx::tma_store_commit();
+        }
+    }
+    if (first_thread()) ptx::tma_store_wait_read<0>();
+}
+
+template <typename Tile>
+__global__ void __launch_bounds__(kThreads, 1)
+    conv_kernel(const __grid_constant__ Geometry g, const __grid_constant__ CUtensorMap x,
+                const __grid_constant__ CUtensorMap past,
+                const __grid_constant__ CUtensorMap weight,
+                const __grid_constant__ CUtensorMap residual,
+                const __grid_constant__ CUtensorMap y) {
+    extern __shared__ char dynamic_shared[];
+    const Shared<Tile> shared{(ptx::shared_address(dynamic_shared) + 1023) / 1024 * 1024};
+    if (threadIdx.x == 0) {
+        Ring inputs = shared.inputs(), weights = shared.weights();
+        for (; inputs.parity == 0; inputs.advance()) {
+            ptx::mbarrier_init(inputs.full(), 1);
+            ptx::mbarrier_init(inputs.empty(), 4);  // the consumer's warps
+        }
+        for (; weights.parity == 0; weights.advance()) {
+            ptx::mbarrier_init(weights.full(), 1);
+            ptx::mbarrier_init(weights.empty(), kConsumers * 4);
+        }
+        for (int consumer = 0; consumer < kConsumers; ++consumer) {
+            ptx::mbarrier_init(shared.residual_full(consumer), 1);
+        }
+        ptx::mbarrier_init_fence();
+    }
+    __syncthreads();
+
+    const int warpgroup = threadIdx.x / 128;
+    if (warpgroup == 0) {
+        ptx::decrease_registers<56>();
+        if (threadIdx.x == 0) copy_weights<Tile>(g, &weight, shared.weights());
+        if (threadIdx.x == 32) copy_inputs<Tile>(g, &x, &past, shared.inputs());
+    } else {
+        ptx::increase_registers<224>();
+        consume<Tile>(g, &y, &residual, shared, warpgroup - 1);
+    }
+}
+
+// ---- host
+// ------------------------------------------------------------------------------------------------
+
+int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+int multiprocessors() {
+    int device = 0, count = 0;
+    FLASHVSR_CUDA_CHECK(cudaGetDevice(&device));
+    FLASHVSR_CUDA_CHECK(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device));
+    return count;
+}
+
+template <typename T>
+constexpr CUtensorMapDataType kMapType =
+    std::is_same_v<T, __half> ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+
+template <typename Tile>
+CUtensorMap input_map(const Conv& params, const Conv::Strides& strides, const void* data) {
+    constexpr cuuint64_t kSize = sizeof(typename Tile::T);
+    return encode(
+        {data,
+         kMapType<typename Tile::T>,
+         {cuuint64_t(params.in), cuuint64_t(params.w), cuuint64_t(params.h), cuuint64_t(params.n)},
+         {strides.pixel * kSize, strides.row * kSize, strides.frame * kSize},
+         {Tile::kChannels, Tile::kHaloColumns, Tile::kHaloRows, 1}});
+}
+
+template <typename Tile>
+CUtensorMap weight_map(const Conv& params, const ConvShape& shape) {
+    constexpr cuuint64_t kSize = sizeof(typename Tile::T);
+    const cuuint64_t k = cuuint64_t(shape.taps) * shape.inputs * params.in;
+    return encode({params.weight,
+                   kMapType<typename Tile::T>,
+                   {k, cuuint64_t(shape.phases) * params.out},
+                   {k * kSize},
+                   {Tile::kChannels, kOut}});
+}
+
+// Of y or the residual: [frames, row pairs, row of the pair, column pairs, column of the pair and
+// channel], where pairs are of one when nothing is resized.
+template <typename Tile>
+CUtensorMap output_map(const Conv& params, const ConvShape& shape, const Conv::Strides& strides,
+                       const void* data) {
+    constexpr cuuint64_t kSize = sizeof(typename Tile::T);
+    const cuuint64_t up = params.upsample;
+    return encode(
+        {data,
+         kMapType<typename Tile::T>,
+         {up * params.out, shape.w / up, up, shape.h / up, cuuint64_t(params.n) * params.grow},
+         {up * strides.pixel * kSize, strides.row * kSize, up * strides.row * kSize,
+          strides.frame * kSize},
+         {Tile::kChannels, kColumns, 1, kRows, 1}});
+}
+
+template <typename Tile>
+Geometry geometry(const Conv& params, const ConvShape& shape) {
+    Geometry g = {};
+    g.subtiles_per_row = ceil_div(shape.w / params.upsample, kColumns);
+    g.subtiles_per_frame = ceil_div(shape.h / params.upsample, kRows) * g.subtiles_per_row;
+    g.pairs = ceil_div(params.n * g.subtiles_per_frame, kConsumers);
+    g.blocks = ceil_div(params.out, kOut);
+    g.columns = shape.phases * g.blocks;
+    // Weights that stay in the L2 cache are gone through for each pair of subtiles, so that inputs
+    // are read once; larger ones are read once, by all pixels.
+    constexpr int64_t kCacheable = 24 << 20;
+    g.columns_first = int64_t{shape.phases} * params.out * shape.taps * shape.inputs * params.in *
+                          sizeof(typename Tile::T) <=
+                      kCacheable;
+    g.in = params.in;
+    g.in_blocks = ceil_div(params.in, Tile::kChannels);
+    g.inputs = shape.inputs;
+    g.out = params.out;
+    g.upsample = params.upsample;
+    g.grow = params.grow;
+    g.pad = params.kernel == 3 ? params.pad : 0;
+    g.bias = params.bias;
+    g.residual = params.residual != nullptr;
+    g.leak = params.leak;
+    return g;
+}
+
+template <typename Tile>
+void launch(const Conv& params, const ConvShape& shape, CudaStream stream) {
+    const Geometry g = geometry<Tile>(params, shape);
+    const CUtensorMap x = input_map<Tile>(params, shape.x, params.x);
+    const CUtensorMap past = params.past ? input_map<Tile>(params, shape.x, params.past) : x;
+    const CUtensorMap weight = weight_map<Tile>(params, shape);
+    const CUtensorMap y = output_map<Tile>(params, shape, shape.y, params.y);
+    const CUtensorMap residual =
+        g.residual ? output_map<Tile>(params, shape, shape.residual, params.residual) : y;
+    FLASHVSR_CUDA_CHECK(cudaFuncSetAttribute(
+        conv_kernel<Tile>, cudaFuncAttributeMaxDynamicSharedMemorySize, Tile::kSharedBytes));
+    conv_kernel<Tile><<<std::min(g.pairs * g.columns, multiprocessors()), kThreads,
+                        Tile::kSharedBytes, stream>>>(g, x, past, weight, residual, y);
+    FLASHVSR_CUDA_CHECK_LAUNCH(conv_kernel);
+}
+
+template <typename T>
+void launch_type(const Conv& params, const ConvShape& shape, CudaStream stream) {
+    switch (params.kernel) {
+        case 1: return launch<Tiling<T, 1>>(params, shape, stream);
+        case 2: return launch<Tiling<T, 2>>(params, shape, stream);
+        case 3: return launch<Tiling<T, 3>>(params, shape, stream);
+    }
+}
+
+}  // namespace
+
+void conv_sm90(const Conv& params, CudaStream stream) {
+    const ConvShape shape = conv_shape(params);
+    require(params.in % 8 == 0 && params.out % 8 == 0, "conv_sm90 takes channels in eights");
+    require(params.upsample == 1 || (params.out % 64 == 0 && shape.y.pixel == params.out),
+            "conv_sm90 resizes to dense pixels of channels in 64s");
+    require(params.upsample == 1 || !params.residual || shape.residual.pixel == params.out,
+            "conv_sm90 resizes with a residual of dense pixels");
+    if (params.n == 0) return;
+    switch (params.type) {
+        case ElementType::kFloat16: return launch_type<__half>(params, shape, stream);
+        case ElementType::kBFloat16: return launch_type<__nv_bfloat16>(params, shape, stream);
+        default: throw std::invalid_argument("conv_sm90 takes 16-bit tensors");
+    }
+}
+
+}  // namespace flashvsr::kernels
