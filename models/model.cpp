@@ -148,8 +148,8 @@ Model load_model(ModelWeights weights, const ModelDescription& description,
     auto projector =
         make_projector(weights.projector, dit.config().dim, description.version, placement);
     progress(0.97, "decoder");
-    auto decoder = make_decoder(weights.decoder, dit.config().latent_channels, description.decoder,
-                                placement);
+    auto decoder =
+        make_decoder(weights.decoder, dit.config().latent_channels, description.decoder, placement);
     progress(1.0, "ready");
     return {placement, description.version, std::move(dit), std::move(projector),
             std::move(decoder)};
