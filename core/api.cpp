@@ -8,6 +8,7 @@
 
 #include "core/engine.h"
 #include "core/flashvsr.h"
+#include "core/precision.h"
 #include "core/stream.h"
 #include "kernels/cuda_error.h"
 #include "models/error.h"
@@ -143,12 +144,10 @@ FlashvsrStatus engine_info(const FlashvsrEngine* engine, FlashvsrEngineInfo* inf
         require(engine != nullptr, "engine is NULL");
         const flashvsr::Model& model = engine->engine->model();
         FlashvsrEngineInfo filled = FLASHVSR_ENGINE_INFO_INIT;
-        const char* precision = "fp32";
-        if (model.placement.dtype == at::kBFloat16) precision = "bf16";
-        if (model.placement.dtype == at::kHalf) precision = "fp16";
         std::snprintf(filled.device, sizeof(filled.device), "%s",
                       model.placement.device.str().c_str());
-        std::snprintf(filled.precision, sizeof(filled.precision), "%s", precision);
+        std::snprintf(filled.precision, sizeof(filled.precision), "%s",
+                      flashvsr::precision_name(model.placement));
         std::snprintf(filled.version, sizeof(filled.version), "%s",
                       model.version == flashvsr::ModelVersion::k1 ? "1" : "1.1");
         filled.parameters = static_cast<uint64_t>(model.parameters());

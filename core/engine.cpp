@@ -15,13 +15,14 @@
 #include <cuda_runtime_api.h>
 #endif
 
+#include "core/precision.h"
 #include "models/error.h"
 
 namespace flashvsr {
 namespace {
 
 // What makes two requests the same engine.
-using Key = std::tuple<std::string, std::string, at::ScalarType, ModelVersion>;
+using Key = std::tuple<std::string, std::string, at::ScalarType, Fp8, ModelVersion>;
 
 struct Registry {
     std::mutex mutex;
@@ -55,21 +56,6 @@ bool cuda_usable(int index) {
     (void)index;
     return false;
 #endif
-}
-
-at::ScalarType pick_dtype(FlashvsrPrecision precision, const at::Device& device) {
-    at::ScalarType dtype = device.is_cuda() ? at::kBFloat16 : at::kFloat;
-    switch (precision) {
-        case FLASHVSR_PRECISION_AUTO: break;
-        case FLASHVSR_PRECISION_FP32: dtype = at::kFloat; break;
-        case FLASHVSR_PRECISION_BF16: dtype = at::kBFloat16; break;
-        case FLASHVSR_PRECISION_FP16: dtype = at::kHalf; break;
-        default: throw Error(Error::Kind::kInvalidArgument, "unknown precision");
-    }
-    if (device.is_cpu() && dtype != at::kFloat)
-        throw Error(Error::Kind::kBadSettings,
-                    "the CPU runs fp32 only; set precision to auto or fp32");
-    return dtype;
 }
 
 ModelDescription describe(const std::string& dir, FlashvsrModelVersion version) {
@@ -133,14 +119,13 @@ std::shared_ptr<const Engine> Engine::open(const FlashvsrEngineConfig& config,
                                            const LoadProgress& progress) {
     if (!config.model_dir || !*config.model_dir)
         throw Error(Error::Kind::kInvalidArgument, "model_dir is not set");
-    Placement placement;
-    placement.device = parse_device(config.device ? config.device : "auto");
-    placement.dtype = pick_dtype(config.precision, placement.device);
+    const Placement placement =
+        placement_of(parse_device(config.device ? config.device : "auto"), config.precision);
     const ModelDescription description = describe(config.model_dir, config.model_version);
 
     std::error_code ignored;
     const Key key{std::filesystem::weakly_canonical(config.model_dir, ignored).string(),
-                  placement.device.str(), placement.dtype, description.version};
+                  placement.device.str(), placement.dtype, placement.fp8, description.version};
     const std::shared_ptr<std::timed_mutex> lock = loading_lock(key);
     std::unique_lock<std::timed_mutex> one_loader(*lock, std::defer_lock);
     while (!one_loader.try_lock_for(std::chrono::milliseconds(50))) progress(0.0, "waiting");

@@ -39,7 +39,7 @@ extern "C" {
 #endif
 
 /* Raised when a change would break a program compiled against an older header. */
-#define FLASHVSR_ABI 1
+#define FLASHVSR_ABI 2
 
 typedef struct FlashvsrEngine FlashvsrEngine;
 typedef struct FlashvsrStream FlashvsrStream;
@@ -69,7 +69,10 @@ typedef enum {
     FLASHVSR_PRECISION_AUTO = 0, /* fp32 on the CPU, bf16 on CUDA */
     FLASHVSR_PRECISION_FP32,
     FLASHVSR_PRECISION_BF16,
-    FLASHVSR_PRECISION_FP16
+    FLASHVSR_PRECISION_FP16,
+    /* Compute capability 8.9 and newer; bf16 where it is not e4m3: */
+    FLASHVSR_PRECISION_FP8_LINEARS, /* the transformer's linear layers */
+    FLASHVSR_PRECISION_FP8          /* all that the quality gate lets through */
 } FlashvsrPrecision;
 
 typedef enum {
@@ -99,7 +102,7 @@ typedef int (*FlashvsrProgress)(double fraction, const char* stage, void* user);
 typedef struct {
     uint32_t struct_size;
     char device[32];     /* "cpu" or "cuda:N" */
-    char precision[8];   /* "fp32", "bf16" or "fp16" */
+    char precision[16];  /* "fp32", "bf16", "fp16", "fp8-linears" or "fp8" */
     char version[8];     /* "1" or "1.1" */
     uint64_t parameters; /* number of weights held */
 } FlashvsrEngineInfo;

@@ -90,6 +90,8 @@ GType precision_type() {
         {FLASHVSR_PRECISION_FP32, "32-bit floating point", "fp32"},
         {FLASHVSR_PRECISION_BF16, "bfloat16", "bf16"},
         {FLASHVSR_PRECISION_FP16, "16-bit floating point", "fp16"},
+        {FLASHVSR_PRECISION_FP8_LINEARS, "bf16, linear layers in 8 bits", "fp8-linears"},
+        {FLASHVSR_PRECISION_FP8, "bf16, in 8 bits what keeps its quality", "fp8"},
         {0, nullptr, nullptr}};
     static const GType type = register_enum("GstFlashVsrPrecision", values);
     return type;

@@ -107,8 +107,11 @@ Dit::Dit(Weights& weights, const at::Tensor& prompt, const Placement& placement,
 std::unique_ptr<Block> Dit::take_block(Weights& weights, int64_t index, const at::Tensor& time,
                                        const at::Tensor& context) const {
     const std::string prefix = "blocks." + std::to_string(index) + ".";
-    if (placement_.fused())
-        return std::make_unique<FusedDitBlock>(weights, prefix, config_, placement_, time, context);
+    // The first and the last block are the most sensitive ones.
+    Placement placement = placement_;
+    if (index == 0 || index == config_.layers - 1) placement.fp8 = Fp8::kNone;
+    if (placement.fused())
+        return std::make_unique<FusedDitBlock>(weights, prefix, config_, placement, time, context);
     return std::make_unique<DitBlock>(weights, prefix, config_, placement_, time, context);
 }
 

@@ -10,6 +10,17 @@
 namespace flashvsr {
 namespace {
 
+kernels::LayerNorm plain_layer_norm(const at::Tensor& x) {
+    kernels::LayerNorm params;
+    params.x = x.const_data_ptr();
+    params.rows = x.size(0);
+    params.dim = static_cast<int>(x.size(1));
+    params.eps = static_cast<float>(kNormEps);
+    params.rounding = kernels::LayerNormRounding::kPlain;
+    params.type = element_type(x);
+    return params;
+}
+
 #ifdef FLASHVSR_CUDA
 // The kernels have no backward pass; training takes LibTorch's operations.
 bool use_kernel(const at::Tensor& x) { return x.is_cuda() && !c10::GradMode::is_enabled(); }
@@ -49,7 +60,20 @@ void rms_norm_cuda(const at::Tensor& out, const at::Tensor& x, const at::Tensor&
 }  // namespace
 
 at::Tensor layer_norm(const at::Tensor& x) {
-    return at::layer_norm(x, {x.size(1)}, {}, {}, kNormEps);
+    at::Tensor y = at::empty_like(x);
+    kernels::LayerNorm params = plain_layer_norm(x);
+    params.y = y.mutable_data_ptr();
+    FLASHVSR_LAUNCH(layer_norm, x, params);
+    return y;
+}
+
+at::Tensor layer_norm_e4m3(const at::Tensor& x, float scale) {
+    at::Tensor y = at::empty(x.sizes(), x.options().dtype(at::kFloat8_e4m3fn));
+    kernels::LayerNorm params = plain_layer_norm(x);
+    params.y_e4m3 = y.mutable_data_ptr();
+    params.e4m3_scale = scale;
+    FLASHVSR_LAUNCH(layer_norm, x, params);
+    return y;
 }
 
 at::Tensor layer_norm_modulate(const at::Tensor& x, const at::Tensor& scale,

@@ -8,8 +8,10 @@ namespace flashvsr {
 
 inline constexpr double kNormEps = 1e-6;
 
-// LN(x) alone, for a linear layer that has the rest folded in.
+// LN(x) alone, for a linear layer that has the rest folded in. No backward pass.
 at::Tensor layer_norm(const at::Tensor& x);
+// LN(x) * scale in e4m3, saturating.
+at::Tensor layer_norm_e4m3(const at::Tensor& x, float scale);
 // LN(x) * scale + shift with a rounding after each of the three; scale is 1 + c, [dim].
 at::Tensor layer_norm_modulate(const at::Tensor& x, const at::Tensor& scale,
                                const at::Tensor& shift);

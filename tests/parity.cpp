@@ -1,7 +1,7 @@
 // Compares the engine, stage by stage, with a case that the reference computed.
 //
-//     parity CASE_DIR [--device cpu|cuda[:N]] [--precision fp32|bf16|fp16] [--noise file|own]
-//            [--plain]
+//     parity CASE_DIR [--device cpu|cuda[:N]] [--precision fp32|bf16|fp16|fp8-linears|fp8]
+//            [--noise file|own] [--plain]
 //
 // CASE_DIR holds a model under its released file names, case.json, input.safetensors and
 // expected.safetensors. The stream runs chunk by chunk as it does in the element. Prints one line
@@ -55,7 +55,7 @@ struct Tolerance {
 
 Tolerance tolerance_of(const std::string& precision, const std::string& stage) {
     if (precision == "fp32") return {};
-    const double unit = precision == "fp16" ? 0.25 : 1.0;
+    const double unit = precision == "fp16" ? 0.25 : precision == "bf16" ? 1.0 : 4.0;
     if (stage == "lq_tokens") return {0.02 * unit, 0.0};
     return {0.1 * unit, 0.9};
 }
@@ -85,8 +85,8 @@ Options parse(int argc, char** argv) {
     }
     if (options.case_dir.empty())
         throw Error(Error::Kind::kInvalidArgument,
-                    "usage: parity CASE_DIR [--device cpu|cuda[:N]] [--precision fp32|bf16|fp16] "
-                    "[--noise file|own] [--plain]");
+                    "usage: parity CASE_DIR [--device cpu|cuda[:N]] "
+                    "[--precision fp32|bf16|fp16|fp8-linears|fp8] [--noise file|own] [--plain]");
     return options;
 }
 
@@ -124,12 +124,18 @@ flashvsr::Engine load(const std::string& dir, const std::string& version,
                                                  placement, [](double, const char*) {}));
 }
 
+flashvsr::Placement placement_of(const Options& options) {
+    flashvsr::Placement placement =
+        flashvsr::testing::placement_of(options.device, options.precision);
+    placement.plain = options.plain;
+    return placement;
+}
+
 class CaseRun {
   public:
     CaseRun(const Options& options, const nlohmann::json& json)
         : options_(options),
-          placement_{flashvsr::parse_device(options.device),
-                     flashvsr::testing::dtype_of(options.precision), options.plain},
+          placement_(placement_of(options)),
           engine_(load(options.case_dir, json.at("model_version"), placement_)),
           input_(flashvsr::read_safetensors(options.case_dir + "/input.safetensors")) {
         settings_.sparse.sparse_ratio = json.at("sparse_ratio");

@@ -1,7 +1,11 @@
 #include "models/fused/dit_block.h"
 
+#include "kernels/qk_prepare.h"
+#include "models/fused/e4m3.h"
 #include "models/fused/fold.h"
+#include "models/kernel_args.h"
 #include "models/norm.h"
+#include "models/stage.h"
 
 namespace flashvsr {
 namespace {
@@ -16,14 +20,31 @@ enum Modulation {
     kGateFfn
 };
 
+// What of a block is e4m3 where its placement says so. The layers that read an attention's output
+// stay in 16 bits: they are small, and that output would have to be rounded in a pass of its own.
+struct Fp8Layers {
+    bool self_attention;   // q, k, v
+    bool cross_attention;  // q
+    bool feed_forward;     // both
+};
+constexpr Fp8Layers kFp8Layers = {true, false, true};
+
 // Where weights are while they are folded.
 Placement unrounded(Placement placement) {
     placement.dtype = at::kFloat;
     return placement;
 }
 
-at::Tensor window_means(const at::Tensor& x) {
-    return x.view({-1, kWindowTokens, x.size(1)}).mean(1);
+// A layer that reads layer_norm_for(it, x).
+FusedLinear after_norm(const Linear& linear, const Placement& placement, bool e4m3) {
+    if (!e4m3) return {linear, placement};
+    return {linear, placement, at::full({1}, 1 / kNormE4m3Scale, placement.fp32())};
+}
+
+at::Tensor layer_norm_for(const FusedLinear& linear, const at::Tensor& x) {
+    return staged("norms", [&] {
+        return linear.takes_e4m3() ? layer_norm_e4m3(x, kNormE4m3Scale) : layer_norm(x);
+    });
 }
 
 }  // namespace
@@ -43,14 +64,16 @@ FusedDitBlock::FusedDitBlock(Weights& weights, const std::string& prefix, const 
 void FusedDitBlock::take_attention(Weights& weights, const std::string& prefix,
                                    const Placement& placement, const at::Tensor& modulation) {
     const int64_t dim = config_.dim;
+    const bool e4m3 = placement.fp8 != Fp8::kNone && kFp8Layers.self_attention;
     auto linear = [&](const char* part) {
         return Linear::take(weights, prefix + part, dim, dim, unrounded(placement));
     };
     auto modulated = [&](const Linear& linear) {
         return fold_input(linear, 1 + modulation[kScaleAttention], modulation[kShiftAttention]);
     };
-    self_attn_.qk = {beside(modulated(linear("q")), modulated(linear("k"))), placement};
-    self_attn_.v = {modulated(linear("v")), placement};
+    self_attn_.qk =
+        after_norm(beside(modulated(linear("q")), modulated(linear("k"))), placement, e4m3);
+    self_attn_.v = after_norm(modulated(linear("v")), placement, e4m3);
     self_attn_.o = {fold_output(linear("o"), modulation[kGateAttention]), placement};
     self_attn_.norm_q = placement.place(weights.take(prefix + "norm_q.weight", {dim}));
     self_attn_.norm_k = placement.place(weights.take(prefix + "norm_k.weight", {dim}));
@@ -71,8 +94,9 @@ void FusedDitBlock::take_cross_attention(Weights& weights, const std::string& pr
         return placement.place(
             x.view({1, x.size(0), config_.heads, kHeadDim}).transpose(1, 2).contiguous());
     };
-    cross_attn_.q = {fold_input(linear("q"), vector("norm3.weight"), vector("norm3.bias")),
-                     placement};
+    cross_attn_.q =
+        after_norm(fold_input(linear("q"), vector("norm3.weight"), vector("norm3.bias")), placement,
+                   placement.fp8 != Fp8::kNone && kFp8Layers.cross_attention);
     cross_attn_.o = {linear("o"), placement};
     cross_attn_.norm_q = placement.place(vector("cross_attn.norm_q.weight"));
     cross_attn_.k = by_head(rms_norm(linear("k")(context), vector("cross_attn.norm_k.weight")));
@@ -81,12 +105,21 @@ void FusedDitBlock::take_cross_attention(Weights& weights, const std::string& pr
 
 void FusedDitBlock::take_ffn(Weights& weights, const std::string& prefix,
                              const Placement& placement, const at::Tensor& modulation) {
-    const Linear first =
-        Linear::take(weights, prefix + "0", config_.ffn_dim, config_.dim, unrounded(placement));
-    const Linear second =
-        Linear::take(weights, prefix + "2", config_.dim, config_.ffn_dim, unrounded(placement));
-    ffn_0_ = {fold_input(first, 1 + modulation[kScaleFfn], modulation[kShiftFfn]), placement};
-    ffn_2_ = {fold_output(second, modulation[kGateFfn]), placement};
+    const bool e4m3 = placement.fp8 != Fp8::kNone && kFp8Layers.feed_forward;
+    const Linear first = fold_input(
+        Linear::take(weights, prefix + "0", config_.ffn_dim, config_.dim, unrounded(placement)),
+        1 + modulation[kScaleFfn], modulation[kShiftFfn]);
+    const Linear second = fold_output(
+        Linear::take(weights, prefix + "2", config_.dim, config_.ffn_dim, unrounded(placement)),
+        modulation[kGateFfn]);
+    ffn_0_ = after_norm(first, placement, e4m3);
+    if (e4m3) {
+        const at::Tensor largest = bound_after_norm(first);  // GELU makes nothing larger
+        ffn_0_.store_e4m3(kLargestE4m3 / largest);
+        ffn_2_ = {second, placement, largest / kLargestE4m3};
+    } else {
+        ffn_2_ = {second, placement};
+    }
 }
 
 at::Tensor FusedDitBlock::forward(const at::Tensor& x, const DitStep& step,
@@ -100,48 +133,69 @@ at::Tensor FusedDitBlock::forward(const at::Tensor& x, const DitStep& step,
 void FusedDitBlock::attend_windows(const at::Tensor& x, const DitStep& step,
                                    const KvCache::Layer& cache, DraftMask* mask) const {
     const Queries queries = project(x, step, cache);
-    const DraftMask drafted =
-        draft_mask({queries.mean, cache.k_mean.narrow(0, 0, step.key_slices * step.grid.windows()),
-                    step.allowed, step.budget});
-    if (mask) *mask = drafted;
     const int64_t keys = step.key_slices * step.grid.tokens();
-    self_attn_.o.add(
-        block_sparse_attention(queries.q, cache.k.narrow(0, 0, keys), cache.v.narrow(0, 0, keys),
-                               block_lists(drafted.blocks)),
-        x);
+    const int64_t windows = step.key_slices * step.grid.windows();
+    const BlockLists lists = staged("draft mask", [&] {
+        return draft_lists(
+            {queries.mean, cache.k_mean.narrow(0, 0, windows), step.allowed, step.budget}, mask);
+    });
+    const at::Tensor attended = staged("sparse attention", [&] {
+        return block_sparse_attention(queries.q, cache.k.narrow(0, 0, keys),
+                                      cache.v.narrow(0, 0, keys), lists);
+    });
+    staged("self projections", [&] { self_attn_.o.add(attended, x); });
 }
 
 FusedDitBlock::Queries FusedDitBlock::project(const at::Tensor& x, const DitStep& step,
                                               const KvCache::Layer& cache) const {
     const int64_t tokens = step.grid.tokens();
-    const int64_t windows = step.grid.windows();
-    const at::Tensor own_k = cache.k.narrow(0, step.first_slot * tokens, step.slices * tokens);
-    const at::Tensor own_v = cache.v.narrow(0, step.first_slot * tokens, step.slices * tokens);
-    const at::Tensor own_mean =
-        cache.k_mean.narrow(0, step.first_slot * windows, step.slices * windows);
+    const at::Tensor u = layer_norm_for(self_attn_.qk, x);
+    const at::Tensor qk = staged("self projections", [&] {
+        self_attn_.v.write(u, cache.v.narrow(0, step.first_slot * tokens, step.slices * tokens));
+        return self_attn_.qk(u);
+    });
+    return staged("q and k", [&] { return prepare(qk, step, cache); });
+}
 
-    const at::Tensor u = layer_norm(x);
-    self_attn_.v.write(u, own_v);
-    const at::Tensor qk = self_attn_.qk(u);
-    Queries queries{at::empty_like(x), {}};
-    rms_norm_rope_out(queries.q, qk.narrow(1, 0, config_.dim).contiguous(), self_attn_.norm_q,
-                      step.rope);
-    rms_norm_rope_out(own_k, qk.narrow(1, config_.dim, config_.dim).contiguous(), self_attn_.norm_k,
-                      step.rope);
-    queries.mean = window_means(queries.q);
-    own_mean.copy_(window_means(own_k));
+FusedDitBlock::Queries FusedDitBlock::prepare(const at::Tensor& qk, const DitStep& step,
+                                              const KvCache::Layer& cache) const {
+    const int64_t tokens = step.grid.tokens();
+    const int64_t windows = step.grid.windows();
+    const Queries queries{at::empty({step.slices * tokens, config_.dim}, qk.options()),
+                          at::empty({step.slices * windows, config_.dim}, qk.options())};
+    kernels::QkPrepare params;
+    params.qk = qk.const_data_ptr();
+    params.row_stride = qk.stride(0);
+    params.norm_q = self_attn_.norm_q.const_data_ptr();
+    params.norm_k = self_attn_.norm_k.const_data_ptr();
+    params.cos_sin = step.rope.const_data_ptr<float>();
+    params.q = queries.q.mutable_data_ptr();
+    params.k = cache.k.narrow(0, step.first_slot * tokens, tokens).mutable_data_ptr();
+    params.q_mean = queries.mean.mutable_data_ptr();
+    params.k_mean = cache.k_mean.narrow(0, step.first_slot * windows, windows).mutable_data_ptr();
+    params.windows = static_cast<int>(step.slices * windows);
+    params.dim = static_cast<int>(config_.dim);
+    params.eps = static_cast<float>(kNormEps);
+    params.type = element_type(qk);
+    FLASHVSR_LAUNCH(qk_prepare, qk, params);
     return queries;
 }
 
 void FusedDitBlock::attend_prompt(const at::Tensor& x) const {
-    const at::Tensor q = rms_norm(cross_attn_.q(layer_norm(x)), cross_attn_.norm_q);
-    cross_attn_.o.add(prompt_attention(q, cross_attn_.k, cross_attn_.v), x);
+    const at::Tensor u = layer_norm_for(cross_attn_.q, x);
+    const at::Tensor projected = staged("cross projections", [&] { return cross_attn_.q(u); });
+    const at::Tensor q = staged("norms", [&] { return rms_norm(projected, cross_attn_.norm_q); });
+    const at::Tensor attended = staged(
+        "cross attention", [&] { return prompt_attention(q, cross_attn_.k, cross_attn_.v); });
+    staged("cross projections", [&] { cross_attn_.o.add(attended, x); });
 }
 
 // The hidden layer is six times as wide as x, so the first step takes it slice by slice.
 void FusedDitBlock::feed_forward(const at::Tensor& x, int64_t tokens_at_once) const {
-    for (const at::Tensor& part : x.split(tokens_at_once))
-        ffn_2_.add(ffn_0_.gelu(layer_norm(part)), part);
+    for (const at::Tensor& part : x.split(tokens_at_once)) {
+        const at::Tensor u = layer_norm_for(ffn_0_, part);
+        staged("feed forward", [&] { ffn_2_.add(ffn_0_.gelu(u), part); });
+    }
 }
 
 int64_t FusedDitBlock::parameters() const {

@@ -58,6 +58,7 @@ class FusedDitBlock : public Block {
 
     // Queries of this step; its keys, their means and its values go into the cache.
     Queries project(const at::Tensor& x, const DitStep& step, const KvCache::Layer& cache) const;
+    Queries prepare(const at::Tensor& qk, const DitStep& step, const KvCache::Layer& cache) const;
 
     DitConfig config_;
     SelfAttention self_attn_;

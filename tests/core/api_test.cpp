@@ -176,10 +176,15 @@ TEST(Api, BadArgumentsAreAnswersNotCrashes) {
     EXPECT_EQ(api()->engine_open(&config, nullptr, nullptr, &engine, &error),
               FLASHVSR_BAD_SETTINGS);
     config.device = "cpu";
-    config.precision = FLASHVSR_PRECISION_BF16;
+    for (const FlashvsrPrecision precision : {FLASHVSR_PRECISION_BF16, FLASHVSR_PRECISION_FP8}) {
+        config.precision = precision;
+        EXPECT_EQ(api()->engine_open(&config, nullptr, nullptr, &engine, &error),
+                  FLASHVSR_BAD_SETTINGS);
+        EXPECT_NE(std::string(error.message).find("fp32"), std::string::npos);
+    }
+    config.precision = static_cast<FlashvsrPrecision>(99);
     EXPECT_EQ(api()->engine_open(&config, nullptr, nullptr, &engine, &error),
-              FLASHVSR_BAD_SETTINGS);
-    EXPECT_NE(std::string(error.message).find("fp32"), std::string::npos);
+              FLASHVSR_INVALID_ARGUMENT);
 
     const OpenEngine open(MICRO_MODEL);
     FlashvsrStream* stream = nullptr;

@@ -4,6 +4,10 @@
 
 #include <cstdio>
 
+#ifdef FLASHVSR_CUDA
+#include <cuda_runtime_api.h>
+#endif
+
 #include "models/dit.h"
 #include "models/dit_block.h"
 #include "models/fused/dit_block.h"
@@ -15,16 +19,21 @@ namespace {
 
 using testing::relative_l2;
 
-// Folding changes where numbers meet, not what comes out: x, keys, values, means and the chosen
-// blocks, in the first step, whose FFN goes slice by slice, and in later ones.
-TEST(FusedDit, ABlockIsThePlainBlock) {
-    at::manual_seed(51);
-    const WindowGrid grid = {1, 2};
+DitConfig one_block() {
     DitConfig config = testing::tiny_shape().dit;
     config.dim = 256;
     config.heads = 2;
     config.ffn_dim = 48;
     config.layers = 1;
+    return config;
+}
+
+// Folding changes where numbers meet, not what comes out: x, keys, values, means and the chosen
+// blocks, in the first step, whose FFN goes slice by slice, and in later ones.
+TEST(FusedDit, ABlockIsThePlainBlock) {
+    at::manual_seed(51);
+    const WindowGrid grid = {1, 2};
+    const DitConfig config = one_block();
     const TensorMap tensors = testing::random_tensors(Dit::manifest(config));
     const at::Tensor time = at::randn({1, 6, config.dim}) * 0.3;
     const at::Tensor context = at::randn({5, config.dim});
@@ -70,6 +79,32 @@ TEST(FusedDit, ABlockIsThePlainBlock) {
     }
 }
 
+// Three bits of mantissa round by 2.6% (one part in sixteen at most, evenly spread): a product of
+// two such tensors errs by 3.7%, the second of two layers by 5.3%. What a block adds to x keeps
+// within that, so no scale lets values overflow or vanish.
+TEST(FusedDit, LayersInE4m3ErrByTheirRounding) {
+    at::manual_seed(54);
+    const WindowGrid grid = {1, 1};
+    const DitConfig config = one_block();
+    const TensorMap tensors = testing::random_tensors(Dit::manifest(config));
+    const at::Tensor time = at::randn({1, 6, config.dim}) * 0.3;
+    const at::Tensor context = at::randn({5, config.dim});
+    const Rope rope(grid, Placement{});
+    KvCache cache(grid, 1, config.dim, 3, Placement{});
+    DitStep step{grid, 3, cache.begin_step(3), 3, rope.table(0, 3), local_windows(grid, 11), 9};
+    const at::Tensor x = at::randn({3 * grid.tokens(), config.dim});
+    auto added = [&](Fp8 fp8) {
+        Placement placement;
+        placement.fp8 = fp8;
+        Weights weights = Weights::from(tensors, "random");
+        const FusedDitBlock block(weights, "blocks.0.", config, placement, time, context);
+        return block.forward(x.clone(), step, cache.layer(0), nullptr) - x;
+    };
+    const double error = relative_l2(added(Fp8::kLinears), added(Fp8::kNone));
+    EXPECT_GT(error, 0.01) << "nothing is rounded";
+    EXPECT_LT(error, 0.055);
+}
+
 // ---- on a GPU
 // ------------------------------------------------------------------------------------
 
@@ -79,6 +114,24 @@ class FusedDitOnGpu : public ::testing::Test {
         if (!at::hasCUDA()) GTEST_SKIP() << "no GPU";
     }
 };
+
+DitConfig four_blocks() {
+    DitConfig config = testing::tiny_shape().dit;
+    config.dim = 512;
+    config.heads = 4;
+    config.layers = 4;
+    config.ffn_dim = 1536;
+    return config;
+}
+
+bool has_e4m3() {
+    int major = 0, minor = 0;
+#ifdef FLASHVSR_CUDA
+    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
+    cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0);
+#endif
+    return 10 * major + minor >= 89;
+}
 
 // Velocities of a stream's first steps, on the CPU.
 std::vector<at::Tensor> velocities(const TensorMap& tensors, const Placement& placement) {
@@ -103,12 +156,7 @@ std::vector<at::Tensor> velocities(const TensorMap& tensors, const Placement& pl
 TEST_F(FusedDitOnGpu, IsAsNearToFp32AsThePlainNetwork) {
     const c10::NoGradGuard no_grad;
     at::manual_seed(52);
-    DitConfig config = testing::tiny_shape().dit;
-    config.dim = 512;
-    config.heads = 4;
-    config.layers = 4;
-    config.ffn_dim = 1536;
-    const TensorMap tensors = testing::random_tensors(Dit::manifest(config));
+    const TensorMap tensors = testing::random_tensors(Dit::manifest(four_blocks()));
     const at::Device gpu(at::kCUDA, 0);
     const auto exact = velocities(tensors, {gpu, at::kFloat});
     for (const at::ScalarType type : {at::kBFloat16, at::kHalf}) {
@@ -121,6 +169,25 @@ TEST_F(FusedDitOnGpu, IsAsNearToFp32AsThePlainNetwork) {
                         c10::toString(type), i, plain_error, fused_error);
             EXPECT_LT(fused_error, 1.1 * plain_error) << c10::toString(type) << ", step " << i;
         }
+    }
+}
+
+// Eight bits in all but the first and the last block; and the same bits in every run.
+TEST_F(FusedDitOnGpu, E4m3StaysNearFp32AndRepeats) {
+    const c10::NoGradGuard no_grad;
+    if (!has_e4m3()) GTEST_SKIP() << "needs compute capability 8.9";
+    const at::Device gpu(at::kCUDA, 0);
+    at::manual_seed(55);
+    const TensorMap tensors = testing::random_tensors(Dit::manifest(four_blocks()));
+    const auto exact = velocities(tensors, {gpu, at::kFloat});
+    const Placement placement{gpu, at::kBFloat16, /*plain=*/false, Fp8::kLinears};
+    const auto first = velocities(tensors, placement);
+    const auto second = velocities(tensors, placement);
+    for (size_t i = 0; i < exact.size(); ++i) {
+        const double error = relative_l2(first[i], exact[i]);
+        std::printf("fp8 linears, step %zu: relative L2 to fp32 %.2e\n", i, error);
+        EXPECT_LT(error, 0.1) << "step " << i;
+        EXPECT_TRUE(at::equal(first[i], second[i])) << "step " << i;
     }
 }
 
