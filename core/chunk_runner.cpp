@@ -58,8 +58,10 @@ ChunkOutput ChunkRunner::run_steady(const ChunkInput& input, const Settings& set
     }
     steady_.frames.copy_(input.frames);
     steady_.noise.copy_(input.noise);
-    return output_from(recorder_.run(state_->dit.step.first_slot, work(steady_, settings)),
-                       settings);
+    // A long ring still fills when its first slots are written: the same slot then sees fewer keys.
+    const DitStep& step = state_->dit.step;
+    const int64_t phase = step.first_slot << 16 | step.key_slices;
+    return output_from(recorder_.run(phase, work(steady_, settings)), settings);
 }
 
 }  // namespace flashvsr
