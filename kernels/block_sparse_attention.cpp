@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/half.h"
@@ -55,20 +56,32 @@ void gather_head(const BlockSparseAttention& params, int head, HeadTiles& tiles)
     for (int64_t window = 0; window < params.key_windows; ++window) {
         float* keys = tiles.keys.data() + window * kTile;
         float* values = tiles.values.data() + window * kTile;
+        const T* transposed =
+            static_cast<const T*>(params.v) + (window * params.heads + head) * kTile;
         for (int token = 0; token < kWindowTokens; ++token) {
             const int64_t row = (window * kWindowTokens + token) * row_stride;
             for (int d = 0; d < kHeadDim; ++d) {
                 keys[d * kWindowTokens + token] = to_float(k[row + d]);
-                values[token * kHeadDim + d] = to_float(v[row + d]);
+                values[token * kHeadDim + d] =
+                    std::is_same_v<T, Float8E4M3>
+                        ? to_float(transposed[d * kWindowTokens + value_position_e4m3(token)])
+                        : to_float(v[row + d]);
             }
         }
     }
 }
 
-// One query token over the `count` listed windows; `scores` has room for all their keys.
+// A weight, at most 1, as P V takes it. In e4m3 the weights count in units of 2^-8.
 template <typename T>
-void attend_token(const T* query, const int32_t* windows, int count, const HeadTiles& tiles,
-                  std::vector<float>& scores, T* out) {
+float rounded_weight(float p) {
+    if (std::is_same_v<T, Float8E4M3>) return rounded<T>(p * 256) / 256;
+    return rounded<T>(p);
+}
+
+// One query token over the `count` listed windows; `scores` has room for all their keys.
+template <typename T, typename Out>
+void attend_token(const BlockSparseAttention& params, const T* query, const int32_t* windows,
+                  int count, const HeadTiles& tiles, std::vector<float>& scores, Out* out) {
     float q[kHeadDim];
     for (int d = 0; d < kHeadDim; ++d) q[d] = to_float(query[d]);
     for (int i = 0; i < count; ++i) {
@@ -78,12 +91,15 @@ void attend_token(const T* query, const int32_t* windows, int count, const HeadT
 
     const int keys = count * kWindowTokens;
     const float maximum = *std::max_element(scores.begin(), scores.begin() + keys);
-    const float scale = 1.0f / std::sqrt(static_cast<float>(kHeadDim));
+    constexpr bool kScaled = std::is_same_v<T, Float8E4M3>;
+    const float scale = (kScaled ? params.q_scale * params.k_scale : 1.0f) /
+                        std::sqrt(static_cast<float>(kHeadDim));
+    const float value_scale = kScaled ? params.v_scale : 1.0f;
     float sum = 0;
     for (int j = 0; j < keys; ++j) {
         const float p = std::exp((scores[j] - maximum) * scale);
         sum += p;
-        scores[j] = rounded<T>(p);
+        scores[j] = rounded_weight<T>(p);
     }
 
     float weighted[kHeadDim] = {};
@@ -91,10 +107,10 @@ void attend_token(const T* query, const int32_t* windows, int count, const HeadT
         weigh_window(scores.data() + i * kWindowTokens,
                      tiles.values.data() + int64_t{windows[i]} * kTile, weighted);
     }
-    for (int d = 0; d < kHeadDim; ++d) out[d] = round_to<T>(weighted[d] / sum);
+    for (int d = 0; d < kHeadDim; ++d) out[d] = round_to<Out>(weighted[d] / sum * value_scale);
 }
 
-template <typename T>
+template <typename T, typename Out>
 void attend(const BlockSparseAttention& params) {
     const int64_t row_stride = int64_t{params.heads} * kHeadDim;
     const size_t key_elements = static_cast<size_t>(params.key_windows) * kTile;
@@ -108,12 +124,12 @@ void attend(const BlockSparseAttention& params) {
             for (int token = 0; token < kWindowTokens; ++token) {
                 const int64_t at =
                     (window * kWindowTokens + token) * row_stride + int64_t{head} * kHeadDim;
-                T* out = static_cast<T*>(params.out) + at;
+                Out* out = static_cast<Out*>(params.out) + at;
                 if (count == 0) {
-                    std::fill(out, out + kHeadDim, T{});
+                    std::fill(out, out + kHeadDim, Out{});
                     continue;
                 }
-                attend_token(static_cast<const T*>(params.q) + at,
+                attend_token(params, static_cast<const T*>(params.q) + at,
                              params.block_index + list * params.key_windows, count, tiles, scores,
                              out);
             }
@@ -124,7 +140,11 @@ void attend(const BlockSparseAttention& params) {
 }  // namespace
 
 void block_sparse_attention_cpu(const BlockSparseAttention& params) {
-    with_host_type(params.type, [&](auto tag) { attend<decltype(tag)>(params); });
+    if (params.type != ElementType::kFloat8E4M3) {
+        return with_host_type(params.type,
+                              [&](auto tag) { attend<decltype(tag), decltype(tag)>(params); });
+    }
+    with_host_type(params.out_type, [&](auto tag) { attend<Float8E4M3, decltype(tag)>(params); });
 }
 
 }  // namespace flashvsr::kernels

@@ -44,16 +44,23 @@ struct BlockSparseAttention {
     float q_scale = 1.0f;
     float k_scale = 1.0f;
     float v_scale = 1.0f;
-    // Scratch, [heads, query_windows]: where given, the longest lists start first, which is worth a
-    // tenth where lists are uneven. Results do not depend on it. The CPU ignores it.
+    // Scratch, [heads, query_windows]: where given, short lists start last, which is worth a tenth
+    // where lists are uneven. Results do not depend on it. The CPU ignores it.
     int32_t* order = nullptr;
 };
 
 // Plain loops, any type. Host pointers.
 void block_sparse_attention_cpu(const BlockSparseAttention& params);
 
-// Tensor cores (mma.sync) for fp16 and bf16, plain fp32 for fp32. Device pointers, tensors aligned
-// to 16 bytes, sm_80 and newer.
+// The fastest of the kernels below that the current device runs. Device pointers, tensors aligned
+// to 16 bytes. fp8 needs compute capability 9.0; others throw std::invalid_argument.
+void block_sparse_attention_cuda(const BlockSparseAttention& params, CudaStream stream);
+
+// Tensor cores through mma.sync, for fp16 and bf16; compute capability 8.0 and newer.
 void block_sparse_attention_sm80(const BlockSparseAttention& params, CudaStream stream);
+
+// Tensor cores through wgmma, tiles through the copy engine; fp16, bf16 and fp8; compute capability
+// 9.0 alone.
+void block_sparse_attention_sm90(const BlockSparseAttention& params, CudaStream stream);
 
 }  // namespace flashvsr::kernels

@@ -25,7 +25,7 @@ __device__ inline AttentionRow attention_row(const BlockSparseAttention& params,
             params.block_index + int64_t{row} * params.key_windows};
 }
 
-// Fills params.order, where given: heavy rows start first, so that the last to finish are light.
+// Fills params.order, where given: short rows start last.
 void order_attention_rows(const BlockSparseAttention& params, CudaStream stream);
 
 // fp32 on the CUDA cores, for checking rather than for speed.

@@ -144,6 +144,7 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(BlockSparseAttentio
 }  // namespace
 
 void block_sparse_attention_fp32(const BlockSparseAttention& params, CudaStream stream) {
+    order_attention_rows(params, stream);
     FLASHVSR_CUDA_CHECK(cudaFuncSetAttribute(
         attention_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, sizeof(SharedTiles)));
     const int blocks = params.heads * params.query_windows * kQueryTiles;

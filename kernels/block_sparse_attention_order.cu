@@ -4,19 +4,41 @@
 namespace flashvsr::kernels {
 namespace {
 
-constexpr int kThreads = 128;
+constexpr int kThreads = 256;
+constexpr int kRowsPerBlock = kThreads / 32;
 
-// A thread per row counts the rows that start before its own: longer ones, and equal ones of a
-// lower index. Quadratic, and still short beside the attention of as many rows.
-__global__ void order_kernel(const int32_t* counts, int rows, int32_t* order) {
-    const int row = blockIdx.x * kThreads + threadIdx.x;
+// A warp per row counts the rows that start before its own; equal ones go by index. Quadratic, and
+// still short beside the attention of as many rows.
+//
+// First come the rows of at least two thirds of the mean length, head by head, so that rows which
+// run at the same time share keys and values in the L2 cache; then the others, longest first, to
+// fill what the long ones leave at the end. (Simulated and measured at 12 heads, 66 windows and
+// lists of 20 to 220: 0.5% over the ideal end, as longest first alone, with 40% less read from
+// memory.)
+__global__ void order_kernel(BlockSparseAttention params) {
+    const int rows = params.heads * params.query_windows;
+    const int row = blockIdx.x * kRowsPerBlock + threadIdx.x / 32, lane = threadIdx.x % 32;
     if (row >= rows) return;
-    const int32_t count = counts[row];
+    const int32_t* counts = params.block_count;
+    int total = 0;
+    for (int other = lane; other < rows; other += 32) total += counts[other];
+    total = __reduce_add_sync(0xffffffffu, total);
+
+    const int lengths = params.key_windows + 1;
+    const int longer = total / rows * 2 / 3;
+    const auto key = [&](int of) {
+        const int count = counts[of];
+        const int part = count >= longer ? of / params.query_windows : params.heads;
+        return part * lengths + params.key_windows - count;
+    };
+    const int own = key(row);
     int rank = 0;
-    for (int other = 0; other < rows; ++other) {
-        rank += counts[other] > count || (counts[other] == count && other < row);
+    for (int other = lane; other < rows; other += 32) {
+        const int theirs = key(other);
+        rank += theirs < own || (theirs == own && other < row);
     }
-    order[rank] = row;
+    rank = __reduce_add_sync(0xffffffffu, rank);
+    if (lane == 0) params.order[rank] = row;
 }
 
 }  // namespace
@@ -24,8 +46,7 @@ __global__ void order_kernel(const int32_t* counts, int rows, int32_t* order) {
 void order_attention_rows(const BlockSparseAttention& params, CudaStream stream) {
     if (!params.order) return;
     const int rows = params.heads * params.query_windows;
-    order_kernel<<<(rows + kThreads - 1) / kThreads, kThreads, 0, stream>>>(params.block_count,
-                                                                            rows, params.order);
+    order_kernel<<<(rows + kRowsPerBlock - 1) / kRowsPerBlock, kThreads, 0, stream>>>(params);
     FLASHVSR_CUDA_CHECK_LAUNCH(order_kernel);
 }
 

@@ -272,9 +272,9 @@ void block_sparse_attention_sm80(const BlockSparseAttention& params, CudaStream 
     if (params.query_windows == 0 || params.heads == 0) return;
     order_attention_rows(params, stream);
     switch (params.type) {
-        case ElementType::kFloat32: return block_sparse_attention_fp32(params, stream);
         case ElementType::kFloat16: return launch<__half>(params, stream);
         case ElementType::kBFloat16: return launch<__nv_bfloat16>(params, stream);
+        case ElementType::kFloat32:
         case ElementType::kFloat8E4M3: break;
     }
     throw std::invalid_argument("kernel parameters: element type");

@@ -48,6 +48,21 @@ __device__ inline void mbarrier_wait(uint32_t barrier, uint32_t parity) {
         : "memory");
 }
 
+// Whether that phase has ended.
+__device__ inline bool mbarrier_test(uint32_t barrier, uint32_t parity) {
+    uint32_t ended;
+    asm volatile(
+        "{\n"
+        ".reg .pred ended;\n"
+        "mbarrier.test_wait.parity.shared::cta.b64 ended, [%1], %2;\n"
+        "selp.b32 %0, 1, 0, ended;\n"
+        "}\n"
+        : "=r"(ended)
+        : "r"(barrier), "r"(parity)
+        : "memory");
+    return ended;
+}
+
 // ---- tensor copies; coordinates in elements, the innermost dimension first
 // ------------------------------------------------------------------------------------------------
 

@@ -104,7 +104,7 @@ at::Tensor block_sparse_attention(const at::Tensor& q, const at::Tensor& k, cons
         params.type = element_type(q);
         const at::Tensor order = at::empty_like(lists.count);
         params.order = order.mutable_data_ptr<int32_t>();
-        kernels::block_sparse_attention_sm80(params, current_stream(q));
+        kernels::block_sparse_attention_cuda(params, current_stream(q));
         return out;
     }
 #endif

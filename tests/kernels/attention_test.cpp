@@ -1,6 +1,7 @@
 // Block lists and block-sparse attention on the CPU.
 #include "kernels/block_list.h"
 #include "kernels/block_sparse_attention.h"
+#include "tests/kernels/attention_values.h"
 #include "tests/kernels/support.h"
 
 namespace flashvsr::kernels {
@@ -43,17 +44,18 @@ std::vector<double> dense_attention(const std::vector<float>& q, const std::vect
     return out;
 }
 
-template <typename T>
+template <typename T, typename Out = T>
 void expect_attention_follows_formula(double tolerance) {
     const auto q = to_type<T>(random_normal(kQueryWindows * kWindowTokens * kRow, 1, 2.0f));
     const auto k = to_type<T>(random_normal(kKeyWindows * kWindowTokens * kRow, 2));
     const auto v = to_type<T>(random_normal(kKeyWindows * kWindowTokens * kRow, 3));
+    const auto stored_v = stored_values(v, kHeads);
     const RandomLists lists = random_lists(kHeads * kQueryWindows, kKeyWindows, 0.5, 4);
-    std::vector<T> out = poisoned<T>(q.size());
+    std::vector<Out> out = poisoned<Out>(q.size());
     BlockSparseAttention params;
     params.q = q.data();
     params.k = k.data();
-    params.v = v.data();
+    params.v = stored_v.data();
     params.out = out.data();
     params.block_count = lists.count.data();
     params.block_index = lists.index.data();
@@ -61,6 +63,7 @@ void expect_attention_follows_formula(double tolerance) {
     params.query_windows = kQueryWindows;
     params.key_windows = kKeyWindows;
     params.type = element_type_of<T>();
+    params.out_type = element_type_of<Out>();
     block_sparse_attention_cpu(params);
 
     const auto result = to_floats(out);
@@ -80,6 +83,39 @@ TEST(BlockSparseAttention, FollowsTheFormulaAndEmptyRowsAreZero) {
     expect_attention_follows_formula<float>(1e-5);
     expect_attention_follows_formula<Float16>(1e-3);
     expect_attention_follows_formula<BFloat16>(6e-3);
+    expect_attention_follows_formula<Float8E4M3, BFloat16>(3e-2);  // weights of four bits
+}
+
+TEST(BlockSparseAttention, ScalesOfFp8StandForLargerNumbers) {
+    constexpr int kSize = kWindowTokens * kHeadDim;
+    const auto q = to_type<Float8E4M3>(random_normal(kSize, 1));
+    const auto k = to_type<Float8E4M3>(random_normal(kSize, 2));
+    const auto v = stored_values(to_type<Float8E4M3>(random_normal(kSize, 3)), 1);
+    const int32_t count = 1, index = 0;
+    BlockSparseAttention params;
+    params.k = k.data();
+    params.v = v.data();
+    params.block_count = &count;
+    params.block_index = &index;
+    params.heads = params.query_windows = params.key_windows = 1;
+    params.type = ElementType::kFloat8E4M3;
+    params.out_type = ElementType::kFloat32;
+    auto out = poisoned<float>(kSize), scaled = poisoned<float>(kSize);
+    params.q = q.data();
+    params.out = out.data();
+    block_sparse_attention_cpu(params);
+
+    auto quarter = to_floats(q);  // exact: e4m3 has the exponents
+    for (float& x : quarter) x *= 0.25f;
+    const auto small_q = to_type<Float8E4M3>(quarter);
+    params.q = small_q.data();
+    params.out = scaled.data();
+    params.q_scale = 2.0f;
+    params.k_scale = 2.0f;
+    params.v_scale = 0.5f;
+    block_sparse_attention_cpu(params);
+    for (float& x : out) x *= 0.5f;
+    EXPECT_LT(relative_l2(scaled, out), 1e-2);  // subnormals of small_q
 }
 
 // One key has weight 1 and value 0, the 127 others weight p and, in column d, value 1 + d / 128.

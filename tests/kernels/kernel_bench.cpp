@@ -126,19 +126,36 @@ RandomLists bench_lists() {
     return lists;
 }
 
+// Normal numbers; in e4m3, which the noise kernel does not make, of 256 different values.
 template <typename T>
-void bench_attention(Timer& timer, const std::string& type, int repeats) {
-    const std::string name = "block_sparse_attention_sm80 " + type;
+std::vector<DeviceArray<T>> attention_inputs(int64_t count, uint64_t seed) {
+    if constexpr (!std::is_same_v<T, Float8E4M3>) {
+        return random_devices<T>(2, count, seed);
+    } else {
+        const auto normal = to_type<T>(random_normal(256, 1));
+        std::vector<DeviceArray<T>> result;
+        for (int i = 0; i < 2; ++i) {
+            std::vector<T> values;
+            for (const uint8_t byte : random_bytes(count, seed + i)) values.push_back(normal[byte]);
+            result.emplace_back(values);
+        }
+        return result;
+    }
+}
+
+template <typename T, typename Out = T>
+void bench_attention(Timer& timer, const std::string& name, int repeats,
+                     void (*kernel)(const BlockSparseAttention&, CudaStream)) {
     if (!wanted(name)) return;
     const RandomLists lists = bench_lists();
     int64_t blocks = 0;
     for (const int32_t count : lists.count) blocks += count;
     DeviceArray<int32_t> count(lists.count), index(lists.index);
     const int64_t queries = int64_t{kTokens} * kDim, keys = 4 * queries;
-    const auto q = random_devices<T>(2, queries, 1);
-    const auto k = random_devices<T>(2, keys, 3);
-    const auto v = random_devices<T>(2, keys, 5);
-    DeviceArray<T> out(queries);
+    const auto q = attention_inputs<T>(queries, 1);
+    const auto k = attention_inputs<T>(keys, 3);
+    const auto v = attention_inputs<T>(keys, 5);
+    DeviceArray<Out> out(queries);
     DeviceArray<int32_t> order(lists.count.size());
     const double milliseconds = timer.median(repeats, [&](int i) {
         BlockSparseAttention params;
@@ -152,12 +169,27 @@ void bench_attention(Timer& timer, const std::string& type, int repeats) {
         params.query_windows = kQueryWindows;
         params.key_windows = kKeyWindows;
         params.type = element_type_of<T>();
+        params.out_type = element_type_of<Out>();
         params.order = order.get();
-        block_sparse_attention_sm80(params, nullptr);
+        kernel(params, nullptr);
     });
     const double flops = 4.0 * kWindowTokens * kWindowTokens * kHeadDim * blocks;
     std::printf("%-44s %8.4f ms %8.1f TFLOP/s  (%.1f key windows per row)\n", name.c_str(),
                 milliseconds, flops / milliseconds / 1e9, double(blocks) / lists.count.size());
+}
+
+void bench_attentions(Timer& timer) {
+    if (have_sm90()) {
+        constexpr auto kKernel = block_sparse_attention_sm90;
+        bench_attention<BFloat16>(timer, "block_sparse_attention_sm90 bf16", 15, kKernel);
+        bench_attention<Float16>(timer, "block_sparse_attention_sm90 fp16", 15, kKernel);
+        bench_attention<Float8E4M3, BFloat16>(timer, "block_sparse_attention_sm90 e4m3", 15,
+                                              kKernel);
+    }
+    constexpr auto kOlder = block_sparse_attention_sm80;
+    bench_attention<BFloat16>(timer, "block_sparse_attention_sm80 bf16", 15, kOlder);
+    bench_attention<Float16>(timer, "block_sparse_attention_sm80 fp16", 15, kOlder);
+    bench_attention<float>(timer, "block_sparse_attention fp32", 3, block_sparse_attention_cuda);
 }
 
 void bench_block_list(Timer& timer) {
@@ -525,9 +557,7 @@ void bench_all() {
     FLASHVSR_CUDA_CHECK(cudaGetDeviceProperties(&device, 0));
     std::printf("%s, %d multiprocessors\n", device.name, device.multiProcessorCount);
     Timer timer;
-    bench_attention<BFloat16>(timer, "bf16", 15);
-    bench_attention<Float16>(timer, "fp16", 15);
-    bench_attention<float>(timer, "fp32", 3);
+    bench_attentions(timer);
     bench_block_list(timer);
     bench_norms<BFloat16>(timer, "bf16");
     bench_norms<float>(timer, "fp32");

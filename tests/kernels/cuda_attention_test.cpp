@@ -1,0 +1,129 @@
+// The CUDA attention kernels against their twin on the CPU, on random inputs, run to run equal.
+#include "kernels/block_sparse_attention.h"
+#include "tests/kernels/attention_values.h"
+#include "tests/kernels/device_array.h"
+#include "tests/kernels/support.h"
+
+namespace flashvsr::kernels {
+namespace {
+
+using Kernel = void (*)(const BlockSparseAttention&, CudaStream);
+
+struct Shape {
+    int heads, query_windows, key_windows;
+    double density;
+    float scale;           // of the queries: large ones make one key win
+    bool opposed = false;  // every score is negative, most of them far below zero
+};
+constexpr Shape kShapes[] = {
+    {1, 1, 1, 1.0, 1.0f},   // one list, perhaps empty
+    {1, 2, 3, 0.5, 1.0f},   // some of a few
+    {3, 5, 7, 0.5, 1.0f},   // odd counts
+    {2, 9, 40, 0.3, 4.0f},  // lists longer than a warp reads at once
+    {17, 2, 2, 0.5, 1.0f},  // many heads
+    {1, 3, 9, 0.5, 2.0f, true},
+};
+
+// Relative L2 against the twin fed the same rounded inputs. In fp8 both round each weight to four
+// bits, but relative to different maxima.
+template <typename T>
+constexpr double kTolerance = 1e-5;
+template <>
+constexpr double kTolerance<Float16> = 1e-3;
+template <>
+constexpr double kTolerance<BFloat16> = 5e-3;
+template <>
+constexpr double kTolerance<Float8E4M3> = 6e-2;
+
+template <typename T>
+std::vector<T> tokens(int windows, const Shape& shape, unsigned seed, float scale) {
+    auto values = random_normal(size_t(windows) * kWindowTokens * shape.heads * kHeadDim, seed);
+    for (float& value : values) {
+        value = scale * (shape.opposed && seed != 3 ? std::abs(value) : value);
+    }
+    return to_type<T>(values);
+}
+
+template <typename T, typename Out>
+void expect_twin(Kernel kernel, const Shape& shape) {
+    const auto q = tokens<T>(shape.query_windows, shape, 1, shape.scale);
+    const auto k = tokens<T>(shape.key_windows, shape, 2, shape.opposed ? -1.0f : 1.0f);
+    const auto v = stored_values(tokens<T>(shape.key_windows, shape, 3, 1.0f), shape.heads);
+    const RandomLists lists =
+        random_lists(shape.heads * shape.query_windows, shape.key_windows, shape.density, 4);
+    BlockSparseAttention params;
+    params.heads = shape.heads;
+    params.query_windows = shape.query_windows;
+    params.key_windows = shape.key_windows;
+    params.type = element_type_of<T>();
+    params.out_type = element_type_of<Out>();
+    params.q_scale = 0.5f;  // of fp8
+    params.k_scale = 1.5f;
+    params.v_scale = 0.25f;
+
+    DeviceArray<T> device_q(q), device_k(k), device_v(v);
+    DeviceArray<Out> out(q.size()), again(q.size());
+    DeviceArray<int32_t> count(lists.count), index(lists.index), order(lists.count.size());
+    params.q = device_q.get();
+    params.k = device_k.get();
+    params.v = device_v.get();
+    params.block_count = count.get();
+    params.block_index = index.get();
+    params.out = out.get();
+    kernel(params, nullptr);
+    params.out = again.get();
+    params.order = order.get();
+    kernel(params, nullptr);
+    const auto result = to_floats(out.download());
+    ASSERT_EQ(result, to_floats(again.download())) << "with an order";
+
+    std::vector<Out> expected = poisoned<Out>(q.size());
+    params.q = q.data();
+    params.k = k.data();
+    params.v = v.data();
+    params.out = expected.data();
+    params.block_count = lists.count.data();
+    params.block_index = lists.index.data();
+    block_sparse_attention_cpu(params);
+    bool all_empty = true;
+    const size_t row = size_t(shape.heads) * kHeadDim;
+    for (size_t i = 0; i < result.size(); ++i) {
+        const size_t list = i % row / kHeadDim * shape.query_windows + i / row / kWindowTokens;
+        if (lists.count[list] > 0) {
+            all_empty = false;
+        } else {
+            ASSERT_EQ(result[i], 0.0f);
+        }
+    }
+    if (!all_empty) {
+        EXPECT_LT(relative_l2(result, to_floats(expected)), kTolerance<T>)
+            << shape.heads << " heads, " << shape.query_windows << " by " << shape.key_windows;
+    }
+}
+
+template <typename T, typename Out = T>
+void expect_twin(Kernel kernel) {
+    for (const Shape& shape : kShapes) expect_twin<T, Out>(kernel, shape);
+}
+
+TEST(CudaAttention, EqualsItsTwin) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    expect_twin<float>(block_sparse_attention_cuda);
+    expect_twin<Float16>(block_sparse_attention_cuda);
+    expect_twin<BFloat16>(block_sparse_attention_cuda);
+}
+
+TEST(CudaAttention, EqualsItsTwinOnOlderCards) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    expect_twin<Float16>(block_sparse_attention_sm80);
+    expect_twin<BFloat16>(block_sparse_attention_sm80);
+}
+
+TEST(CudaAttention, EqualsItsTwinInFp8) {
+    if (!have_sm90()) GTEST_SKIP() << "no GPU of compute capability 9.0";
+    expect_twin<Float8E4M3, Float16>(block_sparse_attention_cuda);
+    expect_twin<Float8E4M3, BFloat16>(block_sparse_attention_cuda);
+}
+
+}  // namespace
+}  // namespace flashvsr::kernels
