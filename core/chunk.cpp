@@ -19,10 +19,10 @@ std::vector<at::Tensor> project(const Projector& projector, const at::Tensor& fr
     return projector.project(frames.slice(0, skip), grid, state);
 }
 
-ChunkOutput fix_color(const DecodedFrames& frames, const Settings& settings) {
+ChunkOutput fix_color(const DecodedFrames& frames, const Settings& settings, bool fused) {
     switch (settings.color_fix) {
         case ColorFix::kNone: break;
-        case ColorFix::kAdain: return {frames, adain_affine(frames), settings.strength};
+        case ColorFix::kAdain: return {frames, adain_affine(frames, fused), settings.strength};
         case ColorFix::kWavelet: {
             const at::Tensor reference = reference_of(frames);
             const at::Tensor fixed = wavelet_fix(picture_of(frames), reference);
@@ -60,10 +60,11 @@ ChunkOutput compute_chunk(const Model& model, const ChunkInput& input, const Set
     const at::Tensor latents = input.noise - velocity;
     const at::Tensor decoded = staged("decoder", [&] {
         const at::Tensor frames = model.decoder->decode(latents, condition, state.decoder);
-        return model.decoder->clamps() ? frames.clamp(0, 1) : frames;
+        return (model.decoder->clamps() ? frames.clamp(0, 1) : frames).contiguous();
     });
     const ChunkOutput output = staged("colour fix", [&] {
-        return fix_color({decoded, condition, input.height, input.width}, settings);
+        return fix_color({decoded, condition, input.height, input.width}, settings,
+                         model.placement.fused());
     });
     if (probe) {
         probe->lq_tokens = lq_tokens;

@@ -12,10 +12,19 @@ bool same_work(const Settings& a, const Settings& b) {
            a.color_fix == b.color_fix;
 }
 
+// Plain modules, which stand in for fused ones at some shapes, allocate state as they go.
+bool recordable(const Model& model) {
+    return model.placement.fused() && model.projector->in_place() && model.decoder->in_place();
+}
+
 }  // namespace
 
 ChunkRunner::ChunkRunner(const Model& model, const WindowGrid& grid, int64_t height, int64_t width)
-    : model_(model), grid_(grid), height_(height), width_(width), recorder_(model.placement) {}
+    : model_(model),
+      grid_(grid),
+      height_(height),
+      width_(width),
+      recorder_(model.placement.device, recordable(model)) {}
 
 ChunkOutput ChunkRunner::run(const at::Tensor& frames, uint64_t seed, const Settings& settings) {
     const bool first = !state_;

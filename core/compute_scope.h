@@ -1,35 +1,102 @@
-// The thread-local settings under which a stream computes.
+// Where a stream's work is queued, and the thread-local settings under which it computes.
 #pragma once
 
 #include <c10/core/GradMode.h>
 
+#include <chrono>
 #include <optional>
 
 #include "models/placement.h"
 
 #ifdef FLASHVSR_CUDA
+#include <c10/cuda/CUDAEvent.h>
 #include <c10/cuda/CUDAGuard.h>
 #endif
 
 namespace flashvsr {
 
-// Where a stream's work is queued: a CUDA stream of its own, or nothing on the CPU.
+class Mark;
+
+// A CUDA stream of its own, or nothing on the CPU, where work is done when it is asked for.
 class ComputeQueue {
   public:
-    explicit ComputeQueue(const at::Device& device) {
+    // `urgent` work goes first where both could start.
+    explicit ComputeQueue(const at::Device& device, bool urgent = false) {
 #ifdef FLASHVSR_CUDA
-        if (device.is_cuda())
-            stream_ = c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index());
+        if (device.is_cuda()) stream_ = c10::cuda::getStreamFromPool(urgent, device.index());
 #endif
         (void)device;
+        (void)urgent;
     }
+
+    // What is queued from now on starts after what `mark` marks.
+    void wait_for(Mark& mark) const;
 
   private:
     friend class ComputeScope;
+    friend class Mark;
 #ifdef FLASHVSR_CUDA
     std::optional<c10::cuda::CUDAStream> stream_;
 #endif
 };
+
+// A place in a queue's work: the end of what had been queued when it was last set. Until it is set,
+// nothing waits for it.
+class Mark {
+  public:
+    void set(const ComputeQueue& queue) {
+        time_ = std::chrono::steady_clock::now();
+#ifdef FLASHVSR_CUDA
+        if (queue.stream_) event_.record(*queue.stream_);
+#endif
+        (void)queue;
+    }
+
+    // Returns when the work is done; the thread sleeps meanwhile.
+    void wait() const {
+#ifdef FLASHVSR_CUDA
+        event_.synchronize();
+#endif
+    }
+
+    // The same where nobody can be told that the device has failed.
+    void settle() const noexcept {
+#ifdef FLASHVSR_CUDA
+        if (event_.isCreated() && cudaEventSynchronize(event_.event()) != cudaSuccess)
+            (void)cudaGetLastError();
+#endif
+    }
+
+    bool passed() const {
+#ifdef FLASHVSR_CUDA
+        return event_.query();
+#else
+        return true;
+#endif
+    }
+
+    // Both set on one queue, and passed.
+    double milliseconds_since(const Mark& earlier) const {
+#ifdef FLASHVSR_CUDA
+        if (event_.isCreated()) return earlier.event_.elapsed_time(event_);
+#endif
+        return std::chrono::duration<double, std::milli>(time_ - earlier.time_).count();
+    }
+
+  private:
+    friend class ComputeQueue;
+    std::chrono::steady_clock::time_point time_;
+#ifdef FLASHVSR_CUDA
+    c10::cuda::CUDAEvent event_{cudaEventBlockingSync};
+#endif
+};
+
+inline void ComputeQueue::wait_for(Mark& mark) const {
+#ifdef FLASHVSR_CUDA
+    if (stream_) mark.event_.block(*stream_);
+#endif
+    (void)mark;
+}
 
 // While it lives, the calling thread computes on the queue and without gradients.
 class ComputeScope {

@@ -115,7 +115,9 @@ typedef struct {
 typedef enum {
     FLASHVSR_FORMAT_I420 = 1, /* planes Y, U, V; chroma at half size, rounded up */
     FLASHVSR_FORMAT_NV12,     /* planes Y, UV interleaved */
-    FLASHVSR_FORMAT_RGB,      /* one plane, bytes R G B */
+    FLASHVSR_FORMAT_P010, /* as NV12, samples of 16 bits in host order with the value in the high
+                           * 10; the low 6 are ignored on input and 0 on output */
+    FLASHVSR_FORMAT_RGB,  /* one plane, bytes R G B */
     FLASHVSR_FORMAT_BGR,
     FLASHVSR_FORMAT_RGBA, /* alpha is resized by bicubic like colour, untouched by the model */
     FLASHVSR_FORMAT_BGRA,
@@ -140,6 +142,12 @@ typedef enum {
     FLASHVSR_CHROMA_TOP_LEFT /* on the top left pixel (BT.2020) */
 } FlashvsrChromaSite;
 
+/* Where the planes of a frame lie. */
+typedef enum {
+    FLASHVSR_MEMORY_HOST = 0,
+    FLASHVSR_MEMORY_CUDA /* device pointers, on the engine's device and in its primary context */
+} FlashvsrMemory;
+
 /* How the samples of a frame are laid out and what they mean. */
 typedef struct {
     FlashvsrFormat format;
@@ -148,9 +156,10 @@ typedef struct {
     FlashvsrMatrix matrix;
     FlashvsrRange range;
     FlashvsrChromaSite chroma_site;
+    FlashvsrMemory memory;
 } FlashvsrFrameInfo;
 
-/* A frame in host memory. */
+/* A frame. In P010 planes and strides are even. */
 typedef struct {
     FlashvsrFrameInfo info;
     void* plane[4];    /* first row of each plane; not written by push */
@@ -191,7 +200,7 @@ typedef struct {
     uint64_t frames_in;    /* pushed since open */
     uint64_t frames_out;   /* popped since open */
     uint64_t chunks;       /* run since open, start-up chunks included */
-    double last_chunk_ms;  /* wall time of the newest chunk */
+    double last_chunk_ms;  /* computing time of the newest finished chunk */
     uint64_t device_bytes; /* device memory now held by the process's allocator; 0 on the CPU */
 } FlashvsrStreamStats;
 
@@ -217,21 +226,28 @@ typedef struct {
     FlashvsrStatus (*engine_info)(const FlashvsrEngine* engine, FlashvsrEngineInfo* info,
                                   FlashvsrError* error);
 
-    /* Sizes and formats are fixed for the stream's life. Allocates nothing large before the first
-     * chunk. The stream keeps the engine alive. */
+    /* Sizes, formats and kinds of memory are fixed for the stream's life. Allocates nothing large
+     * before the first frame. The stream keeps the engine alive. */
     FlashvsrStatus (*stream_open)(FlashvsrEngine* engine, const FlashvsrStreamConfig* config,
                                   FlashvsrStream** stream, FlashvsrError* error);
     void (*stream_close)(FlashvsrStream* stream); /* NULL is allowed */
 
-    /* Takes one frame of the configured input info. Reads the pixels before it returns. When the
-     * frame completes a chunk, the chunk runs inside this call. */
+    /* Takes one frame of the configured input info. When the call returns the pixels have been read
+     * and the caller may change or release them; what wrote them in CUDA memory must have completed
+     * before the call. When the frame completes a chunk, the chunk runs: on the CPU inside this
+     * call, on a CUDA device after it, so that the caller can bring frames meanwhile. Then a
+     * failure of the chunk is reported by a later call. A caller that is a whole chunk ahead of the
+     * device waits here. */
     FlashvsrStatus (*stream_push)(FlashvsrStream* stream, const FlashvsrFrame* frame,
                                   FlashvsrError* error);
-    /* Number of frames that pop would give now without more input. */
+    /* Number of frames that pop would give without more input. On a CUDA device some may still be
+     * computed. */
     int32_t (*stream_ready)(const FlashvsrStream* stream);
-    /* Writes the next upscaled frame into `frame`, whose info must equal the configured output.
-     * FLASHVSR_NEED_INPUT when none is ready. Frame i out belongs to frame i in. `frame` may be
-     * NULL: the frame is dropped. */
+    /* Writes the next upscaled frame into `frame`, whose info must equal the configured output;
+     * waits until that frame has been computed, and for no later one. On return the frame is
+     * complete, in CUDA memory as well. FLASHVSR_NEED_INPUT when none is ready. Frame i out belongs
+     * to frame i in. `frame` may be NULL: the frame is dropped. To keep a CUDA device busy, pop a
+     * chunk's frames when the next chunk has been pushed. */
     FlashvsrStatus (*stream_pop)(FlashvsrStream* stream, FlashvsrFrame* frame,
                                  FlashvsrError* error);
     /* Declares the end: repeats the last frame until every frame that was pushed is ready, then

@@ -1,18 +1,24 @@
 #include "core/frame_io.h"
 
 #include <array>
+#include <cstring>
 #include <string>
 
-#include "kernels/frame.h"
 #include "models/error.h"
 #include "models/kernel_args.h"
 #include "models/window.h"
+
+#ifdef FLASHVSR_CUDA
+#include "kernels/cuda_check.h"
+#endif
 
 namespace flashvsr {
 namespace {
 
 // The spatial reach of the RoPE and window arithmetic: 1024 token rows or columns of 16 pixels.
 constexpr int32_t kMaxSide = 16384;
+// Of rows in our own memory: kernels then read and write 16 bytes at a time.
+constexpr int64_t kRowAlignment = 64;
 
 struct PlaneSize {
     int64_t rows = 0;
@@ -20,8 +26,12 @@ struct PlaneSize {
 };
 
 int plane_count(FlashvsrFormat format) {
-    if (format == FLASHVSR_FORMAT_I420) return 3;
-    return format == FLASHVSR_FORMAT_NV12 ? 2 : 1;
+    switch (format) {
+        case FLASHVSR_FORMAT_I420: return 3;
+        case FLASHVSR_FORMAT_NV12:
+        case FLASHVSR_FORMAT_P010: return 2;
+        default: return 1;
+    }
 }
 
 bool is_packed(FlashvsrFormat format) { return plane_count(format) == 1; }
@@ -30,13 +40,15 @@ int pixel_bytes(FlashvsrFormat format) {
     return format == FLASHVSR_FORMAT_RGB || format == FLASHVSR_FORMAT_BGR ? 3 : 4;
 }
 
+int sample_bytes(FlashvsrFormat format) { return format == FLASHVSR_FORMAT_P010 ? 2 : 1; }
+
 PlaneSize plane_size(const FlashvsrFrameInfo& info, int plane) {
     const int64_t width = info.width;
     const int64_t height = info.height;
     if (is_packed(info.format)) return {height, width * pixel_bytes(info.format)};
-    if (plane == 0) return {height, width};
-    const int64_t chroma_bytes = info.format == FLASHVSR_FORMAT_NV12 ? 2 : 1;
-    return {(height + 1) / 2, (width + 1) / 2 * chroma_bytes};
+    if (plane == 0) return {height, width * sample_bytes(info.format)};
+    const int64_t chroma_samples = info.format == FLASHVSR_FORMAT_I420 ? 1 : 2;
+    return {(height + 1) / 2, (width + 1) / 2 * chroma_samples * sample_bytes(info.format)};
 }
 
 kernels::PackedLayout packed_layout(FlashvsrFormat format) {
@@ -64,66 +76,53 @@ kernels::YuvCoding yuv_coding(const FlashvsrFrameInfo& info) {
     return coding;
 }
 
+kernels::Picture::Kind picture_kind(FlashvsrFormat format) {
+    switch (format) {
+        case FLASHVSR_FORMAT_I420: return kernels::Picture::Kind::kI420;
+        case FLASHVSR_FORMAT_NV12: return kernels::Picture::Kind::kNv12;
+        case FLASHVSR_FORMAT_P010: return kernels::Picture::Kind::kP010;
+        default: return kernels::Picture::Kind::kPacked;
+    }
+}
+
+// Without its planes.
 kernels::Picture describe(const FlashvsrFrameInfo& info) {
     kernels::Picture picture;
+    picture.kind = picture_kind(info.format);
     picture.width = info.width;
     picture.height = info.height;
     picture.packed = packed_layout(info.format);
     picture.yuv = yuv_coding(info);
-    if (info.format == FLASHVSR_FORMAT_I420) picture.kind = kernels::Picture::Kind::kI420;
-    if (info.format == FLASHVSR_FORMAT_NV12) picture.kind = kernels::Picture::Kind::kNv12;
     return picture;
 }
 
-kernels::Picture host_picture(const FlashvsrFrame& frame) {
-    kernels::Picture picture = describe(frame.info);
-    for (int i = 0; i < plane_count(frame.info.format); ++i) {
-        picture.plane[i] = static_cast<uint8_t*>(frame.plane[i]);
-        picture.stride[i] = frame.stride[i];
-    }
-    return picture;
-}
-
-// A plane of the caller's as a tensor [rows, row bytes] that aliases it.
-at::Tensor plane_tensor(const FlashvsrFrame& frame, int plane) {
-    const PlaneSize size = plane_size(frame.info, plane);
-    return at::from_blob(frame.plane[plane], {size.rows, size.row_bytes}, {frame.stride[plane], 1},
-                         at::kByte);
-}
-
-// The picture's planes on the device; `storage` owns them.
-kernels::Picture device_picture(const FlashvsrFrameInfo& info, const at::Device& device,
-                                std::array<at::Tensor, 3>& storage) {
-    kernels::Picture picture = describe(info);
-    for (int i = 0; i < plane_count(info.format); ++i) {
-        const PlaneSize size = plane_size(info, i);
-        storage[i] = at::empty({size.rows, size.row_bytes},
-                               at::TensorOptions().dtype(at::kByte).device(device));
-        picture.plane[i] = storage[i].mutable_data_ptr<uint8_t>();
-        picture.stride[i] = static_cast<int>(size.row_bytes);
-    }
-    return picture;
-}
-
-kernels::RgbToPicture rgb_source(const at::Tensor& rgb, const at::Tensor& alpha) {
-    kernels::RgbToPicture source;
-    source.rgb = rgb.const_data_ptr();
-    source.row_stride = rgb.stride(1);
-    source.plane_stride = rgb.stride(0);
-    source.alpha = alpha.defined() ? alpha.const_data_ptr<float>() : nullptr;
-    source.type = element_type(rgb);
-    return source;
+kernels::ModelPlanes planes_of(const at::Tensor& frame) {
+    TORCH_CHECK(frame.stride(2) == 1);
+    return {frame.const_data_ptr(), frame.stride(0), frame.stride(1)};
 }
 
 [[noreturn]] void refuse(const std::string& message) {
     throw Error(Error::Kind::kInvalidArgument, message);
 }
 
+// A kernel that is given a wrong pointer takes the whole process's context down.
+void check_device_pointer(const void* plane, const at::Device& device) {
+#ifdef FLASHVSR_CUDA
+    cudaPointerAttributes attributes;
+    const bool known = cudaPointerGetAttributes(&attributes, plane) == cudaSuccess;
+    if (!known) (void)cudaGetLastError();
+    if (!known || attributes.devicePointer == nullptr || attributes.device != device.index())
+        refuse("a plane is not memory of device " + device.str());
+#endif
+    (void)plane;
+    (void)device;
+}
+
 int64_t padded(int64_t size) { return (size + kWindowPixels - 1) / kWindowPixels * kWindowPixels; }
 
 }  // namespace
 
-void check_frame_info(const FlashvsrFrameInfo& info) {
+void check_frame_info(const FlashvsrFrameInfo& info, const at::Device& device) {
     if (info.format < FLASHVSR_FORMAT_I420 || info.format > FLASHVSR_FORMAT_BGRX)
         refuse("unknown pixel format " + std::to_string(info.format));
     if (info.width < 1 || info.height < 1 || info.width > kMaxSide || info.height > kMaxSide)
@@ -135,19 +134,29 @@ void check_frame_info(const FlashvsrFrameInfo& info) {
         refuse("unknown colour matrix, range or chroma site");
     if (!is_packed(info.format) && info.matrix == FLASHVSR_MATRIX_RGB)
         refuse("a YUV frame needs a colour matrix");
+    if (info.memory < FLASHVSR_MEMORY_HOST || info.memory > FLASHVSR_MEMORY_CUDA)
+        refuse("unknown kind of memory");
+    if (info.memory == FLASHVSR_MEMORY_CUDA && !device.is_cuda())
+        refuse("frames in CUDA memory need an engine on a CUDA device");
 }
 
-void check_frame(const FlashvsrFrame& frame, const FlashvsrFrameInfo& expected) {
+void check_frame(const FlashvsrFrame& frame, const FlashvsrFrameInfo& expected,
+                 const at::Device& device) {
     const FlashvsrFrameInfo& info = frame.info;
     if (info.format != expected.format || info.width != expected.width ||
         info.height != expected.height || info.matrix != expected.matrix ||
-        info.range != expected.range || info.chroma_site != expected.chroma_site)
+        info.range != expected.range || info.chroma_site != expected.chroma_site ||
+        info.memory != expected.memory)
         refuse("the frame's info differs from the stream's; open a new stream for another format");
     for (int i = 0; i < plane_count(info.format); ++i) {
         if (!frame.plane[i]) refuse("plane " + std::to_string(i) + " is NULL");
         if (frame.stride[i] < plane_size(info, i).row_bytes)
             refuse("stride " + std::to_string(frame.stride[i]) + " of plane " + std::to_string(i) +
                    " is shorter than a row");
+        if (frame.stride[i] % sample_bytes(info.format) != 0 ||
+            reinterpret_cast<uintptr_t>(frame.plane[i]) % sample_bytes(info.format) != 0)
+            refuse("plane " + std::to_string(i) + " does not begin and go on at whole samples");
+        if (info.memory == FLASHVSR_MEMORY_CUDA) check_device_pointer(frame.plane[i], device);
     }
 }
 
@@ -155,94 +164,102 @@ bool has_alpha(FlashvsrFormat format) {
     return format == FLASHVSR_FORMAT_RGBA || format == FLASHVSR_FORMAT_BGRA;
 }
 
-FrameReader::FrameReader(const FlashvsrFrameInfo& input, const FlashvsrFrameInfo& output,
-                         const Placement& placement)
-    : input_(input),
-      placement_(placement),
-      rows_(make_axis(input.height, output.height, placement)),
-      columns_(make_axis(input.width, output.width, placement)),
-      padded_height_(padded(output.height)),
-      padded_width_(padded(output.width)),
-      alpha_(has_alpha(input.format) && has_alpha(output.format)) {}
+kernels::Picture as_picture(const FlashvsrFrame& frame) {
+    kernels::Picture picture = describe(frame.info);
+    for (int i = 0; i < plane_count(frame.info.format); ++i) {
+        picture.plane[i] = static_cast<uint8_t*>(frame.plane[i]);
+        picture.stride[i] = frame.stride[i];
+    }
+    return picture;
+}
 
-FrameReader::Axis FrameReader::make_axis(int in, int out, const Placement& placement) {
+FrameBuffer::FrameBuffer(const FlashvsrFrameInfo& info, const at::TensorOptions& where)
+    : picture(describe(info)) {
+    std::array<int64_t, 3> offset = {};
+    int64_t total = 0;
+    for (int i = 0; i < plane_count(info.format); ++i) {
+        const PlaneSize size = plane_size(info, i);
+        const int64_t stride = (size.row_bytes + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
+        offset[i] = total;
+        picture.stride[i] = static_cast<int>(stride);
+        total += stride * size.rows;
+    }
+    bytes = at::empty({total}, where.dtype(at::kByte));
+    for (int i = 0; i < plane_count(info.format); ++i)
+        picture.plane[i] = bytes.mutable_data_ptr<uint8_t>() + offset[i];
+}
+
+void copy_frame(const FlashvsrFrameInfo& info, const kernels::Picture& from,
+                const kernels::Picture& to) {
+    for (int i = 0; i < plane_count(info.format); ++i) {
+        const PlaneSize size = plane_size(info, i);
+        for (int64_t y = 0; y < size.rows; ++y)
+            std::memcpy(to.plane[i] + y * to.stride[i], from.plane[i] + y * from.stride[i],
+                        size.row_bytes);
+    }
+}
+
+#ifdef FLASHVSR_CUDA
+void copy_frame_on_device(const FlashvsrFrameInfo& info, const kernels::Picture& from,
+                          const kernels::Picture& to) {
+    for (int i = 0; i < plane_count(info.format); ++i) {
+        const PlaneSize size = plane_size(info, i);
+        FLASHVSR_CUDA_CHECK(cudaMemcpy2DAsync(
+            to.plane[i], to.stride[i], from.plane[i], from.stride[i], size.row_bytes, size.rows,
+            cudaMemcpyDeviceToDevice, c10::cuda::getCurrentCUDAStream().stream()));
+    }
+}
+#endif
+
+kernels::ResizeTapsView FrameReader::Axis::view() const {
+    return {in, out, count, first.const_data_ptr<int32_t>(), weight.const_data_ptr<float>()};
+}
+
+FrameReader::Axis FrameReader::make_axis(int in, int out, const at::Device& device) {
     kernels::ResizeTaps taps = kernels::bicubic_taps(in, out);
     const at::Tensor first = at::from_blob(taps.first.data(), {out}, at::kInt);
     const at::Tensor weight = at::from_blob(taps.weight.data(), {out, taps.count}, at::kFloat);
-    return {in, out, taps.count, first.clone().to(placement.device),
-            weight.clone().to(placement.device)};
+    return {in, out, taps.count, first.clone().to(device), weight.clone().to(device)};
 }
 
-FrameReader::Resized FrameReader::read(const FlashvsrFrame& frame) const {
-    std::array<at::Tensor, 3> storage;
-    kernels::Picture picture = host_picture(frame);
-    if (placement_.device.is_cuda()) {
-        picture = device_picture(input_, placement_.device, storage);
-        for (int i = 0; i < plane_count(input_.format); ++i)
-            storage[i].copy_(plane_tensor(frame, i));
-    }
-    at::Tensor rgb = at::empty({3, input_.height, input_.width}, placement_.fp32());
-    at::Tensor alpha;
-    if (alpha_) alpha = at::empty({1, input_.height, input_.width}, placement_.fp32());
-    float* alpha_data = alpha_ ? alpha.mutable_data_ptr<float>() : nullptr;
-#ifdef FLASHVSR_CUDA
-    if (rgb.is_cuda())
-        kernels::picture_to_rgb_cuda(picture, rgb.mutable_data_ptr<float>(), alpha_data,
-                                     current_stream(rgb));
-    else
-#endif
-        kernels::picture_to_rgb_cpu(picture, rgb.mutable_data_ptr<float>(), alpha_data);
+FrameReader::FrameReader(const FlashvsrFrameInfo& input, const FlashvsrFrameInfo& output,
+                         const Placement& placement)
+    : rows_(make_axis(input.height, output.height, placement.device)),
+      columns_(make_axis(input.width, output.width, placement.device)),
+      padded_height_(padded(output.height)),
+      padded_width_(padded(output.width)) {}
 
-    Resized resized;
-    resized.rgb = resize(rgb, 2.0, -1.0, padded_height_, padded_width_, placement_);
-    if (alpha_) {
-        const Placement fp32{placement_.device, at::kFloat};
-        resized.alpha = resize(alpha, 1.0, 0.0, rows_.out, columns_.out, fp32).squeeze(0);
-    }
-    return resized;
+void FrameReader::read(const kernels::Picture& picture, const at::Tensor& rgb,
+                       const at::Tensor& alpha) const {
+    TORCH_CHECK(rgb.is_contiguous() && rgb.size(1) == padded_height_ &&
+                rgb.size(2) == padded_width_);
+    kernels::PictureToModel params;
+    params.picture = picture;
+    params.rows = rows_.view();
+    params.columns = columns_.view();
+    params.rgb = rgb.mutable_data_ptr();
+    params.alpha = alpha.defined() ? alpha.mutable_data_ptr<float>() : nullptr;
+    params.padded_height = static_cast<int>(padded_height_);
+    params.padded_width = static_cast<int>(padded_width_);
+    params.type = element_type(rgb);
+    FLASHVSR_LAUNCH(picture_to_model, rgb, params);
 }
 
-at::Tensor FrameReader::resize(const at::Tensor& planes, double gain, double offset, int64_t height,
-                               int64_t width, const Placement& placement) const {
-    auto taps = [](const Axis& axis) {
-        return kernels::ResizeTapsView{axis.in, axis.out, axis.count,
-                                       axis.first.const_data_ptr<int32_t>(),
-                                       axis.weight.const_data_ptr<float>()};
-    };
-    const at::Tensor scratch =
-        at::empty({planes.size(0), rows_.in, columns_.out}, placement.fp32());
-    at::Tensor out = at::empty({planes.size(0), height, width}, placement.options());
-    kernels::Resize params;
-    params.in = planes.const_data_ptr<float>();
-    params.scratch = scratch.mutable_data_ptr<float>();
-    params.out = out.mutable_data_ptr();
-    params.planes = static_cast<int>(planes.size(0));
-    params.rows = taps(rows_);
-    params.columns = taps(columns_);
-    params.padded_height = static_cast<int>(height);
-    params.padded_width = static_cast<int>(width);
-    params.gain = static_cast<float>(gain);
-    params.offset = static_cast<float>(offset);
-    params.type = element_type(out);
-    FLASHVSR_LAUNCH(resize, out, params);
-    return out;
-}
-
-void write_frame(const at::Tensor& rgb, const at::Tensor& alpha, const FlashvsrFrame& frame) {
-    TORCH_CHECK(rgb.stride(2) == 1 && rgb.size(1) == frame.info.height &&
-                rgb.size(2) == frame.info.width);
-    const kernels::RgbToPicture source = rgb_source(rgb, alpha);
-#ifdef FLASHVSR_CUDA
-    if (rgb.is_cuda()) {
-        std::array<at::Tensor, 3> storage;
-        kernels::rgb_to_picture_cuda(source, device_picture(frame.info, rgb.device(), storage),
-                                     current_stream(rgb));
-        for (int i = 0; i < plane_count(frame.info.format); ++i)
-            plane_tensor(frame, i).copy_(storage[i]);
-        return;
-    }
-#endif
-    kernels::rgb_to_picture_cpu(source, host_picture(frame));
+void write_frame(const ChunkOutput& output, int64_t index, const at::Tensor& alpha,
+                 const kernels::Picture& picture) {
+    const at::Tensor decoded = output.frames.decoded[index];
+    const at::Tensor reference = output.frames.reference[index];
+    TORCH_CHECK(decoded.scalar_type() == reference.scalar_type());
+    TORCH_CHECK(picture.width == output.frames.width && picture.height == output.frames.height);
+    kernels::ModelToPicture params;
+    params.decoded = planes_of(decoded);
+    params.reference = planes_of(reference);
+    if (output.affine.defined()) params.affine = output.affine[index].const_data_ptr<float>();
+    params.strength = static_cast<float>(output.strength);
+    params.alpha = alpha.defined() ? alpha.const_data_ptr<float>() : nullptr;
+    params.type = element_type(decoded);
+    params.picture = picture;
+    FLASHVSR_LAUNCH(model_to_picture, decoded, params);
 }
 
 }  // namespace flashvsr

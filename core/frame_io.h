@@ -1,19 +1,41 @@
-// Frames of the C interface to and from the tensors of the networks.
+// Frames of the C interface: what they must look like, and their way into and out of tensors.
 #pragma once
 
 #include <ATen/ATen.h>
 
+#include "core/chunk.h"
 #include "core/flashvsr.h"
+#include "kernels/frame.h"
 #include "models/placement.h"
 
 namespace flashvsr {
 
-// Throws kInvalidArgument unless the info describes a frame that the engine knows.
-void check_frame_info(const FlashvsrFrameInfo& info);
+// Throws kInvalidArgument unless the info describes a frame that an engine on `device` knows.
+void check_frame_info(const FlashvsrFrameInfo& info, const at::Device& device);
 // The same for a frame that must match `expected` and hold its planes.
-void check_frame(const FlashvsrFrame& frame, const FlashvsrFrameInfo& expected);
+void check_frame(const FlashvsrFrame& frame, const FlashvsrFrameInfo& expected,
+                 const at::Device& device);
 
 bool has_alpha(FlashvsrFormat format);
+
+// The caller's planes, as kernels take them.
+kernels::Picture as_picture(const FlashvsrFrame& frame);
+
+// A frame in memory of our own.
+struct FrameBuffer {
+    FrameBuffer(const FlashvsrFrameInfo& info, const at::TensorOptions& where);
+    at::Tensor bytes;  // all planes, rows aligned to 64 bytes
+    kernels::Picture picture;
+};
+
+// Between frames of one info, both in host memory.
+void copy_frame(const FlashvsrFrameInfo& info, const kernels::Picture& from,
+                const kernels::Picture& to);
+#ifdef FLASHVSR_CUDA
+// Both on the device; queued on the current CUDA stream.
+void copy_frame_on_device(const FlashvsrFrameInfo& info, const kernels::Picture& from,
+                          const kernels::Picture& to);
+#endif
 
 // Converts, resizes by bicubic to the output size and pads to multiples of 128 by repeating the
 // border; the padding is at the right and at the bottom.
@@ -22,37 +44,32 @@ class FrameReader {
     FrameReader(const FlashvsrFrameInfo& input, const FlashvsrFrameInfo& output,
                 const Placement& placement);
 
-    struct Resized {
-        at::Tensor rgb;    // [3, padded height, padded width] in [-1, 1], run dtype
-        at::Tensor alpha;  // [height, width] in [0, 1], fp32; undefined unless both sides have one
-    };
-    Resized read(const FlashvsrFrame& frame) const;
+    // Reads a picture where the model runs. rgb: [3, padded height, padded width], run dtype, gets
+    // values in [-1, 1]; alpha: [height, width], fp32, in [0, 1], or undefined.
+    void read(const kernels::Picture& picture, const at::Tensor& rgb,
+              const at::Tensor& alpha) const;
 
     int64_t padded_height() const { return padded_height_; }
     int64_t padded_width() const { return padded_width_; }
 
   private:
-    at::Tensor resize(const at::Tensor& planes, double gain, double offset, int64_t height,
-                      int64_t width, const Placement& placement) const;
-
     struct Axis {
         int in = 0;
         int out = 0;
         int count = 0;
         at::Tensor first;   // [out], int32
         at::Tensor weight;  // [out, count], fp32
+        kernels::ResizeTapsView view() const;
     };
-    static Axis make_axis(int in, int out, const Placement& placement);
+    static Axis make_axis(int in, int out, const at::Device& device);
 
-    FlashvsrFrameInfo input_;
-    Placement placement_;
     Axis rows_, columns_;
     int64_t padded_height_, padded_width_;
-    bool alpha_;
 };
 
-// rgb: [3, height, width] in [-1, 1], run dtype, rows contiguous; alpha: [height, width] or
-// undefined. Returns when the pixels have been written.
-void write_frame(const at::Tensor& rgb, const at::Tensor& alpha, const FlashvsrFrame& frame);
+// Finishes frame `index` of a chunk and converts it to a picture that lies where the chunk does.
+// alpha: [height, width] or undefined.
+void write_frame(const ChunkOutput& output, int64_t index, const at::Tensor& alpha,
+                 const kernels::Picture& picture);
 
 }  // namespace flashvsr

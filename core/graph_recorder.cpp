@@ -72,8 +72,9 @@ struct GraphRecorder::Recordings {
     bool warm = false;
 };
 
-GraphRecorder::GraphRecorder(const Placement& placement) : enabled_(placement.fused()) {
-    if (enabled_) recordings_ = std::make_unique<Recordings>(placement.device.index());
+GraphRecorder::GraphRecorder(const at::Device& device, bool recordable)
+    : enabled_(device.is_cuda() && recordable) {
+    if (enabled_) recordings_ = std::make_unique<Recordings>(device.index());
 }
 
 std::vector<at::Tensor> GraphRecorder::run(const Work& work) {
@@ -109,7 +110,7 @@ void GraphRecorder::clear() {
 
 struct GraphRecorder::Recordings {};
 
-GraphRecorder::GraphRecorder(const Placement&) : enabled_(false) {}
+GraphRecorder::GraphRecorder(const at::Device&, bool) : enabled_(false) {}
 std::vector<at::Tensor> GraphRecorder::run(const Work& work) { return work(); }
 std::vector<at::Tensor> GraphRecorder::run(int64_t, const Work& work) { return work(); }
 void GraphRecorder::clear() {}

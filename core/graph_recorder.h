@@ -7,8 +7,6 @@
 #include <memory>
 #include <vector>
 
-#include "models/placement.h"
-
 namespace flashvsr {
 
 // One stream's recordings. Work must be device work alone: kernels on the current stream, tensors
@@ -20,10 +18,11 @@ class GraphRecorder {
     // Returns tensors that stay valid until the next call.
     using Work = std::function<std::vector<at::Tensor>()>;
 
-    explicit GraphRecorder(const Placement& placement);
+    // `recordable`: whether the work is as said above; if not, it is run each time.
+    GraphRecorder(const at::Device& device, bool recordable);
     ~GraphRecorder();
 
-    // Whether work is recorded at all: fused CUDA modules. Others may allocate state as they go.
+    // Whether work is recorded at all.
     bool enabled() const { return enabled_; }
 
     // Runs work once, for what happens once.

@@ -1,30 +1,24 @@
 #include "core/stream.h"
 
-#include <chrono>
+#include <algorithm>
 #include <cmath>
 
 #ifdef FLASHVSR_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
 #endif
 
-#include "core/noise.h"
 #include "models/error.h"
 
 namespace flashvsr {
 namespace {
 
-constexpr int64_t kFirstInput = FLASHVSR_FIRST_CHUNK_INPUT;
-constexpr int64_t kFirstOutput = FLASHVSR_FIRST_CHUNK_OUTPUT;
-constexpr int64_t kChunk = FLASHVSR_CHUNK;
-constexpr int64_t kLookAhead = kFirstInput - kFirstOutput;
-
 void require(bool condition, const char* message) {
     if (!condition) throw Error(Error::Kind::kInvalidArgument, message);
 }
 
-FlashvsrStreamConfig check_config(const FlashvsrStreamConfig& config) {
-    check_frame_info(config.input);
-    check_frame_info(config.output);
+FlashvsrStreamConfig check_config(const FlashvsrStreamConfig& config, const at::Device& device) {
+    check_frame_info(config.input, device);
+    check_frame_info(config.output, device);
     return config;
 }
 
@@ -55,78 +49,49 @@ Settings check_settings(const FlashvsrSettings& in) {
 
 Stream::Stream(std::shared_ptr<const Engine> engine, const FlashvsrStreamConfig& config)
     : engine_(std::move(engine)),
-      config_(check_config(config)),
+      config_(check_config(config, engine_->model().placement.device)),
       settings_(check_settings(config.settings)),
       queue_(engine_->model().placement.device),
-      reader_(config.input, config.output, engine_->model().placement),
+      input_(config.input, config.output, engine_->model().placement),
+      runner_(engine_->model(),
+              WindowGrid::of_picture(input_.padded_height(), input_.padded_width()),
+              config.output.height, config.output.width),
+      output_(config.output, engine_->model().placement),
       stats_(FLASHVSR_STREAM_STATS_INIT) {}
 
 void Stream::push(const FlashvsrFrame& frame) {
-    check_frame(frame, config_.input);
     const ComputeScope scope(queue_);
-    const FrameReader::Resized resized = reader_.read(frame);
-    waiting_.push_back(resized.rgb);
-    alpha_.push_back(resized.alpha);
+    check_frame(frame, config_.input, engine_->model().placement.device);
+    input_.push(frame);
     ++frames_since_start_;
     ++stats_.frames_in;
-    if (missing() == 0) run_chunk(state_ ? kChunk : kFirstOutput);
-}
-
-int64_t Stream::missing() const {
-    const int64_t needed = state_ ? kLookAhead + kChunk : kFirstInput;
-    return needed - static_cast<int64_t>(waiting_.size());
+    if (input_.missing() == 0) run_chunk(input_.outputs());
 }
 
 void Stream::run_chunk(int64_t wanted) {
-    const auto begin = std::chrono::steady_clock::now();
-    const Model& model = engine_->model();
-    const WindowGrid grid = WindowGrid::of_picture(reader_.padded_height(), reader_.padded_width());
-    if (!state_)
-        state_.emplace(NetworkState{{}, Dit::State(model.dit, grid, settings_.sparse), {}});
-
-    ChunkInput input;
-    input.frames = take_frames();
-    input.noise =
-        make_noise(config_.seed, state_->dit.next_latent, latent_frames(input.frames.size(0)),
-                   model.dit.config().latent_channels, grid, model.placement);
-    input.height = config_.output.height;
-    input.width = config_.output.width;
-    emit(finished_frames(flashvsr::run_chunk(model, input, settings_, *state_, nullptr)), wanted);
-
-    ++stats_.chunks;
-    stats_.last_chunk_ms =
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-}
-
-// All waiting frames as one tensor; the last ones stay, since their output is owed by the next.
-at::Tensor Stream::take_frames() {
-    const at::Tensor frames =
-        at::stack(std::vector<at::Tensor>(waiting_.begin(), waiting_.end()), 0);
-    waiting_.erase(waiting_.begin(), waiting_.end() - kLookAhead);
-    return frames;
-}
-
-void Stream::emit(const at::Tensor& frames, int64_t wanted) {
-    for (int64_t i = 0; i < wanted; ++i) {
-        ready_.push_back({frames[i].contiguous(), alpha_.front()});
-        alpha_.pop_front();
-    }
+    ChunkTime& time = times_[stats_.chunks % times_.size()];
+    time.end.wait();
+    time.begin.set(queue_);
+    output_.emit(runner_.run(input_.take(queue_), config_.seed, settings_), input_.alpha(), wanted,
+                 queue_);
+    input_.advance(queue_);
+    time.end.set(queue_);
     outputs_since_start_ += wanted;
+    ++stats_.chunks;
 }
 
 bool Stream::pop(const FlashvsrFrame& frame) {
-    check_frame(frame, config_.output);
-    if (ready_.empty()) return false;
     const ComputeScope scope(queue_);
-    write_frame(ready_.front().rgb, ready_.front().alpha, frame);
-    ready_.pop_front();
+    check_frame(frame, config_.output, engine_->model().placement.device);
+    if (output_.size() == 0) return false;
+    output_.pop(frame);
     ++stats_.frames_out;
     return true;
 }
 
 bool Stream::drop() {
-    if (ready_.empty()) return false;
-    ready_.pop_front();
+    if (output_.size() == 0) return false;
+    output_.drop();
     ++stats_.frames_out;
     return true;
 }
@@ -134,23 +99,20 @@ bool Stream::drop() {
 void Stream::drain() {
     const ComputeScope scope(queue_);
     while (outputs_since_start_ < frames_since_start_) {
-        const at::Tensor last = waiting_.back();
-        for (int64_t i = missing(); i > 0; --i) waiting_.push_back(last);
-        const int64_t given = state_ ? kChunk : kFirstOutput;
-        run_chunk(std::min(given, frames_since_start_ - outputs_since_start_));
+        while (input_.missing() > 0) input_.repeat(queue_);
+        run_chunk(std::min(input_.outputs(), frames_since_start_ - outputs_since_start_));
     }
     start_afresh();
 }
 
 void Stream::reset() {
-    ready_.clear();
+    output_.clear();
     start_afresh();
 }
 
 void Stream::start_afresh() {
-    state_.reset();
-    waiting_.clear();
-    alpha_.clear();
+    runner_.restart();
+    input_.start_afresh(queue_);
     frames_since_start_ = 0;
     outputs_since_start_ = 0;
 }
@@ -159,6 +121,12 @@ void Stream::configure(const FlashvsrSettings& settings) { settings_ = check_set
 
 FlashvsrStreamStats Stream::stats() const {
     FlashvsrStreamStats stats = stats_;
+    for (uint64_t i = 0; i < std::min<uint64_t>(stats.chunks, times_.size()); ++i) {
+        const ChunkTime& time = times_[(stats.chunks - 1 - i) % times_.size()];
+        if (!time.end.passed()) continue;
+        stats.last_chunk_ms = time.end.milliseconds_since(time.begin);
+        break;
+    }
 #ifdef FLASHVSR_CUDA
     const at::Device device = engine_->model().placement.device;
     if (device.is_cuda())

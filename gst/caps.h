@@ -7,7 +7,8 @@
 namespace flashvsr {
 
 /* The formats of both pads, in system memory. */
-#define FLASHVSR_CAPS GST_VIDEO_CAPS_MAKE("{ I420, NV12, RGB, BGR, RGBA, BGRA, RGBx, BGRx }")
+#define FLASHVSR_CAPS \
+    GST_VIDEO_CAPS_MAKE("{ I420, NV12, P010_10LE, RGB, BGR, RGBA, BGRA, RGBx, BGRx }")
 
 /* Caps for the pad opposite to the one at `direction`, which has `caps`: the same with any size,
  * first in the same format and colorimetry, then in any. Interlaced structures have no counterpart.

@@ -9,6 +9,7 @@ namespace {
 FlashvsrFormat engine_format(GstVideoFormat format) {
     switch (format) {
         case GST_VIDEO_FORMAT_NV12: return FLASHVSR_FORMAT_NV12;
+        case GST_VIDEO_FORMAT_P010_10LE: return FLASHVSR_FORMAT_P010;
         case GST_VIDEO_FORMAT_RGB: return FLASHVSR_FORMAT_RGB;
         case GST_VIDEO_FORMAT_BGR: return FLASHVSR_FORMAT_BGR;
         case GST_VIDEO_FORMAT_RGBA: return FLASHVSR_FORMAT_RGBA;
@@ -49,7 +50,7 @@ FlashvsrChromaSite engine_chroma_site(const GstVideoInfo& info) {
 }  // namespace
 
 FlashvsrFrameInfo frame_info(const GstVideoInfo& info) {
-    FlashvsrFrameInfo result;
+    FlashvsrFrameInfo result = {};
     result.format = engine_format(GST_VIDEO_INFO_FORMAT(&info));
     result.width = GST_VIDEO_INFO_WIDTH(&info);
     result.height = GST_VIDEO_INFO_HEIGHT(&info);

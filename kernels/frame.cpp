@@ -3,16 +3,22 @@
 #include <algorithm>
 
 #include "kernels/half.h"
+#include "kernels/require.h"
 #include "kernels/yuv.h"
 
 namespace flashvsr::kernels {
 namespace {
 
-// NaN gives 0.
-float clamp01(float value) { return std::min(std::max(0.0f, value), 1.0f); }
+// NaN gives the lower end.
+float clamp(float value, float low, float high) { return std::min(std::max(low, value), high); }
+float clamp01(float value) { return clamp(value, 0.0f, 1.0f); }
 
-// A value in [0, 255] to the nearest integer.
-uint8_t to_byte(float value) { return static_cast<uint8_t>(static_cast<int>(value + 0.5f)); }
+// A value in [0, largest] to the nearest integer.
+template <typename Sample>
+Sample to_sample(float value) {
+    return static_cast<Sample>(static_cast<int>(value + 0.5f) << kSampleShift<Sample>);
+}
+uint8_t to_byte(float value) { return to_sample<uint8_t>(value); }
 
 // ---- packed RGB
 // ----------------------------------------------------------------------------------
@@ -47,26 +53,42 @@ void pack_row(const float* __restrict in, int offset, int width, uint8_t* __rest
 // ---- Y'CbCr 4:2:0
 // --------------------------------------------------------------------------------
 
-// Where the samples of a chroma plane are: every `step` bytes.
-struct ChromaPlane {
-    uint8_t* data;
-    int stride;
-    int step;
-    uint8_t* row(int y) const { return data + int64_t{y} * stride; }
-};
-
-ChromaPlane chroma_plane(const Picture& picture, int which) {  // 0: Cb, 1: Cr
-    if (picture.kind == Picture::Kind::kNv12) {
-        return {picture.plane[1] + which, picture.stride[1], 2};
-    }
-    return {picture.plane[1 + which], picture.stride[1 + which], 1};
+template <typename Sample>
+Sample* sample_row(const Picture& picture, int plane, int y) {
+    return reinterpret_cast<Sample*>(picture.plane[plane] + int64_t{y} * picture.stride[plane]);
 }
 
-template <int kStep>
-void blend_rows(const uint8_t* __restrict a, const uint8_t* __restrict b, float weight_b, int count,
+// Calls body(Sample{}) with the type of the picture's samples.
+template <typename Body>
+void with_sample(const Picture& picture, Body body) {
+    picture.kind == Picture::Kind::kP010 ? body(uint16_t{}) : body(uint8_t{});
+}
+
+// Where the samples of Cb (0) or Cr (1) are: every `step` samples.
+template <typename Sample>
+struct ChromaPlane {
+    ChromaPlane(const Picture& picture, int which)
+        : picture(picture),
+          planar(picture.kind == Picture::Kind::kI420),
+          which(which),
+          step(planar ? 1 : 2) {}
+    Sample* row(int y) const {
+        return planar ? sample_row<Sample>(picture, 1 + which, y)
+                      : sample_row<Sample>(picture, 1, y) + which;
+    }
+    const Picture& picture;
+    bool planar;
+    int which;
+    int step;
+};
+
+template <int kStep, typename Sample>
+void blend_rows(const Sample* __restrict a, const Sample* __restrict b, float weight_b, int count,
                 float* __restrict out) {
     for (int i = 0; i < count; ++i) {
-        out[i] = a[i * kStep] * (1.0f - weight_b) + b[i * kStep] * weight_b;
+        const int near = a[i * kStep] >> kSampleShift<Sample>;
+        const int far = b[i * kStep] >> kSampleShift<Sample>;
+        out[i] = near * (1.0f - weight_b) + far * weight_b;
     }
 }
 
@@ -83,8 +105,10 @@ void widen_row(const float* __restrict in, ChromaUpsample up, int width, float* 
 }
 
 // Chroma of luma row y at full width. `samples` has room for (width + 1) / 2 + 2.
-void interpolate_chroma(const ChromaPlane& plane, const Picture& picture, int y,
-                        std::vector<float>& samples, float* out) {
+template <typename Sample>
+void interpolate_chroma(const ChromaPlane<Sample>& plane, int y, std::vector<float>& samples,
+                        float* out) {
+    const Picture& picture = plane.picture;
     const int columns = (picture.width + 1) / 2;
     const int rows = (picture.height + 1) / 2;
     const ChromaUpsample vertical = chroma_upsample(picture.yuv.chroma_y);
@@ -92,47 +116,48 @@ void interpolate_chroma(const ChromaPlane& plane, const Picture& picture, int y,
     const int far = y % 2 ? std::min(near + 1, rows - 1) : std::max(near - 1, 0);
     const float weight = y % 2 ? vertical.next : vertical.previous;
     float* line = samples.data() + 1;
-    if (plane.step == 1) {
-        blend_rows<1>(plane.row(near), plane.row(far), weight, columns, line);
-    } else {
-        blend_rows<2>(plane.row(near), plane.row(far), weight, columns, line);
-    }
+    const auto blend = plane.step == 1 ? blend_rows<1, Sample> : blend_rows<2, Sample>;
+    blend(plane.row(near), plane.row(far), weight, columns, line);
     line[-1] = line[0];
     line[columns] = line[columns - 1];
     widen_row(line, chroma_upsample(picture.yuv.chroma_x), picture.width, out);
 }
 
-void yuv_row_to_rgb(const YuvMaths& m, const uint8_t* __restrict luma, const float* __restrict cb,
+template <typename Sample>
+void yuv_row_to_rgb(const YuvMaths& m, const Sample* __restrict luma, const float* __restrict cb,
                     const float* __restrict cr, int width, float* __restrict red,
                     float* __restrict green, float* __restrict blue) {
     for (int x = 0; x < width; ++x) {
-        const float y = (luma[x] - m.luma_offset) * m.luma_scale;
-        const float b = (cb[x] - 128.0f) * m.chroma_scale;
-        const float r = (cr[x] - 128.0f) * m.chroma_scale;
+        const float y = ((luma[x] >> kSampleShift<Sample>)-m.luma_offset) * m.luma_scale;
+        const float b = (cb[x] - m.chroma_offset) * m.chroma_scale;
+        const float r = (cr[x] - m.chroma_offset) * m.chroma_scale;
         red[x] = clamp01(y + m.red_cr * r);
         green[x] = clamp01(y + m.green_cb * b + m.green_cr * r);
         blue[x] = clamp01(y + m.blue_cb * b);
     }
 }
 
+template <typename Sample>
 void yuv_to_rgb(const Picture& picture, float* rgb) {
-    const YuvMaths maths = yuv_maths(picture.yuv);
+    const YuvMaths maths = yuv_maths(picture.yuv, kSampleBits<Sample>);
+    const ChromaPlane<Sample> cb_plane(picture, 0), cr_plane(picture, 1);
     const int64_t area = int64_t{picture.width} * picture.height;
     std::vector<float> samples((picture.width + 1) / 2 + 2), cb(picture.width), cr(picture.width);
     for (int y = 0; y < picture.height; ++y) {
-        interpolate_chroma(chroma_plane(picture, 0), picture, y, samples, cb.data());
-        interpolate_chroma(chroma_plane(picture, 1), picture, y, samples, cr.data());
+        interpolate_chroma(cb_plane, y, samples, cb.data());
+        interpolate_chroma(cr_plane, y, samples, cr.data());
         float* out = rgb + int64_t{y} * picture.width;
-        yuv_row_to_rgb(maths, picture.plane[0] + int64_t{y} * picture.stride[0], cb.data(),
-                       cr.data(), picture.width, out, out + area, out + 2 * area);
+        yuv_row_to_rgb(maths, sample_row<Sample>(picture, 0, y), cb.data(), cr.data(),
+                       picture.width, out, out + area, out + 2 * area);
     }
 }
 
+template <typename Sample>
 void luma_row(const YuvMaths& m, const float* __restrict red, const float* __restrict green,
-              const float* __restrict blue, int width, uint8_t* __restrict luma) {
+              const float* __restrict blue, int width, Sample* __restrict luma) {
     for (int x = 0; x < width; ++x) {
         const float y = m.kr * red[x] + m.kg * green[x] + m.kb * blue[x];
-        luma[x] = to_byte(y * m.luma_range + m.luma_offset);
+        luma[x] = to_sample<Sample>(y * m.luma_range + m.luma_offset);
     }
 }
 
@@ -145,16 +170,16 @@ void narrow_row(const float* __restrict in, ChromaDownsample down, int columns,
     }
 }
 
-template <int kStep>
+template <int kStep, typename Sample>
 void chroma_row(const YuvMaths& m, const float* __restrict red, const float* __restrict green,
-                const float* __restrict blue, int columns, uint8_t* __restrict cb,
-                uint8_t* __restrict cr) {
+                const float* __restrict blue, int columns, Sample* __restrict cb,
+                Sample* __restrict cr) {
     for (int i = 0; i < columns; ++i) {
         const float y = m.kr * red[i] + m.kg * green[i] + m.kb * blue[i];
-        const float b = (blue[i] - y) * m.cb_scale * m.chroma_range + 128.0f;
-        const float r = (red[i] - y) * m.cr_scale * m.chroma_range + 128.0f;
-        cb[i * kStep] = to_byte(std::min(b, 255.0f));
-        cr[i * kStep] = to_byte(std::min(r, 255.0f));
+        const float b = (blue[i] - y) * m.cb_scale * m.chroma_range + m.chroma_offset;
+        const float r = (red[i] - y) * m.cr_scale * m.chroma_range + m.chroma_offset;
+        cb[i * kStep] = to_sample<Sample>(std::min(b, m.largest));
+        cr[i * kStep] = to_sample<Sample>(std::min(r, m.largest));
     }
 }
 
@@ -162,29 +187,46 @@ void chroma_row(const YuvMaths& m, const float* __restrict red, const float* __r
 // ------------------------------------------------
 
 template <typename T>
-class RgbRows {
+class ColourRows {
   public:
-    RgbRows(const RgbToPicture& source, int width, int height)
-        : source_(source), width_(width), height_(height) {}
+    explicit ColourRows(const ModelToPicture& params) : params_(params) {}
 
     // Row y of a channel; rows outside the picture repeat its border.
     void read(int channel, int y, float* __restrict out) const {
-        y = std::min(std::max(y, 0), height_ - 1);
-        const T* __restrict row = static_cast<const T*>(source_.rgb) +
-                                  channel * source_.plane_stride + y * source_.row_stride;
-        for (int x = 0; x < width_; ++x) out[x] = clamp01(to_float(row[x]) * 0.5f + 0.5f);
+        const int width = params_.picture.width;
+        const float strength = params_.strength;
+        y = std::min(std::max(y, 0), params_.picture.height - 1);
+        const T* __restrict decoded = row(params_.decoded, channel, y);
+        for (int x = 0; x < width; ++x) out[x] = to_float(decoded[x]) * 2.0f - 1.0f;
+        if (params_.affine) {
+            const float gain = params_.affine[2 * channel],
+                        offset = params_.affine[2 * channel + 1];
+            for (int x = 0; x < width; ++x) out[x] = clamp(out[x] * gain + offset, -1.0f, 1.0f);
+        }
+        if (strength < 1.0f) {
+            const T* __restrict reference = row(params_.reference, channel, y);
+            for (int x = 0; x < width; ++x) {
+                const float from = to_float(reference[x]);
+                out[x] = from + (out[x] - from) * strength;
+            }
+        }
+        for (int x = 0; x < width; ++x) out[x] = clamp01(out[x] * 0.5f + 0.5f);
     }
 
   private:
-    const RgbToPicture& source_;
-    int width_;
-    int height_;
+    static const T* row(const ModelPlanes& planes, int channel, int y) {
+        return static_cast<const T*>(planes.data) + channel * planes.plane_stride +
+               y * planes.row_stride;
+    }
+
+    const ModelToPicture& params_;
 };
 
 template <int kPixelBytes, typename T>
-void pack(const RgbToPicture& source, const Picture& picture) {
+void pack(const ModelToPicture& params) {
+    const Picture& picture = params.picture;
     const PackedLayout& layout = picture.packed;
-    const RgbRows<T> rows(source, picture.width, picture.height);
+    const ColourRows<T> rows(params);
     const int offset[3] = {layout.red, layout.green, layout.blue};
     std::vector<float> line(picture.width);
     for (int y = 0; y < picture.height; ++y) {
@@ -195,23 +237,24 @@ void pack(const RgbToPicture& source, const Picture& picture) {
         }
         if (kPixelBytes != 4) continue;
         std::fill(line.begin(), line.end(), 1.0f);
-        if (source.alpha && layout.alpha >= 0) {
-            const float* alpha = source.alpha + int64_t{y} * picture.width;
+        if (params.alpha && layout.alpha >= 0) {
+            const float* alpha = params.alpha + int64_t{y} * picture.width;
             std::transform(alpha, alpha + picture.width, line.begin(), clamp01);
         }
         pack_row<kPixelBytes>(line.data(), fourth_byte(layout), picture.width, out);
     }
 }
 
-template <typename T>
-void rgb_to_yuv(const RgbToPicture& source, const Picture& picture) {
-    const YuvMaths maths = yuv_maths(picture.yuv);
+template <typename T, typename Sample>
+void rgb_to_yuv(const ModelToPicture& params) {
+    const Picture& picture = params.picture;
+    const YuvMaths maths = yuv_maths(picture.yuv, kSampleBits<Sample>);
     const int width = picture.width;
     const int columns = (width + 1) / 2;
-    const ChromaPlane cb = chroma_plane(picture, 0), cr = chroma_plane(picture, 1);
+    const ChromaPlane<Sample> cb(picture, 0), cr(picture, 1);
     const ChromaDownsample across = chroma_downsample(picture.yuv.chroma_x);
     const ChromaDownsample down = chroma_downsample(picture.yuv.chroma_y);
-    const RgbRows<T> rows(source, width, picture.height);
+    const ColourRows<T> rows(params);
     std::vector<float> line[3], average(2 * columns + 1), narrow[3];
     for (auto& buffer : line) buffer.resize(3 * width);  // luma rows 2 j - 1, 2 j, 2 j + 1
     for (auto& buffer : narrow) buffer.resize(columns);
@@ -232,9 +275,9 @@ void rgb_to_yuv(const RgbToPicture& source, const Picture& picture) {
         for (int y = 2 * j; y < std::min(2 * j + 2, picture.height); ++y) {
             const int at = (y - 2 * j + 1) * width;
             luma_row(maths, &line[0][at], &line[1][at], &line[2][at], width,
-                     picture.plane[0] + int64_t{y} * picture.stride[0]);
+                     sample_row<Sample>(picture, 0, y));
         }
-        const auto write = cb.step == 1 ? chroma_row<1> : chroma_row<2>;
+        const auto write = cb.step == 1 ? chroma_row<1, Sample> : chroma_row<2, Sample>;
         write(maths, narrow[0].data(), narrow[1].data(), narrow[2].data(), columns, cb.row(j),
               cr.row(j));
     }
@@ -248,7 +291,7 @@ void picture_to_rgb_cpu(const Picture& picture, float* rgb, float* alpha) {
         std::fill(alpha, alpha + int64_t{picture.width} * picture.height, 1.0f);
     }
     if (!packed) {
-        yuv_to_rgb(picture, rgb);
+        with_sample(picture, [&](auto sample) { yuv_to_rgb<decltype(sample)>(picture, rgb); });
     } else if (picture.packed.pixel_bytes == 4) {
         unpack<4>(picture, rgb, alpha);
     } else {
@@ -256,15 +299,47 @@ void picture_to_rgb_cpu(const Picture& picture, float* rgb, float* alpha) {
     }
 }
 
-void rgb_to_picture_cpu(const RgbToPicture& source, const Picture& picture) {
-    with_host_type(source.type, [&](auto tag) {
+void picture_to_model_cpu(const PictureToModel& params) {
+    const Picture& picture = params.picture;
+    require(params.rows.in == picture.height && params.columns.in == picture.width,
+            "the taps are of the picture's size");
+    const size_t area = size_t(picture.width) * picture.height;
+    std::vector<float> rgb(3 * area), alpha(params.alpha ? area : 0);
+    picture_to_rgb_cpu(picture, rgb.data(), params.alpha ? alpha.data() : nullptr);
+    Resize resize;
+    resize.rows = params.rows;
+    resize.columns = params.columns;
+    if (params.alpha) {
+        resize.in = alpha.data();
+        resize.out = params.alpha;
+        resize.planes = 1;
+        resize.padded_height = params.rows.out;
+        resize.padded_width = params.columns.out;
+        resize.gain = 1.0f;
+        resize.offset = 0.0f;
+        resize_cpu(resize);
+    }
+    resize.in = rgb.data();
+    resize.out = params.rgb;
+    resize.planes = 3;
+    resize.padded_height = params.padded_height;
+    resize.padded_width = params.padded_width;
+    resize.gain = 2.0f;
+    resize.offset = -1.0f;
+    resize.type = params.type;
+    resize_cpu(resize);
+}
+
+void model_to_picture_cpu(const ModelToPicture& params) {
+    with_host_type(params.type, [&](auto tag) {
         using T = decltype(tag);
-        if (picture.kind != Picture::Kind::kPacked) {
-            rgb_to_yuv<T>(source, picture);
-        } else if (picture.packed.pixel_bytes == 4) {
-            pack<4, T>(source, picture);
+        if (params.picture.kind != Picture::Kind::kPacked) {
+            with_sample(params.picture,
+                        [&](auto sample) { rgb_to_yuv<T, decltype(sample)>(params); });
+        } else if (params.picture.packed.pixel_bytes == 4) {
+            pack<4, T>(params);
         } else {
-            pack<3, T>(source, picture);
+            pack<3, T>(params);
         }
     });
 }

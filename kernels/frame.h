@@ -1,4 +1,4 @@
-// Frames of 8-bit samples to and from planar RGB, and the resize between input and output size.
+// Frames of samples to the model's resized input, and the model's output to frames of samples.
 #pragma once
 
 #include <cstdint>
@@ -30,35 +30,18 @@ struct YuvCoding {
     float chroma_y = 0.5f;
 };
 
-// One frame of samples. Packed RGB uses plane[0]; I420 has planes Y, U, V; NV12 has Y and UV.
+// One frame of samples. Packed RGB uses plane[0]; I420 has planes Y, U, V; NV12 and P010 have Y and
+// UV. P010 is NV12 with two bytes per sample, ten bits of which count, the high ones.
 struct Picture {
-    enum class Kind { kPacked, kI420, kNv12 };
+    enum class Kind { kPacked, kI420, kNv12, kP010 };
     Kind kind = Kind::kPacked;
-    uint8_t* plane[3] = {};
-    int stride[3] = {};  // bytes
-    int width = 0;       // pixels
+    uint8_t* plane[3] = {};  // kP010: aligned to two bytes, and so are the strides
+    int stride[3] = {};      // bytes
+    int width = 0;           // pixels
     int height = 0;
     PackedLayout packed;
     YuvCoding yuv;
 };
-
-// Planar colour in [0, 1], chroma interpolated linearly at its site.
-// rgb: [3, height, width]; alpha: [height, width] or NULL, 1 where the picture has none.
-void picture_to_rgb_cpu(const Picture& picture, float* rgb, float* alpha);
-void picture_to_rgb_cuda(const Picture& picture, float* rgb, float* alpha, CudaStream stream);
-
-// The other way, rounded to nearest, chroma averaged linearly at its site. `rgb` holds values in
-// [-1, 1] (clipped here) with row_stride >= width and plane_stride elements; `alpha` in [0, 1] or
-// NULL (opaque), [height, width].
-struct RgbToPicture {
-    const void* rgb = nullptr;  // [3, ., .]
-    int64_t row_stride = 0;
-    int64_t plane_stride = 0;
-    const float* alpha = nullptr;
-    ElementType type = ElementType::kFloat32;  // of rgb
-};
-void rgb_to_picture_cpu(const RgbToPicture& source, const Picture& picture);
-void rgb_to_picture_cuda(const RgbToPicture& source, const Picture& picture, CudaStream stream);
 
 // Filter taps of one axis: out[i] = sum over t of weight[i * count + t] * in[first[i] + t].
 // PIL's bicubic: Keys' kernel with a = -0.5, widened when shrinking, taps outside dropped and the
@@ -84,11 +67,33 @@ inline ResizeTapsView view(const ResizeTaps& taps) {
     return {taps.in, taps.out, taps.count, taps.first.data(), taps.weight.data()};
 }
 
-// Separable resize, horizontal first, clamped to [0, 1], then y = x * gain + offset, with the last
-// row and column repeated up to the padded size.
+// ---- input -----------------------------------------------------------------------------------
+
+// A picture to the model's input: planar colour in [0, 1] with chroma interpolated linearly at its
+// site, resized (horizontally first), clamped to [0, 1], mapped to [-1, 1], the last row and column
+// repeated up to the padded size. Alpha is resized likewise, without mapping and padding.
+struct PictureToModel {
+    Picture picture;
+    ResizeTapsView rows;     // of picture.height samples
+    ResizeTapsView columns;  // of picture.width
+    void* rgb = nullptr;     // [3, padded_height, padded_width]
+    float* alpha = nullptr;  // [rows.out, columns.out]; NULL unless the picture has alpha
+    int padded_height = 0;   // >= rows.out
+    int padded_width = 0;    // >= columns.out
+    ElementType type = ElementType::kFloat32;  // of rgb
+};
+// The twin goes in two steps, below. The CUDA kernel does the same operations in the same order,
+// uncontracted: the two are equal to the last bit.
+void picture_to_model_cpu(const PictureToModel& params);
+void picture_to_model_cuda(const PictureToModel& params, CudaStream stream);
+
+// First step. rgb: [3, height, width]; alpha: [height, width] or NULL, 1 where the picture has
+// none.
+void picture_to_rgb_cpu(const Picture& picture, float* rgb, float* alpha);
+
+// Second step: y = resized * gain + offset.
 struct Resize {
     const float* in = nullptr;  // [planes, rows.in, columns.in]
-    float* scratch = nullptr;   // [planes, rows.in, columns.out]
     void* out = nullptr;        // [planes, padded_height, padded_width]
     int planes = 3;
     ResizeTapsView rows;
@@ -100,6 +105,30 @@ struct Resize {
     ElementType type = ElementType::kFloat32;  // of out
 };
 void resize_cpu(const Resize& params);
-void resize_cuda(const Resize& params, CudaStream stream);
+
+// ---- output ----------------------------------------------------------------------------------
+
+// Three planes of a tensor [3, ., .], whose rows are contiguous.
+struct ModelPlanes {
+    const void* data = nullptr;
+    int64_t plane_stride = 0;  // elements
+    int64_t row_stride = 0;
+};
+
+// The model's output to a picture. With x = decoded * 2 - 1, clipped to [-1, 1] after gain and
+// offset where there are any, the colour is reference + (x - reference) * strength, clipped to
+// [-1, 1]; samples are rounded to nearest, chroma is averaged linearly at its site.
+struct ModelToPicture {
+    ModelPlanes decoded;                       // nominally in [0, 1]
+    ModelPlanes reference;                     // in [-1, 1]; not read where strength is 1
+    const float* affine = nullptr;             // [3, 2]: gain and offset per channel, or NULL
+    float strength = 1.0f;                     // 0 to 1
+    const float* alpha = nullptr;              // [height, width] in [0, 1], or NULL: opaque
+    ElementType type = ElementType::kFloat32;  // of decoded and reference
+    Picture picture;                           // written
+};
+// Equal to the last bit on both devices.
+void model_to_picture_cpu(const ModelToPicture& params);
+void model_to_picture_cuda(const ModelToPicture& params, CudaStream stream);
 
 }  // namespace flashvsr::kernels

@@ -129,12 +129,12 @@ void resize_cpu(const Resize& params) {
     with_host_type(params.type, [&](auto tag) {
         using T = decltype(tag);
         const int64_t in_plane = int64_t{params.rows.in} * params.columns.in;
-        const int64_t mid_plane = int64_t{params.rows.in} * params.columns.out;
         const int64_t out_plane = int64_t{params.padded_height} * params.padded_width;
+        std::vector<float> middle(size_t(params.rows.in) * params.columns.out);
         for (int plane = 0; plane < params.planes; ++plane) {
-            float* scratch = params.scratch + plane * mid_plane;
-            filter_columns(params.columns, params.in + plane * in_plane, params.rows.in, scratch);
-            filter_rows(params, scratch, static_cast<T*>(params.out) + plane * out_plane);
+            filter_columns(params.columns, params.in + plane * in_plane, params.rows.in,
+                           middle.data());
+            filter_rows(params, middle.data(), static_cast<T*>(params.out) + plane * out_plane);
         }
     });
 }

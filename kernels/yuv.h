@@ -1,5 +1,4 @@
-// 8-bit samples as numbers, Y'CbCr <-> R'G'B' as linear maps, 4:2:0 chroma filters; for both
-// devices.
+// Samples as numbers, Y'CbCr <-> R'G'B' as linear maps, 4:2:0 chroma filters; for both devices.
 #pragma once
 
 #include "kernels/frame.h"
@@ -8,21 +7,31 @@ namespace flashvsr::kernels {
 
 inline constexpr float kUnit = 1.0f / 255.0f;  // of a sample of full range; 255 * kUnit is 1
 
-// With y = (Y - luma_offset) * luma_scale, cb = (Cb - 128) * chroma_scale, cr likewise, all in
-// [0, 1] or [-0.5, 0.5]. ITU-T H.273, 8.3: the weights follow from kr and kb.
+// Y'CbCr samples are bytes, or two bytes with ten bits in the high ones (P010).
+template <typename Sample>
+inline constexpr int kSampleBits = sizeof(Sample) == 1 ? 8 : 10;
+template <typename Sample>
+inline constexpr int kSampleShift = 8 * sizeof(Sample) - kSampleBits<Sample>;
+
+// With y = (Y - luma_offset) * luma_scale, cb = (Cb - chroma_offset) * chroma_scale, cr likewise,
+// all in [0, 1] or [-0.5, 0.5]. ITU-T H.273, 8.3: the weights follow from kr and kb.
 struct YuvMaths {
-    float luma_offset, luma_scale, chroma_scale;
+    float luma_offset, luma_scale, chroma_offset, chroma_scale;
     float luma_range, chroma_range;  // the inverses of the scales
+    float largest;                   // sample
     float kr, kg, kb;
     float red_cr, green_cb, green_cr, blue_cb;
     float cb_scale, cr_scale;  // cb = (b - y) * cb_scale
 };
 
-inline YuvMaths yuv_maths(const YuvCoding& coding) {
+inline YuvMaths yuv_maths(const YuvCoding& coding, int bits) {
     YuvMaths m;
-    m.luma_offset = coding.limited_range ? 16.0f : 0.0f;
-    m.luma_range = coding.limited_range ? 219.0f : 255.0f;
-    m.chroma_range = coding.limited_range ? 224.0f : 255.0f;
+    const auto unit = static_cast<float>(1 << (bits - 8));  // of limited range
+    m.largest = static_cast<float>((1 << bits) - 1);
+    m.luma_offset = coding.limited_range ? 16.0f * unit : 0.0f;
+    m.luma_range = coding.limited_range ? 219.0f * unit : m.largest;
+    m.chroma_offset = 128.0f * unit;
+    m.chroma_range = coding.limited_range ? 224.0f * unit : m.largest;
     m.luma_scale = 1.0f / m.luma_range;
     m.chroma_scale = 1.0f / m.chroma_range;
     m.kr = coding.kr;

@@ -22,8 +22,9 @@ at::Tensor picture_of(const DecodedFrames& frames);
 at::Tensor reference_of(const DecodedFrames& frames);
 
 // AdaIN as a gain and an offset: [F, 3, 2], fp32. gain * x + offset, clipped to [-1, 1], gives each
-// channel of picture_of the reference's mean and deviation.
-at::Tensor adain_affine(const DecodedFrames& frames);
+// channel of picture_of the reference's mean and deviation. `fused`: by a kernel, else by
+// LibTorch's operations, which carry gradients.
+at::Tensor adain_affine(const DecodedFrames& frames, bool fused);
 
 // Both [F, 3, height, width] in [-1, 1]; returns `picture` with the low frequencies of `reference`,
 // clipped.

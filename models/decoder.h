@@ -24,6 +24,8 @@ class Decoder {
     virtual at::Tensor decode(const at::Tensor& latents, const at::Tensor& condition,
                               State& state) const = 0;
 
+    // Whether the state stays where it is once a stream runs, so that calls can be recorded.
+    virtual bool in_place() const { return false; }
     // Whether the reference clamps the decoded frames to [0, 1] before anything looks at them.
     virtual bool clamps() const { return false; }
     virtual int64_t parameters() const = 0;

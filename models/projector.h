@@ -32,6 +32,8 @@ class Projector {
     virtual std::vector<at::Tensor> project(const at::Tensor& frames, const WindowGrid& grid,
                                             State& state) const = 0;
 
+    // Whether the state stays where it is once a stream runs, so that calls can be recorded.
+    virtual bool in_place() const { return false; }
     virtual int64_t parameters() const = 0;
 };
 

@@ -220,7 +220,8 @@ FlashvsrStreamConfig stream_config(const Options& options) {
     FlashvsrStreamConfig config = {};
     config.struct_size = sizeof(config);
     config.output = {FLASHVSR_FORMAT_RGB, options.width,       options.height,
-                     FLASHVSR_MATRIX_RGB, FLASHVSR_RANGE_FULL, FLASHVSR_CHROMA_LEFT};
+                     FLASHVSR_MATRIX_RGB, FLASHVSR_RANGE_FULL, FLASHVSR_CHROMA_LEFT,
+                     FLASHVSR_MEMORY_HOST};
     config.input = config.output;
     config.input.width = options.width / 4;
     config.input.height = options.height / 4;

@@ -94,11 +94,16 @@ std::shared_ptr<const flashvsr::Engine> open_engine(const Options& options,
 FlashvsrStreamConfig stream_config() {
     FlashvsrStreamConfig config = {};
     config.struct_size = sizeof(config);
-    config.input = {
-        FLASHVSR_FORMAT_I420, kWidth, kHeight, FLASHVSR_MATRIX_BT709, FLASHVSR_RANGE_LIMITED,
-        FLASHVSR_CHROMA_LEFT};
+    config.input = {FLASHVSR_FORMAT_I420,
+                    kWidth,
+                    kHeight,
+                    FLASHVSR_MATRIX_BT709,
+                    FLASHVSR_RANGE_LIMITED,
+                    FLASHVSR_CHROMA_LEFT,
+                    FLASHVSR_MEMORY_HOST};
     config.output = {FLASHVSR_FORMAT_RGB, kWidth * kScale,     kHeight * kScale,
-                     FLASHVSR_MATRIX_RGB, FLASHVSR_RANGE_FULL, FLASHVSR_CHROMA_LEFT};
+                     FLASHVSR_MATRIX_RGB, FLASHVSR_RANGE_FULL, FLASHVSR_CHROMA_LEFT,
+                     FLASHVSR_MEMORY_HOST};
     config.settings = FLASHVSR_SETTINGS_INIT;
     return config;
 }

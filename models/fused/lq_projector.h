@@ -30,6 +30,7 @@ class FusedLqProjector : public Projector {
     std::vector<at::Tensor> project(const at::Tensor& frames, const WindowGrid& grid,
                                     State& state) const override;
 
+    bool in_place() const override { return true; }
     int64_t parameters() const override { return parameters_; }
 
   private:

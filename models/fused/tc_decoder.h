@@ -27,6 +27,7 @@ class FusedTcDecoder : public Decoder {
     at::Tensor decode(const at::Tensor& latents, const at::Tensor& condition,
                       State& state) const override;
 
+    bool in_place() const override { return true; }
     int64_t parameters() const override { return parameters_; }
 
   private:

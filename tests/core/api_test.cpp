@@ -32,7 +32,7 @@ struct OpenEngine {
 };
 
 FlashvsrStreamConfig stream_config(FlashvsrFormat format, int width, int height) {
-    const bool yuv = format <= FLASHVSR_FORMAT_NV12;
+    const bool yuv = format <= FLASHVSR_FORMAT_P010;
     FlashvsrStreamConfig config = {};
     config.struct_size = sizeof(config);
     config.input = {format,
@@ -40,7 +40,8 @@ FlashvsrStreamConfig stream_config(FlashvsrFormat format, int width, int height)
                     height,
                     yuv ? FLASHVSR_MATRIX_BT709 : FLASHVSR_MATRIX_RGB,
                     yuv ? FLASHVSR_RANGE_LIMITED : FLASHVSR_RANGE_FULL,
-                    FLASHVSR_CHROMA_LEFT};
+                    FLASHVSR_CHROMA_LEFT,
+                    FLASHVSR_MEMORY_HOST};
     config.output = config.input;
     config.output.width *= 4;
     config.output.height *= 4;
@@ -64,16 +65,18 @@ TEST(Api, RunsAClipInEveryFormat) {
         FlashvsrError error;
         ASSERT_EQ(api()->stream_open(open.engine, &config, &stream, &error), FLASHVSR_OK)
             << error.message;
-        std::vector<uint8_t> in(31 * 17 * 4, 90);
-        std::vector<uint8_t> out(124 * 68 * 4, 0xCD);
-        FlashvsrFrame frame = {config.input,
-                               {in.data(), in.data() + 31 * 17, in.data() + 31 * 17 + 16 * 9},
-                               {31 * 4, 16 * 2, 16}};
-        if (format <= FLASHVSR_FORMAT_NV12) frame.stride[0] = 31;
-        FlashvsrFrame result = {config.output,
-                                {out.data(), out.data() + 124 * 68, out.data() + 124 * 68 * 5 / 4},
-                                {124 * 4, 124, 62}};
-        if (format <= FLASHVSR_FORMAT_NV12) result.stride[0] = 124;
+        // Planes of one size, whatever the format.
+        constexpr int kInRow = 31 * 4, kOutRow = 124 * 4;
+        std::vector<uint8_t> in(3 * 17 * kInRow, 90);
+        std::vector<uint8_t> out(3 * 68 * kOutRow, 0xCD);
+        const FlashvsrFrame frame = {
+            config.input,
+            {in.data(), in.data() + 17 * kInRow, in.data() + 2 * 17 * kInRow},
+            {kInRow, kInRow, kInRow}};
+        FlashvsrFrame result = {
+            config.output,
+            {out.data(), out.data() + 68 * kOutRow, out.data() + 2 * 68 * kOutRow},
+            {kOutRow, kOutRow, kOutRow}};
         EXPECT_EQ(api()->stream_pop(stream, &result, &error), FLASHVSR_NEED_INPUT);
         ASSERT_EQ(api()->stream_push(stream, &frame, &error), FLASHVSR_OK) << error.message;
         ASSERT_EQ(api()->stream_drain(stream, &error), FLASHVSR_OK) << error.message;

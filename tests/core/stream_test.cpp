@@ -21,8 +21,13 @@ std::shared_ptr<const Engine> engine() {
 }
 
 FlashvsrFrameInfo rgb_info(int width, int height) {
-    return {FLASHVSR_FORMAT_RGB, width, height, FLASHVSR_MATRIX_RGB, FLASHVSR_RANGE_FULL,
-            FLASHVSR_CHROMA_LEFT};
+    return {FLASHVSR_FORMAT_RGB,
+            width,
+            height,
+            FLASHVSR_MATRIX_RGB,
+            FLASHVSR_RANGE_FULL,
+            FLASHVSR_CHROMA_LEFT,
+            FLASHVSR_MEMORY_HOST};
 }
 
 FlashvsrStreamConfig config() {
@@ -100,6 +105,15 @@ TEST(Stream, TakesTwentyFiveFramesForTheFirstTwentyOneThenEightForEight) {
     EXPECT_EQ(player.stream.ready(), 0);
     player.push(0);
     EXPECT_EQ(player.stream.ready(), 8);
+}
+
+TEST(Stream, FramesThatAreDroppedCount) {
+    Player player(transparent());
+    for (int i = 0; i < 25; ++i) player.push(grey_of_frame(i));
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(player.stream.drop());
+    EXPECT_EQ(player.pop()[0], grey_of_frame(20));
+    EXPECT_FALSE(player.stream.drop());
+    EXPECT_EQ(player.stream.stats().frames_out, 21U);
 }
 
 TEST(Stream, StartsAfreshAfterDrainAndAfterReset) {
@@ -184,6 +198,15 @@ TEST(Stream, RefusesFramesAndSettingsThatDoNotFit) {
     EXPECT_THROW(player.stream.push(frame), Error);
     frame = {config().input, {nullptr}, {kSide * 3}};
     EXPECT_THROW(player.stream.push(frame), Error);
+    FlashvsrStreamConfig on_a_device = config();
+    on_a_device.output.memory = FLASHVSR_MEMORY_CUDA;
+    EXPECT_THROW(Stream(engine(), on_a_device), Error) << "the engine is on the CPU";
+    FlashvsrStreamConfig ten_bit = config();
+    ten_bit.input.format = FLASHVSR_FORMAT_P010;
+    ten_bit.input.matrix = FLASHVSR_MATRIX_BT2020;
+    Stream stream(engine(), ten_bit);
+    frame = {ten_bit.input, {pixels.data(), pixels.data()}, {kSide * 2 + 1, kSide * 2}};
+    EXPECT_THROW(stream.push(frame), Error) << "an odd stride";
     FlashvsrSettings settings = FLASHVSR_SETTINGS_INIT;
     settings.sparse_ratio = 0.0;
     EXPECT_THROW(player.stream.configure(settings), Error);

@@ -155,7 +155,13 @@ TEST_P(AnyLayout, GivesTheFrameBackInTheExactSize) {
         GstVideoFrame frame;
         ASSERT_TRUE(gst_video_frame_map(&frame, &info, buffer, GST_MAP_READ));
         for (int c = 0; c < 3; c++) {
-            EXPECT_EQ(*static_cast<guint8*>(GST_VIDEO_FRAME_COMP_DATA(&frame, c)), i);
+            const auto* sample = static_cast<guint8*>(GST_VIDEO_FRAME_COMP_DATA(&frame, c));
+            const bool ten_bit = GST_VIDEO_FRAME_COMP_DEPTH(&frame, c) > 8;
+            if (ten_bit) { /* the plane's first high byte */
+                sample = static_cast<guint8*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, c > 0)) + 1;
+            }
+            /* GStreamer's own resize loses up to a step of the ten bits. */
+            EXPECT_NEAR(*sample, i, ten_bit && !enabled ? 1 : 0);
         }
         gst_video_frame_unmap(&frame);
         gst_buffer_unref(buffer);
@@ -163,11 +169,12 @@ TEST_P(AnyLayout, GivesTheFrameBackInTheExactSize) {
     gst_caps_unref(output_caps);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Frames, AnyLayout,
-    testing::Combine(testing::Values("I420", "NV12", "RGB", "BGR", "RGBA", "BGRA", "RGBx", "BGRx"),
-                     testing::Values(std::pair(1, 1), std::pair(3, 5), std::pair(321, 241)),
-                     testing::Bool()));
+INSTANTIATE_TEST_SUITE_P(Frames, AnyLayout,
+                         testing::Combine(testing::Values("I420", "NV12", "P010_10LE", "RGB", "BGR",
+                                                          "RGBA", "BGRA", "RGBx", "BGRx"),
+                                          testing::Values(std::pair(1, 1), std::pair(3, 5),
+                                                          std::pair(321, 241)),
+                                          testing::Bool()));
 
 /* An RGB frame of 6x4 with padded rows, its samples all 33. */
 GstBuffer* make_padded_frame() {

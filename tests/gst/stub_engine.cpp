@@ -31,7 +31,7 @@ struct Picture {
     std::vector<Pixel> pixels;
 };
 
-bool is_yuv(FlashvsrFormat format) { return format <= FLASHVSR_FORMAT_NV12; }
+bool is_yuv(FlashvsrFormat format) { return format <= FLASHVSR_FORMAT_P010; }
 bool has_alpha(FlashvsrFormat format) {
     return format == FLASHVSR_FORMAT_RGBA || format == FLASHVSR_FORMAT_BGRA;
 }
@@ -44,6 +44,9 @@ uint8_t* component(const FlashvsrFrame& frame, int c, int x, int y) {
     };
     if (is_yuv(format)) {
         if (c == 3) return nullptr;
+        if (format == FLASHVSR_FORMAT_P010) { /* the high byte */
+            return c == 0 ? at(0, 2 * x + 1, y) : at(1, x / 2 * 4 + 2 * c - 1, y / 2);
+        }
         if (c == 0) return at(0, x, y);
         return format == FLASHVSR_FORMAT_I420 ? at(c, x / 2, y / 2)
                                               : at(1, x / 2 * 2 + c - 1, y / 2);

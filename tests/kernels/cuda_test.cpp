@@ -7,7 +7,6 @@
 #include "kernels/noise.h"
 #include "kernels/norm.h"
 #include "tests/kernels/device_array.h"
-#include "tests/kernels/pictures.h"
 #include "tests/kernels/support.h"
 
 namespace flashvsr::kernels {
@@ -218,128 +217,6 @@ TYPED_TEST(TypedCudaTest, NoiseEqualsItsTwinToTheLastBit) {
         params.out = out.get();
         noise_cuda(params, nullptr);
         ASSERT_EQ(out.download(), expected);
-    }
-}
-
-// ---- frames
-// --------------------------------------------------------------------------------------------
-
-// The same picture with its planes on the device.
-struct DevicePicture {
-    Picture picture;
-    std::vector<DeviceArray<uint8_t>> planes;
-};
-
-DevicePicture upload(const OwnedPicture& owned) {
-    DevicePicture result{owned.picture, {}};
-    for (int i = 0; i < 3; ++i) {
-        if (owned.plane[i].empty()) continue;
-        result.planes.emplace_back(owned.plane[i]);
-        result.picture.plane[i] = result.planes.back().get();
-    }
-    return result;
-}
-
-struct Size {
-    int width, height;
-};
-constexpr Size kSizes[] = {{1, 1}, {2, 3}, {67, 45}, {128, 64}};
-
-TEST_F(CudaTest, PictureToRgbEqualsItsTwin) {
-    for (const NamedLayout& layout : kLayouts) {
-        for (const NamedCoding& coding : kCodings) {
-            for (const Size& size : kSizes) {
-                OwnedPicture in =
-                    make_picture(picture_like(layout, coding.yuv, size.width, size.height));
-                fill_random(in, 1);
-                const size_t area = size_t(size.width) * size.height;
-                auto rgb = poisoned<float>(3 * area), alpha = poisoned<float>(area);
-                picture_to_rgb_cpu(in.picture, rgb.data(), alpha.data());
-                DeviceArray<float> device_rgb(3 * area), device_alpha(area);
-                const DevicePicture device_in = upload(in);
-                picture_to_rgb_cuda(device_in.picture, device_rgb.get(), device_alpha.get(),
-                                    nullptr);
-                ASSERT_LT(largest_difference(device_rgb.download(), rgb), 2e-6)
-                    << layout.name << ", " << coding.name;
-                ASSERT_EQ(device_alpha.download(), alpha) << layout.name;
-            }
-        }
-    }
-}
-
-TYPED_TEST(TypedCudaTest, RgbToPictureEqualsItsTwin) {
-    using T = TypeParam;
-    for (const NamedLayout& layout : kLayouts) {
-        for (const NamedCoding& coding : kCodings) {
-            for (const Size& size : kSizes) {
-                const int64_t row = size.width + 3, plane = row * (size.height + 2);
-                const auto rgb = to_type<T>(random_uniform(3 * plane, 1, -1.2f, 1.2f));
-                const auto alpha = random_uniform(size.width * size.height, 2, -0.1f, 1.1f);
-                const Picture like = picture_like(layout, coding.yuv, size.width, size.height);
-                OwnedPicture expected = make_picture(like);
-                const OwnedPicture blank = make_picture(like);
-                const DevicePicture out = upload(blank);
-                rgb_to_picture_cpu({rgb.data(), row, plane, alpha.data(), element_type_of<T>()},
-                                   expected.picture);
-                DeviceArray<T> device_rgb(rgb);
-                DeviceArray<float> device_alpha(alpha);
-                rgb_to_picture_cuda(
-                    {device_rgb.get(), row, plane, device_alpha.get(), element_type_of<T>()},
-                    out.picture, nullptr);
-                // One level apart where a sum lies on the border between two.
-                for (size_t i = 0; i < out.planes.size(); ++i) {
-                    const auto bytes = out.planes[i].download();
-                    int apart = 0;
-                    for (size_t j = 0; j < bytes.size(); ++j) {
-                        const int difference = std::abs(bytes[j] - expected.plane[i][j]);
-                        ASSERT_LE(difference, 1) << layout.name << ", " << coding.name;
-                        apart += difference;
-                    }
-                    EXPECT_LE(apart, static_cast<int>(bytes.size() / 500));
-                }
-            }
-        }
-    }
-}
-
-TYPED_TEST(TypedCudaTest, ResizeEqualsItsTwin) {
-    using T = TypeParam;
-    struct Case {
-        Size in, out, padded;
-    };
-    for (const Case& c : {Case{{45, 33}, {180, 132}, {256, 256}}, Case{{7, 5}, {3, 64}, {3, 65}},
-                          Case{{300, 70}, {33, 31}, {40, 31}}, Case{{1, 1}, {9, 2}, {9, 2}}}) {
-        const ResizeTaps rows = bicubic_taps(c.in.height, c.out.height);
-        const ResizeTaps columns = bicubic_taps(c.in.width, c.out.width);
-        Resize params;
-        params.planes = 4;
-        params.rows = view(rows);
-        params.columns = view(columns);
-        params.padded_height = c.padded.height;
-        params.padded_width = c.padded.width;
-        params.type = element_type_of<T>();
-        const auto in = random_uniform(4 * c.in.width * c.in.height, 1, 0.0f, 1.0f);
-        const size_t scratch_size = size_t(4) * c.in.height * c.out.width;
-        auto scratch = poisoned<float>(scratch_size);
-        auto expected = poisoned<T>(size_t(4) * c.padded.width * c.padded.height);
-        params.in = in.data();
-        params.scratch = scratch.data();
-        params.out = expected.data();
-        resize_cpu(params);
-
-        DeviceArray<float> device_in(in), device_scratch(scratch_size);
-        DeviceArray<T> out(expected.size());
-        DeviceArray<int32_t> row_first(rows.first), column_first(columns.first);
-        DeviceArray<float> row_weight(rows.weight), column_weight(columns.weight);
-        params.rows.first = row_first.get();
-        params.rows.weight = row_weight.get();
-        params.columns.first = column_first.get();
-        params.columns.weight = column_weight.get();
-        params.in = device_in.get();
-        params.scratch = device_scratch.get();
-        params.out = out.get();
-        resize_cuda(params, nullptr);
-        EXPECT_LT(relative_l2(to_floats(out.download()), to_floats(expected)), kNormTolerance<T>);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "kernels/block_list.h"
 #include "kernels/block_sparse_attention.h"
 #include "kernels/channel_norm.h"
+#include "kernels/color_stats.h"
 #include "kernels/conv.h"
 #include "kernels/conv_out.h"
 #include "kernels/decoder_input.h"
@@ -321,61 +322,84 @@ void bench_noise(Timer& timer) {
     report_bytes("noise, one latent frame, bf16", milliseconds, count * 2.0);
 }
 
-void bench_resize(Timer& timer) {
-    if (!wanted("resize")) return;
-    const int width = kWidth / 4, height = kHeight / 4, planes = 3 * kFrames;
+// ---- frames: times are of the eight frames of a chunk
+// -------------------------------------------------
+
+// A frame's planes on the device, one copy for each frame of a chunk.
+struct DeviceFrames {
+    DeviceFrames(const NamedLayout& layout, int width, int height) {
+        const OwnedPicture owned =
+            make_picture(picture_like(layout, kCodings[2].yuv, width, height), 0);
+        for (int frame = 0; frame < kFrames; ++frame) {
+            Picture picture = owned.picture;
+            for (int i = 0; i < 3; ++i) {
+                if (owned.plane[i].empty()) continue;
+                planes.emplace_back(random_bytes(owned.plane[i].size(), 3 * frame + i));
+                picture.plane[i] = planes.back().get();
+                bytes += owned.plane[i].size();
+            }
+            pictures.push_back(picture);
+        }
+    }
+    std::vector<DeviceArray<uint8_t>> planes;
+    std::vector<Picture> pictures;
+    double bytes = 0;  // of all frames
+};
+
+constexpr int64_t kArea = int64_t{kWidth} * kHeight;
+
+void bench_input(Timer& timer) {
+    const int width = kWidth / 4, height = kHeight / 4;
     const ResizeTaps rows = bicubic_taps(height, kHeight), columns = bicubic_taps(width, kWidth);
     DeviceArray<int32_t> row_first(rows.first), column_first(columns.first);
     DeviceArray<float> row_weight(rows.weight), column_weight(columns.weight);
-    DeviceArray<float> scratch(int64_t{planes} * height * kWidth);
-    DeviceArray<BFloat16> out(int64_t{planes} * kHeight * kWidth);
-    const auto in = random_devices<float>(4, int64_t{planes} * height * width, 1);
-    const double milliseconds = timer.median(50, [&](int i) {
-        Resize params;
-        params.in = in[i % 4].get();
-        params.scratch = scratch.get();
-        params.out = out.get();
-        params.planes = planes;
-        params.rows = {height, kHeight, rows.count, row_first.get(), row_weight.get()};
-        params.columns = {width, kWidth, columns.count, column_first.get(), column_weight.get()};
-        params.padded_height = kHeight;
-        params.padded_width = kWidth;
-        params.type = ElementType::kBFloat16;
-        resize_cuda(params, nullptr);
-    });
-    report_bytes("resize x4, 8 frames, bf16", milliseconds,
-                 planes * (width * height * 4.0 + kWidth * kHeight * 2.0));
+    DeviceArray<BFloat16> out(kFrames * 3 * kArea);
+    for (const int layout : {0, 2, 7, 8}) {
+        const std::string name = std::string("picture_to_model x4 bf16, ") + kLayouts[layout].name;
+        if (!wanted(name)) continue;
+        const DeviceFrames frames(kLayouts[layout], width, height);
+        const double milliseconds = timer.median(50, [&](int) {
+            for (int frame = 0; frame < kFrames; ++frame) {
+                PictureToModel params;
+                params.picture = frames.pictures[frame];
+                params.rows = {height, kHeight, rows.count, row_first.get(), row_weight.get()};
+                params.columns = {width, kWidth, columns.count, column_first.get(),
+                                  column_weight.get()};
+                params.rgb = out.get() + frame * 3 * kArea;
+                params.padded_height = kHeight;
+                params.padded_width = kWidth;
+                params.type = ElementType::kBFloat16;
+                picture_to_model_cuda(params, nullptr);
+            }
+        });
+        report_bytes(name, milliseconds, frames.bytes + kFrames * 3 * kArea * 2.0);
+    }
 }
 
-void bench_frames(Timer& timer) {
-    for (const NamedLayout& layout : {kLayouts[4], kLayouts[7]}) {
-        Picture picture = picture_like(layout, kCodings[2].yuv, kWidth, kHeight);
-        OwnedPicture owned = make_picture(picture, 0);
-        std::vector<DeviceArray<uint8_t>> planes;
-        double bytes = 0;
-        for (int i = 0; i < 3; ++i) {
-            if (owned.plane[i].empty()) continue;
-            planes.emplace_back(random_bytes(owned.plane[i].size(), i));
-            owned.picture.plane[i] = planes.back().get();
-            bytes += owned.plane[i].size();
-        }
-        const int64_t area = int64_t{kWidth} * kHeight;
-        DeviceArray<float> rgb(3 * area);
-        const auto model = random_devices<BFloat16>(8, 3 * area, 1);
-        const std::string to_rgb = std::string("picture_to_rgb ") + layout.name;
-        if (wanted(to_rgb)) {
-            const double milliseconds = timer.median(
-                200, [&](int) { picture_to_rgb_cuda(owned.picture, rgb.get(), nullptr, nullptr); });
-            report_bytes(to_rgb, milliseconds, bytes + 12.0 * area);
-        }
-        const std::string to_picture = std::string("rgb_to_picture bf16 to ") + layout.name;
-        if (wanted(to_picture)) {
-            const double milliseconds = timer.median(50, [&](int i) {
-                rgb_to_picture_cuda(
-                    {model[i % 8].get(), kWidth, area, nullptr, ElementType::kBFloat16},
-                    owned.picture, nullptr);
+void bench_output(Timer& timer) {
+    const auto decoded = random_device<BFloat16>(kFrames * 3 * kArea, 1);
+    const auto reference = random_device<BFloat16>(kFrames * 3 * kArea, 2);
+    DeviceArray<float> affine(std::vector<float>(kFrames * 3 * 2, 0.5f));
+    for (const int layout : {0, 2, 7, 8}) {
+        for (const float strength : {1.0f, 0.5f}) {
+            const std::string name = std::string("model_to_picture bf16, ") +
+                                     kLayouts[layout].name + (strength < 1 ? ", blended" : "");
+            if (!wanted(name)) continue;
+            const DeviceFrames frames(kLayouts[layout], kWidth, kHeight);
+            const double milliseconds = timer.median(50, [&](int) {
+                for (int frame = 0; frame < kFrames; ++frame) {
+                    ModelToPicture params;
+                    params.decoded = {decoded.get() + frame * 3 * kArea, kArea, kWidth};
+                    params.reference = {reference.get() + frame * 3 * kArea, kArea, kWidth};
+                    params.affine = affine.get() + frame * 6;
+                    params.strength = strength;
+                    params.type = ElementType::kBFloat16;
+                    params.picture = frames.pictures[frame];
+                    model_to_picture_cuda(params, nullptr);
+                }
             });
-            report_bytes(to_picture, milliseconds, bytes + 6.0 * area);
+            report_bytes(name, milliseconds,
+                         frames.bytes + kFrames * 3 * kArea * (strength < 1 ? 4.0 : 2.0));
         }
     }
 }
@@ -552,6 +576,28 @@ void bench_conv_out(Timer& timer) {
                  2.0 * area * (params.in + 3));
 }
 
+void bench_color_stats(Timer& timer) {
+    const std::string name = "color_stats bf16";
+    if (!wanted(name)) return;
+    const auto decoded = random_device<BFloat16>(kFrames * 3 * kArea, 1);
+    const auto reference = random_device<BFloat16>(kFrames * 3 * kArea, 2);
+    DeviceArray<double> scratch(color_stats_scratch(kFrames));
+    DeviceArray<float> affine(kFrames * 3 * 2);
+    const double milliseconds = timer.median(50, [&](int) {
+        ColorStats params;
+        params.decoded = {decoded.get(), kArea, kWidth};
+        params.reference = {reference.get(), kArea, kWidth};
+        params.frames = kFrames;
+        params.height = kHeight;
+        params.width = kWidth;
+        params.scratch = scratch.get();
+        params.affine = affine.get();
+        params.type = ElementType::kBFloat16;
+        color_stats_cuda(params, nullptr);
+    });
+    report_bytes(name, milliseconds, kFrames * 3 * kArea * 4.0);
+}
+
 void bench_all() {
     cudaDeviceProp device;
     FLASHVSR_CUDA_CHECK(cudaGetDeviceProperties(&device, 0));
@@ -577,8 +623,9 @@ void bench_all() {
         bench_conv_out(timer);
     }
     bench_noise(timer);
-    bench_resize(timer);
-    bench_frames(timer);
+    bench_input(timer);
+    bench_output(timer);
+    bench_color_stats(timer);
 }
 
 }  // namespace

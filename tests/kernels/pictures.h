@@ -16,17 +16,21 @@ struct OwnedPicture {
     int plane_height[3] = {};
 };
 
+inline int sample_bytes(const Picture& picture) {
+    return picture.kind == Picture::Kind::kP010 ? 2 : 1;
+}
+
 inline OwnedPicture make_picture(const Picture& like, int excess = 5) {
     OwnedPicture owned;
     owned.picture = like;
     const int columns = (like.width + 1) / 2, rows = (like.height + 1) / 2;
     const bool packed = like.kind == Picture::Kind::kPacked;
-    const int planes = packed ? 1 : like.kind == Picture::Kind::kNv12 ? 2 : 3;
+    const int planes = packed ? 1 : like.kind == Picture::Kind::kI420 ? 3 : 2;
+    excess *= sample_bytes(like);
     for (int i = 0; i < planes; ++i) {
-        owned.plane_width[i] = packed        ? like.width * like.packed.pixel_bytes
-                               : i == 0      ? like.width
-                               : planes == 2 ? 2 * columns
-                                             : columns;
+        const int samples = i == 0 ? like.width : planes == 2 ? 2 * columns : columns;
+        owned.plane_width[i] =
+            packed ? like.width * like.packed.pixel_bytes : samples * sample_bytes(like);
         owned.plane_height[i] = packed || i == 0 ? like.height : rows;
         const int stride = owned.plane_width[i] + excess;
         owned.plane[i] = poisoned<uint8_t>(size_t(stride) * owned.plane_height[i]);
@@ -34,6 +38,22 @@ inline OwnedPicture make_picture(const Picture& like, int excess = 5) {
         owned.picture.stride[i] = stride;
     }
     return owned;
+}
+
+// Sample x of a row of a plane, of 8 or 10 bits.
+inline int get_sample(const OwnedPicture& owned, int plane, int x, int y) {
+    const uint8_t* row = owned.plane[plane].data() + size_t(y) * owned.picture.stride[plane];
+    if (sample_bytes(owned.picture) == 1) return row[x];
+    return (row[2 * x] | row[2 * x + 1] << 8) >> 6;
+}
+inline void set_sample(OwnedPicture& owned, int plane, int x, int y, int value) {
+    uint8_t* row = owned.plane[plane].data() + size_t(y) * owned.picture.stride[plane];
+    if (sample_bytes(owned.picture) == 1) {
+        row[x] = static_cast<uint8_t>(value);
+    } else {
+        row[2 * x] = static_cast<uint8_t>(value << 6);
+        row[2 * x + 1] = static_cast<uint8_t>(value >> 2);
+    }
 }
 
 inline void fill_random(OwnedPicture& owned, unsigned seed) {
@@ -58,6 +78,7 @@ inline const std::vector<NamedLayout> kLayouts = {
     {"xRGB", Picture::Kind::kPacked, {4, 1, 2, 3, -1}},
     {"I420", Picture::Kind::kI420, {}},
     {"NV12", Picture::Kind::kNv12, {}},
+    {"P010", Picture::Kind::kP010, {}},
 };
 
 struct NamedCoding {

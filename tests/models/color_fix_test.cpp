@@ -82,11 +82,11 @@ class ColorFixTest : public ::testing::Test {
     }
 
     // The engine's, for frames in [-1, 1].
-    static at::Tensor fixed(const at::Tensor& frames, const at::Tensor& reference,
-                            ColorFix method) {
+    static at::Tensor fixed(const at::Tensor& frames, const at::Tensor& reference, ColorFix method,
+                            bool fused = false) {
         if (method == ColorFix::kWavelet) return wavelet_fix(frames, reference);
         const at::Tensor affine =
-            adain_affine({(frames + 1) / 2, reference, frames.size(2), frames.size(3)});
+            adain_affine({(frames + 1) / 2, reference, frames.size(2), frames.size(3)}, fused);
         EXPECT_EQ(affine.sizes(), (at::IntArrayRef{frames.size(0), 3, 2}));
         const at::Tensor gain = affine.select(2, 0).unsqueeze(-1).unsqueeze(-1);
         const at::Tensor offset = affine.select(2, 1).unsqueeze(-1).unsqueeze(-1);
@@ -101,19 +101,20 @@ class ColorFixTest : public ::testing::Test {
 };
 
 TEST_F(ColorFixTest, AdainGivesEachFrameAndChannelTheReferencesMeanAndDeviation) {
-    const at::Tensor out = fixed(frames_, reference_, ColorFix::kAdain);
     const at::Tensor wanted = expected(frames_, reference_, ColorFix::kAdain);
-    EXPECT_LT(testing::relative_l2(out, wanted), 1e-6);
     EXPECT_EQ(wanted.max().item<double>(), 1.0) << "the case does not reach the clip";
     // Nearly flat: here the 1e-5 under the root counts, and whether the variance is the sample's.
     const at::Tensor dim = at::randn_like(frames_) * 0.003 + 0.25;
-    EXPECT_LT(testing::relative_l2(fixed(dim, reference_, ColorFix::kAdain),
-                                   expected(dim, reference_, ColorFix::kAdain)),
-              2e-5);
     const at::Tensor flat = at::full_like(frames_, 0.25);
-    EXPECT_LT(testing::relative_l2(fixed(flat, reference_, ColorFix::kAdain),
-                                   expected(flat, reference_, ColorFix::kAdain)),
-              2e-5);
+    for (const bool fused : {false, true}) {
+        SCOPED_TRACE(fused);
+        EXPECT_LT(testing::relative_l2(fixed(frames_, reference_, ColorFix::kAdain, fused), wanted),
+                  1e-6);
+        for (const at::Tensor& even : {dim, flat})
+            EXPECT_LT(testing::relative_l2(fixed(even, reference_, ColorFix::kAdain, fused),
+                                           expected(even, reference_, ColorFix::kAdain)),
+                      2e-5);
+    }
 }
 
 TEST_F(ColorFixTest, WaveletTakesTheReferencesLowFrequencies) {
@@ -126,9 +127,12 @@ TEST_F(ColorFixTest, WaveletTakesTheReferencesLowFrequencies) {
 // The frames are padded; what is beside the picture must not shift its colours.
 TEST_F(ColorFixTest, AdainLeavesThePaddingOut) {
     auto picture = [](const at::Tensor& x) { return x.narrow(2, 0, 17).narrow(3, 0, 30); };
-    const at::Tensor padded = adain_affine({(frames_ + 1) / 2, reference_, 17, 30});
-    const at::Tensor bare = adain_affine({(picture(frames_) + 1) / 2, picture(reference_), 17, 30});
-    EXPECT_LT(testing::relative_l2(padded, bare), 1e-6);
+    for (const bool fused : {false, true}) {
+        const at::Tensor padded = adain_affine({(frames_ + 1) / 2, reference_, 17, 30}, fused);
+        const at::Tensor bare =
+            adain_affine({(picture(frames_) + 1) / 2, picture(reference_), 17, 30}, false);
+        EXPECT_LT(testing::relative_l2(padded, bare), 1e-6);
+    }
 }
 
 }  // namespace

@@ -1,0 +1,116 @@
+#include "core/input_frames.h"
+
+namespace flashvsr {
+namespace {
+
+constexpr int64_t kFirstInput = FLASHVSR_FIRST_CHUNK_INPUT;
+constexpr int64_t kChunk = FLASHVSR_CHUNK;
+constexpr int64_t kLookAhead = FLASHVSR_FIRST_CHUNK_INPUT - FLASHVSR_FIRST_CHUNK_OUTPUT;
+constexpr int64_t kHalf = kLookAhead + kChunk;  // frames of a later chunk
+static_assert(2 * kHalf <= kFirstInput);
+
+}  // namespace
+
+InputFrames::Upload::Upload(const FlashvsrFrameInfo& info)
+    : pinned(info, at::TensorOptions().pinned_memory(true)) {}
+
+InputFrames::InputFrames(const FlashvsrFrameInfo& input, const FlashvsrFrameInfo& output,
+                         const Placement& placement)
+    : input_(input),
+      output_(output),
+      placement_(placement),
+      reader_(input, output, placement),
+      queue_(placement.device, /*urgent=*/true) {}
+
+// The memory goes back to the conversions' queue, so the other one must be done with it.
+InputFrames::~InputFrames() {
+    converted_.settle();
+    for (const Mark& used : used_) used.settle();
+}
+
+int64_t InputFrames::size() const { return first_ ? kFirstInput : kHalf; }
+
+int64_t InputFrames::outputs() const { return size() - kLookAhead; }
+
+// Memory that the conversions write first belongs to their queue.
+void InputFrames::allocate() {
+    const ComputeScope scope(queue_);
+    rgb_ = at::empty({kFirstInput, 3, padded_height(), padded_width()}, placement_.options());
+    if (has_alpha(input_.format) && has_alpha(output_.format))
+        alpha_ = at::empty({kFirstInput, output_.height, output_.width}, placement_.fp32());
+    if (!placement_.device.is_cuda() || input_.memory == FLASHVSR_MEMORY_CUDA) return;
+    for (int64_t i = 0; i < kChunk; ++i) uploads_.push_back(std::make_unique<Upload>(input_));
+    received_ = std::make_unique<FrameBuffer>(input_, placement_.options());
+}
+
+void InputFrames::wait_for_place() {
+    if (first_ || base_ == 0) queue_.wait_for(used_[0]);
+    if (first_ || base_ != 0) queue_.wait_for(used_[1]);
+}
+
+// The frame's picture where the model runs.
+kernels::Picture InputFrames::bring(const FlashvsrFrame& frame) {
+    if (uploads_.empty()) return as_picture(frame);
+    Upload& upload = *uploads_[next_upload_];
+    next_upload_ = (next_upload_ + 1) % uploads_.size();
+    upload.sent.wait();
+    copy_frame(input_, as_picture(frame), upload.pinned.picture);
+    received_->bytes.copy_(upload.pinned.bytes, /*non_blocking=*/true);
+    upload.sent.set(queue_);
+    return received_->picture;
+}
+
+void InputFrames::push(const FlashvsrFrame& frame) {
+    TORCH_CHECK(missing() > 0);
+    if (!rgb_.defined()) allocate();
+    const ComputeScope scope(queue_);
+    const kernels::Picture picture = bring(frame);
+    wait_for_place();
+    const int64_t at = base_ + filled_;
+    reader_.read(picture, rgb_[at], alpha_.defined() ? alpha_[at] : at::Tensor());
+    converted_.set(queue_);
+    if (input_.memory == FLASHVSR_MEMORY_CUDA) converted_.wait();
+    ++filled_;
+}
+
+void InputFrames::repeat(const ComputeQueue& compute) {
+    const ComputeScope scope(compute);
+    compute.wait_for(converted_);
+    const int64_t at = base_ + filled_;
+    rgb_[at].copy_(rgb_[at - 1]);
+    if (alpha_.defined()) alpha_[at].copy_(alpha_[at - 1]);
+    ++filled_;
+}
+
+at::Tensor InputFrames::take(const ComputeQueue& compute) {
+    TORCH_CHECK(missing() == 0);
+    compute.wait_for(converted_);
+    return rgb_.narrow(0, base_, size());
+}
+
+at::Tensor InputFrames::alpha() const {
+    return alpha_.defined() ? alpha_.narrow(0, base_, size()) : at::Tensor();
+}
+
+void InputFrames::advance(const ComputeQueue& compute) {
+    const ComputeScope scope(compute);
+    const int64_t owed = base_ + size() - kLookAhead;
+    const int64_t next = first_ || base_ != 0 ? 0 : kHalf;
+    rgb_.narrow(0, next, kLookAhead).copy_(rgb_.narrow(0, owed, kLookAhead));
+    if (alpha_.defined())
+        alpha_.narrow(0, next, kLookAhead).copy_(alpha_.narrow(0, owed, kLookAhead));
+    if (first_ || base_ == 0) used_[0].set(compute);
+    if (first_ || base_ != 0) used_[1].set(compute);
+    base_ = next;
+    filled_ = kLookAhead;
+    first_ = false;
+}
+
+void InputFrames::start_afresh(const ComputeQueue& compute) {
+    for (Mark& used : used_) used.set(compute);
+    base_ = 0;
+    filled_ = 0;
+    first_ = true;
+}
+
+}  // namespace flashvsr

@@ -1,0 +1,212 @@
+// The stream on a GPU: frames of either memory, work that goes on behind the caller's back.
+#include <ATen/cuda/CUDAContext.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <vector>
+
+#include "core/frame_io.h"
+#include "core/stream.h"
+#include "models/error.h"
+#include "tests/support/random_model.h"
+
+namespace flashvsr {
+namespace {
+
+const Placement kPlacement{{at::kCUDA, 0}, at::kBFloat16};
+
+std::shared_ptr<const Engine> engine() {
+    static const auto shared = [] {
+        const c10::NoGradGuard no_grad;
+        auto made = std::make_shared<const Engine>(testing::random_model(
+            testing::tiny_shape(), ModelVersion::k1_1, kPlacement, /*seed=*/3));
+        c10::cuda::getCurrentCUDAStream().synchronize();
+        return made;
+    }();
+    return shared;
+}
+
+FlashvsrFrameInfo info_of(FlashvsrFormat format, int width, int height, FlashvsrMemory memory) {
+    const bool yuv = format <= FLASHVSR_FORMAT_P010;
+    return {format,
+            width,
+            height,
+            yuv ? FLASHVSR_MATRIX_BT709 : FLASHVSR_MATRIX_RGB,
+            yuv ? FLASHVSR_RANGE_LIMITED : FLASHVSR_RANGE_FULL,
+            FLASHVSR_CHROMA_LEFT,
+            memory};
+}
+
+FlashvsrStreamConfig config(FlashvsrFormat format, FlashvsrMemory in, FlashvsrMemory out) {
+    FlashvsrStreamConfig config = {};
+    config.struct_size = sizeof(config);
+    config.input = info_of(format, 33, 27, in);
+    config.output = info_of(format, 131, 109, out);
+    config.settings = FLASHVSR_SETTINGS_INIT;
+    return config;
+}
+
+// A frame in the memory that its info names.
+class OwnFrame {
+  public:
+    explicit OwnFrame(const FlashvsrFrameInfo& info)
+        : buffer_(info, info.memory == FLASHVSR_MEMORY_CUDA ? kPlacement.options()
+                                                            : at::TensorOptions()) {
+        frame_.info = info;
+        for (int i = 0; i < 3; ++i) {
+            frame_.plane[i] = buffer_.picture.plane[i];
+            frame_.stride[i] = buffer_.picture.stride[i];
+        }
+        fill(0);
+    }
+    void fill(uint8_t value) { buffer_.bytes.fill_(value), finish(); }
+    // Noise that depends on `seed` alone.
+    void randomise(uint64_t seed) {
+        at::manual_seed(seed);
+        buffer_.bytes.copy_(at::randint(256, buffer_.bytes.sizes()).to(at::kByte)), finish();
+    }
+    const FlashvsrFrame& get() const { return frame_; }
+    std::vector<uint8_t> bytes() const {
+        const at::Tensor host = buffer_.bytes.cpu();
+        return {host.const_data_ptr<uint8_t>(), host.const_data_ptr<uint8_t>() + host.numel()};
+    }
+
+  private:
+    static void finish() { c10::cuda::getCurrentCUDAStream().synchronize(); }
+
+    FrameBuffer buffer_;
+    FlashvsrFrame frame_ = {};
+};
+
+class CudaStream : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        if (!at::cuda::is_available()) GTEST_SKIP() << "no GPU";
+    }
+
+    // All frames of a clip of `count`, fetched when `behind` more than needed are ready. What the
+    // caller does with a frame after push must not matter.
+    static std::vector<std::vector<uint8_t>> play(const FlashvsrStreamConfig& config, int count,
+                                                  int behind) {
+        Stream stream(engine(), config);
+        OwnFrame in(config.input), out(config.output);
+        std::vector<std::vector<uint8_t>> frames;
+        auto pop = [&](int left) {
+            while (stream.ready() > left) {
+                out.fill(0);
+                stream.pop(out.get());
+                frames.push_back(out.bytes());
+            }
+        };
+        for (int i = 0; i < count; ++i) {
+            in.randomise(i);
+            stream.push(in.get());
+            in.fill(0xCD);
+            pop(behind);
+        }
+        stream.drain();
+        pop(0);
+        return frames;
+    }
+};
+
+TEST_F(CudaStream, GivesTheSameFramesFromAndToEitherMemory) {
+    for (const auto format : {FLASHVSR_FORMAT_RGBA, FLASHVSR_FORMAT_NV12, FLASHVSR_FORMAT_P010}) {
+        const auto host =
+            play(config(format, FLASHVSR_MEMORY_HOST, FLASHVSR_MEMORY_HOST), 46, /*behind=*/0);
+        ASSERT_EQ(host.size(), 46U);
+        EXPECT_NE(host[0], host[1]);
+        for (const auto in : {FLASHVSR_MEMORY_HOST, FLASHVSR_MEMORY_CUDA})
+            for (const auto out : {FLASHVSR_MEMORY_HOST, FLASHVSR_MEMORY_CUDA})
+                for (const int behind : {0, 8, 1000})
+                    EXPECT_EQ(play(config(format, in, out), 46, behind), host)
+                        << format << ", " << in << " to " << out << ", " << behind;
+    }
+}
+
+// With strength 0 the resized input goes out, so a flat frame's grey tells which one it is.
+TEST_F(CudaStream, GivesBackEveryFrameInOrderHoweverFarTheCallerIsAhead) {
+    FlashvsrStreamConfig transparent =
+        config(FLASHVSR_FORMAT_RGB, FLASHVSR_MEMORY_HOST, FLASHVSR_MEMORY_HOST);
+    transparent.settings.strength = 0.0;
+    for (const int count : {1, 21, 25, 26, 37, 80}) {
+        for (const int behind : {0, 8, 16, 1000}) {
+            SCOPED_TRACE(std::to_string(count) + ", " + std::to_string(behind));
+            Stream stream(engine(), transparent);
+            OwnFrame in(transparent.input), out(transparent.output);
+            int popped = 0;
+            auto pop = [&](int left) {
+                for (; stream.ready() > left; ++popped) {
+                    stream.pop(out.get());
+                    ASSERT_EQ(out.bytes()[0], 20 + 2 * popped);
+                }
+            };
+            for (int i = 0; i < count; ++i) {
+                in.fill(static_cast<uint8_t>(20 + 2 * i));
+                stream.push(in.get());
+                pop(behind);
+            }
+            stream.drain();
+            pop(0);
+            EXPECT_EQ(popped, count);
+        }
+    }
+}
+
+TEST_F(CudaStream, StartsAfreshInTheMiddleOfAChunk) {
+    const auto fresh = config(FLASHVSR_FORMAT_NV12, FLASHVSR_MEMORY_HOST, FLASHVSR_MEMORY_HOST);
+    const auto expected = play(fresh, 30, 0);
+    Stream stream(engine(), fresh);
+    OwnFrame in(fresh.input), out(fresh.output);
+    for (int i = 0; i < 43; ++i) {
+        in.randomise(100 + i);
+        stream.push(in.get());
+    }
+    stream.reset();
+    EXPECT_EQ(stream.ready(), 0);
+    for (int i = 0; i < 30; ++i) {
+        in.randomise(i);
+        stream.push(in.get());
+    }
+    stream.drain();
+    for (int i = 0; i < 30; ++i) {
+        ASSERT_TRUE(stream.pop(out.get()));
+        ASSERT_EQ(out.bytes(), expected[i]) << i;
+    }
+}
+
+TEST_F(CudaStream, TakesNoMoreMemoryOnceItRuns) {
+    using c10::cuda::CUDACachingAllocator::getDeviceStats;
+    for (const auto memory : {FLASHVSR_MEMORY_HOST, FLASHVSR_MEMORY_CUDA}) {
+        const auto settings = config(FLASHVSR_FORMAT_NV12, memory, memory);
+        Stream stream(engine(), settings);
+        OwnFrame in(settings.input), out(settings.output);
+        auto run = [&](int count) {
+            for (int i = 0; i < count; ++i) {
+                stream.push(in.get());
+                while (stream.ready() > 8) stream.pop(out.get());
+            }
+        };
+        run(25 + 6 * 8);
+        const auto before = getDeviceStats(0);
+        run(6 * 8);
+        const auto after = getDeviceStats(0);
+        EXPECT_EQ(after.allocated_bytes[0].current, before.allocated_bytes[0].current);
+        EXPECT_EQ(after.segment[0].allocated, before.segment[0].allocated);
+        EXPECT_GT(stream.stats().last_chunk_ms, 0.0);
+    }
+}
+
+TEST_F(CudaStream, RefusesMemoryThatIsNotTheDevices) {
+    const auto on_device = config(FLASHVSR_FORMAT_RGB, FLASHVSR_MEMORY_CUDA, FLASHVSR_MEMORY_CUDA);
+    Stream stream(engine(), on_device);
+    std::vector<uint8_t> pixels(33 * 27 * 3);
+    const FlashvsrFrame frame = {on_device.input, {pixels.data()}, {33 * 3}};
+    EXPECT_THROW(stream.push(frame), Error);
+    OwnFrame in(on_device.input);
+    EXPECT_NO_THROW(stream.push(in.get()));
+}
+
+}  // namespace
+}  // namespace flashvsr
