@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <vector>
 
 #include "kernels/half.h"
@@ -84,11 +83,6 @@ void draft_mask_cpu(const DraftMask& params) {
             }
         }
     });
-    if (!params.order) return;
-    const int32_t* count = params.block_count;
-    int32_t* end = params.order + params.heads * params.query_slices * params.windows;
-    std::iota(params.order, end, 0);
-    std::stable_sort(params.order, end, [&](int32_t a, int32_t b) { return count[a] > count[b]; });
 }
 
 }  // namespace flashvsr::kernels

@@ -349,20 +349,6 @@ __global__ __launch_bounds__(kThreads) void draft_mask_kernel(DraftMask params, 
     Cluster::sync();  // no block ends while another reads its shared memory
 }
 
-// A warp per row counts the rows that start before its own: longer ones, and equal ones of a lower
-// index.
-__global__ void order_rows_kernel(const int32_t* counts, int rows, int32_t* order) {
-    const int row = (blockIdx.x * blockDim.x + threadIdx.x) / kWarpSize;
-    if (row >= rows) return;
-    const int32_t count = counts[row];
-    int before = 0;
-    for (int other = lane_index(); other < rows; other += kWarpSize) {
-        before += counts[other] > count || (counts[other] == count && other < row);
-    }
-    before = __reduce_add_sync(kAllLanes, before);
-    if (lane_index() == 0) order[before] = row;
-}
-
 // How the current device goes about it.
 struct Plan {
     int blocks;
@@ -423,13 +409,8 @@ size_t draft_mask_workspace(const DraftMask& params) {
 
 void draft_mask_cuda(const DraftMask& params, CudaStream stream) {
     require(params.budget >= 0, "a draft mask's budget is at least 0");
-    const int rows = params.heads * params.query_slices * params.windows;
-    if (rows == 0) return;
+    if (params.heads * params.query_slices * params.windows == 0) return;
     with_16_bit_type(params.type, [&](auto tag) { launch<decltype(tag)>(params, stream); });
-    if (!params.order) return;
-    const int blocks = (rows + kWarps - 1) / kWarps;
-    order_rows_kernel<<<blocks, kThreads, 0, stream>>>(params.block_count, rows, params.order);
-    FLASHVSR_CUDA_CHECK_LAUNCH(order_rows_kernel);
 }
 
 }  // namespace flashvsr::kernels

@@ -36,8 +36,6 @@ struct DraftMask {
     // Lists as in BlockSparseAttention: key windows ascending, entries past the count unwritten.
     int32_t* block_count = nullptr;  // [heads, query_slices * windows]
     int32_t* block_index = nullptr;  // [heads, query_slices * windows, key_slices * windows]
-    // Rows (head * query windows + query window), the longest list first, equal ones in order.
-    int32_t* order = nullptr;  // [heads * query_slices * windows], or NULL
     // For probes and tests, each or NULL.
     float* weight = nullptr;     // [heads, query_slices * windows, key_slices * windows]
     float* threshold = nullptr;  // [heads, query_slices]

@@ -57,8 +57,8 @@ at::Tensor block_sparse_attention_host(const at::Tensor& q, const at::Tensor& k,
 BlockLists block_lists(const at::Tensor& mask) {
     const at::Tensor dense = mask.contiguous();
     const auto options = dense.options().dtype(at::kInt);
-    BlockLists lists{
-        at::empty({dense.size(0), dense.size(1)}, options), at::empty(dense.sizes(), options), {}};
+    BlockLists lists{at::empty({dense.size(0), dense.size(1)}, options),
+                     at::empty(dense.sizes(), options)};
     kernels::BlockList params;
     params.mask = dense.const_data_ptr<bool>();
     params.block_count = lists.count.mutable_data_ptr<int32_t>();

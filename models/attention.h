@@ -11,9 +11,6 @@ inline constexpr int64_t kHeadDim = 128;
 struct BlockLists {
     at::Tensor count;  // [heads, query windows], int32
     at::Tensor index;  // [heads, query windows, key windows], int32; `count` entries of a row count
-    // [heads * query windows], int32: the rows (head, query window), longest list first; undefined
-    // where nobody made it.
-    at::Tensor order;
 };
 
 // mask: [heads, query windows, key windows] bool.

@@ -22,12 +22,13 @@ struct DitConfig {
 // What the 30 blocks of one step share.
 struct DitStep {
     WindowGrid grid;
-    int64_t slices = 0;      // of this step: 3 in the first, then 1
-    int64_t first_slot = 0;  // ring slot of the first of them
-    int64_t key_slices = 0;  // in the ring, this step's included
-    at::Tensor rope;         // [slices * tokens, 64, 2], fp32
-    at::Tensor allowed;      // [windows, windows] bool, see local_windows
-    int64_t budget = 0;      // see draft_mask_budget
+    int64_t slices = 0;       // of this step: 3 in the first, then 1
+    int64_t first_slot = 0;   // ring slot of the first of them
+    int64_t key_slices = 0;   // in the ring, this step's included
+    at::Tensor rope;          // [slices * tokens, 64, 2], fp32
+    at::Tensor allowed;       // [windows, windows] bool, see local_windows
+    int64_t budget = 0;       // see draft_mask_budget
+    int64_t local_range = 0;  // of `allowed`; 0: not known
 };
 
 class Block {

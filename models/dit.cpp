@@ -184,6 +184,7 @@ void Dit::begin_step(int64_t latent_frames, const SparseSettings& settings, Stat
     step.key_slices = static_cast<int64_t>(state.cache.ring().slots().size());
     step.rope = state.rope_table.narrow(0, 0, step.slices * state.grid.tokens());
     step.rope.copy_(state.rope.table(state.next_latent, step.slices));
+    step.local_range = settings.local_range;
     step.budget = draft_mask_budget(state.grid, settings.sparse_ratio);
 }
 

@@ -63,8 +63,7 @@ BlockLists draft_lists(const DraftMaskInput& input, DraftMask* mask) {
     const int64_t heads = input.q_mean.size(1) / kHeadDim;
     const auto options = input.q_mean.options().dtype(at::kInt);
     BlockLists lists{at::empty({heads, queries}, options),
-                     at::empty({heads, queries, keys}, options),
-                     at::empty({heads * queries}, options)};
+                     at::empty({heads, queries, keys}, options)};
 
     kernels::DraftMask params;
     params.q_mean = input.q_mean.const_data_ptr();
@@ -78,7 +77,6 @@ BlockLists draft_lists(const DraftMaskInput& input, DraftMask* mask) {
     params.most_allowed = static_cast<int>(input.most_allowed);
     params.block_count = lists.count.mutable_data_ptr<int32_t>();
     params.block_index = lists.index.mutable_data_ptr<int32_t>();
-    params.order = lists.order.mutable_data_ptr<int32_t>();
     params.type = element_type(input.q_mean);
     if (mask) {
         mask->blocks = at::empty({heads, queries, keys}, options.dtype(at::kBool));

@@ -36,10 +36,10 @@ struct DraftMask {
 };
 DraftMask draft_mask(const DraftMaskInput& input);
 
-// The same selection by one fused kernel (kernels/draft_mask.h), as the lists and the order that
-// attention reads; 16-bit on CUDA, any type on the CPU. From equal weights it selects the same
-// blocks; the weights may differ in a last bit, since sums are taken in another order. `mask`, if
-// given, is filled as well. No backward pass.
+// The same selection by one fused kernel (kernels/draft_mask.h), as the lists that attention reads;
+// 16-bit on CUDA, any type on the CPU. From equal weights it selects the same blocks; the weights
+// may differ in a last bit, since sums are taken in another order. `mask`, if given, is filled as
+// well. No backward pass.
 BlockLists draft_lists(const DraftMaskInput& input, DraftMask* mask = nullptr);
 
 }  // namespace flashvsr

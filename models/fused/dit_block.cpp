@@ -136,8 +136,9 @@ void FusedDitBlock::attend_windows(const at::Tensor& x, const DitStep& step,
     const int64_t keys = step.key_slices * step.grid.tokens();
     const int64_t windows = step.key_slices * step.grid.windows();
     const BlockLists lists = staged("draft mask", [&] {
-        return draft_lists(
-            {queries.mean, cache.k_mean.narrow(0, 0, windows), step.allowed, step.budget}, mask);
+        return draft_lists({queries.mean, cache.k_mean.narrow(0, 0, windows), step.allowed,
+                            step.budget, step.local_range * step.local_range},
+                           mask);
     });
     const at::Tensor attended = staged("sparse attention", [&] {
         return block_sparse_attention(queries.q, cache.k.narrow(0, 0, keys),

@@ -110,7 +110,6 @@ DraftMaskResult draft_on_gpu(const DraftMaskShape& shape, const DraftMaskMeans<T
     DeviceArray<T> q(means.q), k(means.k);
     DeviceArray<uint8_t> device_allowed(allowed), mask(shape.pairs());
     DeviceArray<int32_t> count(size_t(shape.heads) * shape.queries()), index(shape.pairs());
-    DeviceArray<int32_t> order(size_t(shape.heads) * shape.queries());
     DeviceArray<float> weight(shape.pairs()), threshold(size_t(shape.heads) * shape.query_slices);
     DraftMask params = draft_mask_of(shape, element_type_of<T>());
     if (!probe) params.most_allowed = shape.range * shape.range;
@@ -120,7 +119,6 @@ DraftMaskResult draft_on_gpu(const DraftMaskShape& shape, const DraftMaskMeans<T
     params.allowed = reinterpret_cast<const bool*>(device_allowed.get());
     params.block_count = count.get();
     params.block_index = index.get();
-    params.order = order.get();
     params.workspace = workspace.get();
     if (probe) {
         params.weight = weight.get();
@@ -131,7 +129,6 @@ DraftMaskResult draft_on_gpu(const DraftMaskShape& shape, const DraftMaskMeans<T
     DraftMaskResult result(shape);
     result.count = count.download();
     result.index = index.download();
-    result.order = order.download();
     result.weight = weight.download();
     result.threshold = threshold.download();
     result.mask = mask.download();
@@ -155,7 +152,6 @@ TYPED_TEST(CudaMaskTest, DraftMaskWeighsAsItsTwinAndSelectsExactly) {
             const DraftMaskResult lists = draft_on_gpu(shape, means, allowed, false);
             EXPECT_EQ(lists.count, result.count) << shape.name();
             EXPECT_EQ(lists.index, result.index) << shape.name();
-            EXPECT_EQ(lists.order, result.order) << shape.name();
         }
     }
 }

@@ -86,12 +86,11 @@ struct DraftMaskResult {
     explicit DraftMaskResult(const DraftMaskShape& shape)
         : count(poisoned<int32_t>(size_t(shape.heads) * shape.queries())),
           index(poisoned<int32_t>(shape.pairs())),
-          order(poisoned<int32_t>(count.size())),
           weight(poisoned<float>(shape.pairs())),
           threshold(poisoned<float>(size_t(shape.heads) * shape.query_slices)),
           mask(poisoned<uint8_t>(shape.pairs())) {}
 
-    std::vector<int32_t> count, index, order;
+    std::vector<int32_t> count, index;
     std::vector<float> weight, threshold;
     std::vector<uint8_t> mask;
 };
@@ -106,7 +105,6 @@ DraftMaskResult draft_on_cpu(const DraftMaskShape& shape, const DraftMaskMeans<T
     params.allowed = reinterpret_cast<const bool*>(allowed.data());
     params.block_count = result.count.data();
     params.block_index = result.index.data();
-    params.order = result.order.data();
     params.weight = result.weight.data();
     params.threshold = result.threshold.data();
     params.mask = reinterpret_cast<bool*>(result.mask.data());
@@ -114,7 +112,7 @@ DraftMaskResult draft_on_cpu(const DraftMaskShape& shape, const DraftMaskMeans<T
     return result;
 }
 
-// Threshold, mask, lists and order follow from the weights exactly.
+// Threshold, mask and lists follow from the weights exactly.
 inline void expect_exact_selection(const DraftMaskShape& shape, const DraftMaskResult& result) {
     const size_t n = size_t(shape.windows()) * shape.keys();
     const size_t kept = std::min<size_t>(n - 1, shape.budget);
@@ -138,11 +136,6 @@ inline void expect_exact_selection(const DraftMaskShape& shape, const DraftMaskR
         ASSERT_EQ(result.count[row], count) << shape.name();
         for (size_t i = count; i < keys; ++i) ASSERT_EQ(result.index[row * keys + i], -1);
     }
-    std::vector<int32_t> order(result.count.size());
-    for (size_t row = 0; row < order.size(); ++row) order[row] = int32_t(row);
-    std::stable_sort(order.begin(), order.end(),
-                     [&](int32_t a, int32_t b) { return result.count[a] > result.count[b]; });
-    ASSERT_EQ(result.order, order) << shape.name();
 }
 
 // 1 window, odd sizes, several query slices, empty rows, budgets of 0, in between, and of all.

@@ -296,7 +296,6 @@ void bench_draft_mask(Timer& timer, const MaskSize& size) {
     const auto k = random_device<BFloat16>(int64_t{shape.keys()} * kDim, 2);
     const DeviceArray<uint8_t> allowed(local_windows(shape));
     DeviceArray<int32_t> count(size_t(kHeads) * shape.queries()), index(shape.pairs());
-    DeviceArray<int32_t> order(size_t(kHeads) * shape.queries());
     DraftMask params = draft_mask_of(shape, ElementType::kBFloat16);
     params.most_allowed = shape.range * shape.range;
     const DeviceArray<uint8_t> workspace(draft_mask_workspace(params));
@@ -305,7 +304,6 @@ void bench_draft_mask(Timer& timer, const MaskSize& size) {
     params.allowed = reinterpret_cast<const bool*>(allowed.get());
     params.block_count = count.get();
     params.block_index = index.get();
-    params.order = order.get();
     params.workspace = workspace.get();
     const double milliseconds = timer.median_in_graph(
         300, [&](int, CudaStream stream) { draft_mask_cuda(params, stream); });
