@@ -95,13 +95,14 @@ __global__ __launch_bounds__(kThreads,
             *reinterpret_cast<Vector<T>*>(part.to + row * dim + begin) = y;
         }
     }
-    if (!Cluster::kAvailable) return;
+    if constexpr (Cluster::kAvailable) {
 #pragma unroll
-    for (int v = 0; v < kVectors; ++v) {
-        const int begin = vector_begin(v);
-        if (begin < dim) store8(sum[v], sums + warp * dim + begin);
+        for (int v = 0; v < kVectors; ++v) {
+            const int begin = vector_begin(v);
+            if (begin < dim) store8(sum[v], sums + warp * dim + begin);
+        }
+        write_mean(sums, dim, part.mean);
     }
-    write_mean(sums, dim, part.mean);
 }
 
 // For cards without clusters: a thread per mean reads q or k again.
