@@ -4,6 +4,11 @@ namespace flashvsr {
 
 namespace {
 
+/* What takes memory: the output's size first of all, then the past that attention looks back at. */
+constexpr char kMemoryAdvice[] =
+    " To need less, set a smaller scale, kv-ratio or number of streams on the device, or a 16-bit "
+    "precision.";
+
 struct DomainAndCode {
     GQuark domain;
     gint code;
@@ -24,9 +29,11 @@ DomainAndCode domain_and_code(FlashvsrStatus status) {
 
 void post_engine_error(GstElement* element, const FlashvsrError& error) {
     const DomainAndCode where = domain_and_code(error.status);
-    gst_element_message_full(
-        element, GST_MESSAGE_ERROR, where.domain, where.code, g_strdup(error.message),
-        g_strdup_printf("engine status %d", error.status), __FILE__, GST_FUNCTION, __LINE__);
+    const char* advice = error.status == FLASHVSR_NO_MEMORY ? kMemoryAdvice : "";
+    gst_element_message_full(element, GST_MESSAGE_ERROR, where.domain, where.code,
+                             g_strconcat(error.message, advice, nullptr),
+                             g_strdup_printf("engine status %d", error.status), __FILE__,
+                             GST_FUNCTION, __LINE__);
 }
 
 }  // namespace flashvsr

@@ -12,8 +12,10 @@
  * for. The pixel aspect ratio and the frame rate stay. Video must be progressive; put a
  * deinterlacer in front of it otherwise.
  *
- * The element adds 24 frame periods and the time of the first chunk to the latency of a live
- * pipeline. Frames come out in bursts of 8.
+ * A thread of its own loads the model, another computes; frames come out in bursts of 8, each at its
+ * time where the sink keeps the time. To the latency of a live pipeline the element adds 24 frame
+ * periods (11 with #GstFlashVsrUpscale:startup=fast) and the time that the first chunk takes.
+ * #GstFlashVsrUpscale:overload says what happens when frames come faster than they can be computed.
  *
  * The engine is a library of its own, `libflashvsr.so`, opened when the element goes to READY. It
  * is looked for beside the plugin, in the folder above it and on the linker's path; the environment
@@ -22,9 +24,14 @@
  *
  * ## Example launch line
  * |[
- * gst-launch-1.0 filesrc location=clip.mp4 ! decodebin ! videoconvert ! flashvsrupscale scale=4 \
- *     model-dir=FlashVSR-v1.1 ! videoconvert ! x264enc ! mp4mux ! filesink location=clip-4x.mp4
- * ]|
+ * gst-launch-1.0 filesrc location=clip.mp4 ! decodebin ! videoconvert ! flashvsrupscale scale=2 ! \
+ *     videoconvert ! x264enc ! mp4mux ! filesink location=clip-2x.mp4
+ * ]| Makes the picture of a file twice as large.
+ *
+ * |[
+ * gst-launch-1.0 videotestsrc is-live=true num-buffers=50 ! video/x-raw,width=64,height=48 ! \
+ *     flashvsrupscale startup=fast overload=bicubic ! queue ! fakevideosink
+ * ]| Shows a live source. When the machine is too slow, chunks of frames are only resized.
  */
 #include "gst/gstflashvsrupscale.h"
 

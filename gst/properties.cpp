@@ -212,10 +212,13 @@ void install_properties(GObjectClass* object_class) {
     install_picture_properties(object_class, initial);
     g_object_class_install_property(
         object_class, kStats,
-        g_param_spec_boxed("stats", "Statistics",
-                           "Since the element started: in, out (frames); queue-depth (frames "
-                           "inside); chunks; chunk-time (newest chunk, ns); device-memory (bytes)",
-                           GST_TYPE_STRUCTURE, kReadOnly));
+        g_param_spec_boxed(
+            "stats", "Statistics",
+            "Since the element started: in, out, dropped, replaced (frames), chunks; now: "
+            "queue-depth (frames inside), chunk-time (newest chunk), "
+            "chunk-time-p50, chunk-time-p99 (newest 256 chunks) in ns, fps "
+            "(newest 256 frames), device-memory (bytes)",
+            GST_TYPE_STRUCTURE, kReadOnly));
 }
 
 Properties PropertyStore::get() const {

@@ -149,6 +149,25 @@ TEST(Caps, NewCapsLetTheOldFramesOutFirst) {
     EXPECT_EQ(element.log_of_caps_and_frames(), expected);
 }
 
+TEST(Caps, OfAnotherRateOrColourStartAfresh) {
+    TestElement element;
+    const auto frame_out = [&element](int i) { return "frame " + std::to_string(i); };
+    element.set_caps(video_caps(6, 4, "format=I420,colorimetry=bt601"));
+    element.push_frames(0, 2);
+    element.set_caps(video_caps(6, 4, "format=I420,colorimetry=bt709"));
+    element.push_frames(2, 1);
+    EXPECT_EQ(element.output_field("colorimetry"), "bt709");
+    element.set_caps(
+        "video/x-raw,format=I420,width=6,height=4,framerate=30000/1001,colorimetry=bt709");
+    element.push_frames(3, 1);
+    EXPECT_EQ(element.output_field("framerate"), "30000/1001");
+    element.push_event(gst_event_new_eos());
+    const std::vector<std::string> expected = {"caps 12x8",  frame_out(0), frame_out(1),
+                                               "caps 12x8",  frame_out(2), "caps 12x8",
+                                               frame_out(3), "eos"};
+    EXPECT_EQ(element.log_of_caps_and_frames(), expected);
+}
+
 TEST(Caps, DownstreamMayAskForAnotherSizeWhilePlaying) {
     TestElement element;
     element.set_caps(video_caps(6, 4));

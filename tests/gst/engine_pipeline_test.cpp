@@ -2,11 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "tests/gst/test_element.h"
+#include "tests/gst/test_pipeline.h"
 
 namespace {
 
@@ -15,36 +19,22 @@ constexpr char kUpscale[] = "flashvsrupscale name=upscale scale=4 model-dir=" FL
 
 class EnginePipeline : public testing::Test {
   protected:
-    /* Runs frames through the element to the end of the stream; the frames that came out. */
-    std::vector<GstBuffer*> run(const std::string& format, int frames,
-                                const std::string& properties = "") {
-        const std::string line =
+    /* Runs frames through the element to the end of the stream; the frames that came out. `in` and
+     * `out` are fields of the caps on either side. */
+    std::vector<GstBuffer*> run(const std::string& in, int frames,
+                                const std::string& properties = "", const std::string& out = "") {
+        TestPipeline pipeline(
             "videotestsrc " + pattern_ + " num-buffers=" + std::to_string(frames) +
-            " ! video/x-raw,format=" + format + ",width=32,height=32,framerate=25/1 ! " + kUpscale +
-            " " + properties + " ! fakesink name=sink signal-handoffs=true sync=false";
-        GstElement* pipeline = gst_parse_launch(line.c_str(), nullptr);
-        GstElement* sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
-        GstBus* bus = gst_element_get_bus(pipeline);
-        g_signal_connect(
-            sink, "handoff", G_CALLBACK(+[](GstElement*, GstBuffer* buffer, GstPad*, gpointer out) {
+            " ! video/x-raw,width=32,height=32,framerate=25/1,format=" + in + " ! " + kUpscale +
+            " " + properties + " ! video/x-raw" + out + " ! fakesink name=sink sync=false");
+        on_buffers(
+            pipeline.element("sink"),
+            [](GstBuffer* buffer, gpointer out) {
                 static_cast<std::vector<GstBuffer*>*>(out)->push_back(gst_buffer_ref(buffer));
-            }),
+            },
             &out_);
-        gst_element_set_state(pipeline, GST_STATE_PLAYING);
-        GstMessage* message = gst_bus_timed_pop_filtered(
-            bus, GST_CLOCK_TIME_NONE,
-            static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
-        if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
-            GError* error = nullptr;
-            gst_message_parse_error(message, &error, nullptr);
-            ADD_FAILURE() << error->message;
-            g_error_free(error);
-        }
-        gst_message_unref(message);
-        gst_element_set_state(pipeline, GST_STATE_NULL);
-        gst_object_unref(bus);
-        gst_object_unref(sink);
-        gst_object_unref(pipeline);
+        const Outcome outcome = pipeline.run();
+        EXPECT_EQ(outcome.error, "") << outcome.message;
         return std::exchange(out_, {});
     }
 
@@ -120,38 +110,95 @@ TEST_F(EnginePipeline, EqualSeedsGiveEqualPictures) {
     release(other);
 }
 
-TEST_F(EnginePipeline, StopsQuicklyAtAnyMoment) {
-    const std::string line =
-        "videotestsrc ! video/x-raw,format=I420,width=32,height=32 ! flashvsrupscale "
-        "model-dir=" FLASHVSR_NANO_MODEL " ! fakesink";
-    for (int i = 0; i < 100; i++) {
-        GstElement* pipeline = gst_parse_launch(line.c_str(), nullptr);
-        gst_element_set_state(pipeline, GST_STATE_PLAYING);
-        g_usleep(i * 7919 % 211 * 1000); /* in the load, the first chunk, or a later one */
-        const gint64 begin = g_get_monotonic_time();
-        gst_element_set_state(pipeline, GST_STATE_NULL);
-        EXPECT_LT(g_get_monotonic_time() - begin, 2 * G_USEC_PER_SEC) << i;
-        gst_object_unref(pipeline);
+TEST_F(EnginePipeline, EveryKindOfColourKeepsItsColours) {
+    pattern_ = "pattern=solid-color foreground-color=0xff5080c0";
+    const std::pair<std::string, std::string> cases[] = {
+        {"I420,colorimetry=bt601", ",format=I420,colorimetry=bt709"},
+        {"NV12,colorimetry=bt709", ",format=I420,colorimetry=bt601"},
+        {"I420,colorimetry=1:4:0:0", ",format=RGB"}, /* full range, 601 */
+        {"NV12,colorimetry=bt2020", ",format=BGRx"},
+        {"RGB", ",format=NV12,colorimetry=bt709"},
+        {"BGRA", ",format=I420,colorimetry=1:3:5:1"},
+    };
+    for (const auto& [in, out] : cases) {
+        const std::vector<GstBuffer*> model = run(in, 2, "", out);
+        const std::vector<GstBuffer*> converted = run(in, 2, "enabled=false", out);
+        ASSERT_EQ(model.size(), 2u);
+        ASSERT_EQ(converted.size(), 2u);
+        /* GStreamer's fast paths are some steps off, by their short coefficients. */
+        EXPECT_LT(distance(model[1], converted[1]), 2.5) << in << " to" << out;
+        release(model);
+        release(converted);
     }
 }
 
-TEST_F(EnginePipeline, AFolderWithoutAModelIsNamedInTheError) {
-    GstElement* upscale = gst_parse_launch("flashvsrupscale model-dir=/no/such/model", nullptr);
-    GstBus* bus = gst_bus_new();
-    gst_element_set_bus(upscale, bus);
-    gst_element_set_state(upscale, GST_STATE_PAUSED);
-    GstMessage* message = wait_for(bus, GST_MESSAGE_ERROR);
-    ASSERT_NE(message, nullptr);
-    GError* error = nullptr;
-    gst_message_parse_error(message, &error, nullptr);
-    EXPECT_TRUE(g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND));
-    EXPECT_NE(std::string(error->message).find("/no/such/model"), std::string::npos);
-    g_error_free(error);
-    gst_message_unref(message);
-    gst_element_set_state(upscale, GST_STATE_NULL);
-    gst_element_set_bus(upscale, nullptr);
-    gst_object_unref(bus);
-    gst_object_unref(upscale);
+TEST_F(EnginePipeline, FourElementsLoadTheModelOnce) {
+    std::string line;
+    for (int i = 0; i < 4; i++) {
+        line +=
+            "videotestsrc num-buffers=30 ! video/x-raw,width=32,height=32 ! flashvsrupscale "
+            "model-dir=" FLASHVSR_NANO_MODEL " ! fakesink sync=false ";
+    }
+    TestPipeline pipeline(line);
+    /* Only who really loads tells how far it is. */
+    static std::mutex mutex;
+    static std::set<GstObject*> loaders;
+    gst_bus_set_sync_handler(
+        pipeline.bus(),
+        [](GstBus*, GstMessage* message, gpointer) {
+            GstProgressType type = GST_PROGRESS_TYPE_START;
+            if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_PROGRESS) {
+                gst_message_parse_progress(message, &type, nullptr, nullptr);
+            }
+            const std::lock_guard<std::mutex> lock(mutex);
+            if (type == GST_PROGRESS_TYPE_CONTINUE) loaders.insert(GST_MESSAGE_SRC(message));
+            return GST_BUS_PASS;
+        },
+        nullptr, nullptr);
+    const Outcome outcome = pipeline.run();
+    EXPECT_EQ(outcome.error, "") << outcome.message;
+    EXPECT_EQ(loaders.size(), 1u);
+}
+
+TEST_F(EnginePipeline, StopsQuicklyAtAnyMoment) {
+    for (int i = 0; i < 100; i++) {
+        TestPipeline pipeline(
+            "videotestsrc ! video/x-raw,format=I420,width=32,height=32 ! flashvsrupscale "
+            "model-dir=" FLASHVSR_NANO_MODEL " ! fakesink");
+        pipeline.set_state(GST_STATE_PLAYING);
+        g_usleep(i * 7919 % 211 * 1000); /* in the load, the first chunk, or a later one */
+        const gint64 begin = g_get_monotonic_time();
+        pipeline.set_state(GST_STATE_NULL);
+        EXPECT_LT(g_get_monotonic_time() - begin, 2 * G_USEC_PER_SEC) << i;
+    }
+}
+
+Outcome run_model(const std::string& folder) {
+    return TestPipeline(
+               "videotestsrc num-buffers=1 ! video/x-raw,width=32,height=32 ! "
+               "flashvsrupscale model-dir=" +
+               folder + " ! fakesink")
+        .run();
+}
+
+TEST_F(EnginePipeline, AModelThatIsNoneIsNamedInTheError) {
+    const Outcome missing = run_model("/no/such/model");
+    EXPECT_EQ(missing.error, name_of(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND));
+    EXPECT_NE(missing.message.find("/no/such/model"), std::string::npos);
+
+    namespace fs = std::filesystem;
+    const fs::path folder = fs::temp_directory_path() / "flashvsr-bad-model";
+    fs::remove_all(folder);
+    fs::copy(FLASHVSR_MICRO_MODEL, folder);
+    const fs::path file = folder / "TCDecoder.ckpt";
+    fs::resize_file(file, fs::file_size(file) / 2);
+    const Outcome cut = run_model(folder.string());
+    EXPECT_EQ(cut.error, name_of(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ)) << cut.message;
+    fs::copy_file(folder / "LQ_proj_in.ckpt", file, fs::copy_options::overwrite_existing);
+    const Outcome other = run_model(folder.string());
+    EXPECT_EQ(other.error, name_of(GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT)) << other.message;
+    EXPECT_NE(other.message.find("TCDecoder.ckpt"), std::string::npos) << other.message;
+    fs::remove_all(folder);
 }
 
 }  // namespace

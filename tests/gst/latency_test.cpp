@@ -1,7 +1,12 @@
 /* The reported latency is what frames take. */
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <sstream>
+#include <string>
+
 #include "tests/gst/test_element.h"
+#include "tests/gst/test_pipeline.h"
 
 namespace {
 
@@ -96,55 +101,58 @@ TEST(Latency, IsNothingWhileDisabled) {
     EXPECT_EQ(latency_of(element).min, 24 * kPeriod);
 }
 
-/* Plays `line` to its end; how many frames its element "sink" has shown and dropped.
- * The pipeline hears of new latencies as from an application's main loop. */
-struct Shown {
-    guint64 rendered = 0;
-    guint64 dropped = 0;
-    bool warned = false;
-};
-
-Shown play(const std::string& line) {
-    GstElement* pipeline = gst_parse_launch(line.c_str(), nullptr);
-    GstElement* sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
-    GstBus* bus = gst_element_get_bus(pipeline);
-    Shown shown;
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    for (;;) {
-        GstMessage* message = wait_for(
-            bus, GST_MESSAGE_LATENCY | GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_WARNING);
-        const GstMessageType type = message ? GST_MESSAGE_TYPE(message) : GST_MESSAGE_ERROR;
-        if (message) gst_message_unref(message);
-        if (type == GST_MESSAGE_LATENCY) gst_bin_recalculate_latency(GST_BIN(pipeline));
-        if (type == GST_MESSAGE_WARNING) shown.warned = true;
-        EXPECT_NE(type, GST_MESSAGE_ERROR);
-        if (type == GST_MESSAGE_EOS || type == GST_MESSAGE_ERROR) break;
-    }
-    GstStructure* stats = nullptr;
-    g_object_get(sink, "stats", &stats, nullptr);
-    gst_structure_get(stats, "rendered", G_TYPE_UINT64, &shown.rendered, "dropped", G_TYPE_UINT64,
-                      &shown.dropped, nullptr);
-    gst_structure_free(stats);
-    gst_element_set_state(pipeline, GST_STATE_NULL);
-    gst_object_unref(bus);
-    gst_object_unref(sink);
-    gst_object_unref(pipeline);
-    return shown;
-}
-
 TEST(Live, NoFrameIsLateWhenTheEngineKeepsUp) {
     /* A chunk's 8 frames come in 320 ms. Computing one takes longer than what is tolerated. */
     const Environment speed("FLASHVSR_STUB_CHUNK_MS", "250");
     for (const char* startup : {"reference", "fast"}) {
-        const Shown shown = play(
+        TestPipeline pipeline(
             "videotestsrc is-live=true num-buffers=60 ! "
             "video/x-raw,format=I420,width=16,height=12,framerate=25/1 ! flashvsrupscale scale=2 "
             "startup=" +
             std::string(startup) + " model-dir=" + model_folder() +
             " ! fakesink name=sink sync=true qos=true max-lateness=150000000");
-        EXPECT_EQ(shown.dropped, 0u) << startup;
-        EXPECT_EQ(shown.rendered, 60u) << startup;
+        EXPECT_EQ(pipeline.run().error, "");
+        GstStructure* stats = nullptr;
+        guint64 rendered = 0;
+        guint64 dropped = 0;
+        g_object_get(pipeline.element("sink"), "stats", &stats, nullptr);
+        gst_structure_get(stats, "rendered", G_TYPE_UINT64, &rendered, "dropped", G_TYPE_UINT64,
+                          &dropped, nullptr);
+        gst_structure_free(stats);
+        EXPECT_EQ(dropped, 0u) << startup;
+        EXPECT_EQ(rendered, 60u) << startup;
     }
+}
+
+/* The largest number behind `field` in those lines of `log` that hold `kind`. */
+guint64 largest(const std::string& log, const std::string& kind, const std::string& field) {
+    guint64 result = 0;
+    std::istringstream lines(log);
+    for (std::string line; std::getline(lines, line);) {
+        const size_t at = line.find(field);
+        if (line.find(kind) == std::string::npos || at == std::string::npos) continue;
+        result = std::max<guint64>(result, std::stoull(line.substr(at + field.size())));
+    }
+    return result;
+}
+
+TEST(Live, WhatTheLatencyTracerMeasuresIsNoMoreThanReported) {
+    const Environment speed("FLASHVSR_STUB_CHUNK_MS", "250");
+    const Environment tracers("GST_TRACERS", "latency(flags=pipeline+element+reported)");
+    const Environment debug("GST_DEBUG", "GST_TRACER:7");
+    const Environment no_color("GST_DEBUG_NO_COLOR", "1");
+    const Child child(
+        "gst-launch-1.0 videotestsrc is-live=true num-buffers=50 ! "
+        "video/x-raw,format=I420,width=16,height=12,framerate=25/1 ! "
+        "flashvsrupscale name=upscale scale=2 model-dir=" +
+        model_folder() + " ! queue ! fakesink sync=true");
+    EXPECT_EQ(child.status, 0) << child.errors;
+    const guint64 measured =
+        largest(child.errors, " element-latency, ", "upscale, src=(string)src, time=(guint64)");
+    const guint64 reported = largest(child.errors, " element-reported-latency, ",
+                                     "upscale, live=(boolean)1, min=(guint64)");
+    EXPECT_GT(measured, 24 * kPeriod);
+    EXPECT_LE(measured, reported);
 }
 
 }  // namespace

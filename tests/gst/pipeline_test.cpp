@@ -9,57 +9,21 @@
 
 #include "core/flashvsr.h"
 #include "tests/gst/test_element.h"
+#include "tests/gst/test_pipeline.h"
 
 namespace {
 
-struct Outcome {
-    std::string error;   /* "domain/code" as GLib numbers it; empty: end of stream */
-    std::string message; /* of the error */
-    bool warned = false;
-};
-
-std::string name_of(GQuark domain, int code) {
-    return std::string(g_quark_to_string(domain)) + "/" + std::to_string(code);
-}
-
-GstElement* make_pipeline(const std::string& properties, int frames) {
-    const std::string line = "videotestsrc num-buffers=" + std::to_string(frames) +
-                             " ! video/x-raw,format=I420,width=16,height=12,framerate=25/1"
-                             " ! flashvsrupscale scale=2 " +
-                             properties + " ! fakesink name=sink";
-    return gst_parse_launch(line.c_str(), nullptr);
+std::string launch_line(const std::string& properties, int frames) {
+    return "videotestsrc num-buffers=" + std::to_string(frames) +
+           " ! video/x-raw,format=I420,width=16,height=12,framerate=25/1"
+           " ! flashvsrupscale name=upscale scale=2 " +
+           properties + " ! fakesink name=sink";
 }
 
 std::string with_model() { return "model-dir=" + model_folder(); }
 
 Outcome run(const std::string& properties, int frames = 40) {
-    GstElement* pipeline = make_pipeline(properties, frames);
-    GstBus* bus = gst_element_get_bus(pipeline);
-    Outcome outcome;
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    for (;;) {
-        GstMessage* message =
-            wait_for(bus, GST_MESSAGE_ERROR | GST_MESSAGE_EOS | GST_MESSAGE_WARNING);
-        if (!message) {
-            outcome.error = "nothing happened";
-            break;
-        }
-        const GstMessageType type = GST_MESSAGE_TYPE(message);
-        if (type == GST_MESSAGE_WARNING) outcome.warned = true;
-        if (type == GST_MESSAGE_ERROR) {
-            GError* error = nullptr;
-            gst_message_parse_error(message, &error, nullptr);
-            outcome.error = name_of(error->domain, error->code);
-            outcome.message = error->message;
-            g_error_free(error);
-        }
-        gst_message_unref(message);
-        if (type != GST_MESSAGE_WARNING) break;
-    }
-    gst_element_set_state(pipeline, GST_STATE_NULL);
-    gst_object_unref(bus);
-    gst_object_unref(pipeline);
-    return outcome;
+    return TestPipeline(launch_line(properties, frames)).run();
 }
 
 /* ---- errors ---------------------------------------------------------------------------------- */
@@ -137,6 +101,35 @@ TEST(Errors, AFailedChunkLeavesTheElementUsable) {
     EXPECT_EQ(element.log_of_frames().back(), "frame 54");
 }
 
+TEST(Errors, OutOfMemorySaysWhatToDoAndTheElementStartsAgain) {
+    TestPipeline pipeline(launch_line(with_model(), 40));
+    {
+        const Environment fault("FLASHVSR_STUB_FAIL",
+                                "chunk:" + std::to_string(FLASHVSR_NO_MEMORY) + ":1");
+        const Outcome outcome = pipeline.run();
+        EXPECT_EQ(outcome.error, name_of(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT));
+        EXPECT_NE(outcome.message.find("scale"), std::string::npos);
+    }
+    pipeline.set_state(GST_STATE_NULL);
+    g_object_set(pipeline.element("upscale"), "scale", 1.5, nullptr);
+    EXPECT_EQ(pipeline.run().error, "");
+}
+
+TEST(Errors, OfOneStreamLeaveTheOthersRunning) {
+    TestElement failing;
+    TestElement running;
+    failing.set_caps(video_caps(6, 4));
+    running.set_caps(video_caps(6, 4));
+    {
+        const Environment fault("FLASHVSR_STUB_FAIL", "chunk:9:1");
+        failing.push_frames(0, 25);
+        failing.settle();
+    }
+    EXPECT_EQ(failing.push_frame(25), GST_FLOW_ERROR);
+    running.push_frames(0, 33);
+    EXPECT_EQ(running.frames_out(), 29);
+}
+
 TEST(Errors, AFailedDrainStillPassesTheEndOfStream) {
     TestElement element;
     {
@@ -179,84 +172,21 @@ TEST(DefaultModel, EnvironmentThenUserDataThenNanoWithAWarning) {
 /* ---- states and seeks ------------------------------------------------------------------------ */
 
 TEST(States, CyclingTwentyTimesWorks) {
-    GstElement* pipeline = make_pipeline(with_model(), 30);
-    GstBus* bus = gst_element_get_bus(pipeline);
+    TestPipeline pipeline(launch_line(with_model(), 30));
     for (int i = 0; i < 20; i++) {
-        ASSERT_NE(gst_element_set_state(pipeline, GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+        pipeline.set_state(GST_STATE_PLAYING);
         if (i % 2 == 0) {
-            GstMessage* message = wait_for(bus, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
-            ASSERT_NE(message, nullptr);
-            EXPECT_EQ(GST_MESSAGE_TYPE(message), GST_MESSAGE_EOS);
-            gst_message_unref(message);
+            EXPECT_EQ(pipeline.wait().error, "") << i;
         }
-        const GstState rest = i % 4 < 2 ? GST_STATE_NULL : GST_STATE_READY;
-        ASSERT_EQ(gst_element_set_state(pipeline, rest), GST_STATE_CHANGE_SUCCESS);
+        pipeline.set_state(i % 4 < 2 ? GST_STATE_NULL : GST_STATE_READY);
     }
-    gst_element_set_state(pipeline, GST_STATE_NULL);
-    gst_object_unref(bus);
-    gst_object_unref(pipeline);
-}
-
-TEST(States, AFlushingSeekStartsAtTheRightFrame) {
-    GstElement* pipeline = make_pipeline(with_model(), 100);
-    GstElement* sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
-    g_object_set(sink, "signal-handoffs", TRUE, nullptr);
-    std::vector<GstClockTime> times;
-    g_signal_connect(
-        sink, "handoff", G_CALLBACK(+[](GstElement*, GstBuffer* buffer, GstPad*, gpointer data) {
-            static_cast<std::vector<GstClockTime>*>(data)->push_back(GST_BUFFER_PTS(buffer));
-        }),
-        &times);
-    gst_element_set_state(pipeline, GST_STATE_PAUSED);
-    ASSERT_EQ(gst_element_get_state(pipeline, nullptr, nullptr, 20 * GST_SECOND),
-              GST_STATE_CHANGE_SUCCESS);
-    ASSERT_TRUE(gst_element_seek_simple(
-        pipeline, GST_FORMAT_TIME,
-        static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE), 2 * GST_SECOND));
-    ASSERT_EQ(gst_element_get_state(pipeline, nullptr, nullptr, 20 * GST_SECOND),
-              GST_STATE_CHANGE_SUCCESS);
-    times.clear();
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    GstBus* bus = gst_element_get_bus(pipeline);
-    GstMessage* message = wait_for(bus, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
-    ASSERT_NE(message, nullptr);
-    EXPECT_EQ(GST_MESSAGE_TYPE(message), GST_MESSAGE_EOS);
-    gst_message_unref(message);
-    ASSERT_FALSE(times.empty());
-    EXPECT_EQ(times.front(), 2 * GST_SECOND);
-    EXPECT_TRUE(std::is_sorted(times.begin(), times.end()));
-    gst_element_set_state(pipeline, GST_STATE_NULL);
-    gst_object_unref(bus);
-    gst_object_unref(sink);
-    gst_object_unref(pipeline);
 }
 
 /* ---- other processes ------------------------------------------------------------------------- */
 
-struct Child {
-    int status = -1;
-    double seconds = 0;
-    std::string output;
-    std::string errors;
-};
-
-Child run_child(const std::string& command) {
-    Child child;
-    gchar* output = nullptr;
-    gchar* errors = nullptr;
-    const gint64 start = g_get_monotonic_time();
-    g_spawn_command_line_sync(command.c_str(), &output, &errors, &child.status, nullptr);
-    child.seconds = static_cast<double>(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
-    if (output) child.output = output;
-    if (errors) child.errors = errors;
-    g_free(output);
-    g_free(errors);
-    return child;
-}
-
 TEST(Processes, InspectIsQuickAndNeedsNoEngine) {
     const Environment missing("FLASHVSR_ENGINE", "/no/such/libflashvsr.so");
-    const Child child = run_child("gst-inspect-1.0 flashvsrupscale");
+    const Child child("gst-inspect-1.0 flashvsrupscale");
     EXPECT_EQ(child.status, 0) << child.errors;
     EXPECT_NE(child.output.find("model-dir"), std::string::npos);
     EXPECT_LT(child.seconds, 1.0);
@@ -264,7 +194,7 @@ TEST(Processes, InspectIsQuickAndNeedsNoEngine) {
 
 TEST(Processes, TheEngineLogsThroughGStreamer) {
     const Environment debug("GST_DEBUG", "flashvsrengine:4");
-    const Child child = run_child(
+    const Child child(
         "gst-launch-1.0 videotestsrc num-buffers=1 ! flashvsrupscale "
         "scale=1 model-dir=" +
         model_folder() + " ! fakesink");
@@ -275,7 +205,7 @@ TEST(Processes, NothingLeaks) {
     const Environment tracers("GST_TRACERS", "leaks");
     const Environment debug("GST_DEBUG", "GST_TRACER:7");
     const Environment no_color("GST_DEBUG_NO_COLOR", "1");
-    const Child child = run_child(
+    const Child child(
         "gst-launch-1.0 videotestsrc num-buffers=50 ! video/x-raw,width=16,height=12 ! "
         "flashvsrupscale scale=2 model-dir=" +
         model_folder() + " ! fakesink");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/gst/test_element.h"
+#include "tests/gst/test_pipeline.h"
 
 namespace {
 
@@ -108,15 +109,12 @@ void stop_in_the_middle(int times, const std::string& sink) {
         "flashvsrupscale scale=2 model-dir=" +
         model_folder() + " ! " + sink;
     for (int i = 0; i < times; i++) {
-        GstElement* pipeline = gst_parse_launch(line.c_str(), nullptr);
-        gst_element_set_state(pipeline, GST_STATE_PLAYING);
+        TestPipeline pipeline(line);
+        pipeline.set_state(GST_STATE_PLAYING);
         g_usleep(i * 7919 % 53 * 1000);
         const gint64 begin = g_get_monotonic_time();
-        gst_element_set_state(pipeline, GST_STATE_NULL);
+        pipeline.set_state(GST_STATE_NULL);
         EXPECT_LT(g_get_monotonic_time() - begin, 2 * G_USEC_PER_SEC) << i;
-        GstBus* bus = gst_element_get_bus(pipeline);
-        gst_object_unref(bus);
-        gst_object_unref(pipeline);
     }
 }
 
@@ -134,30 +132,17 @@ TEST(Stopping, IsQuickWhileTheModelLoads) {
 TEST(Stopping, IsNoErrorForTheSource) {
     const Environment slow("FLASHVSR_STUB_CHUNK_MS", "3");
     for (int i = 0; i < 30; i++) {
-        GstElement* pipeline = gst_parse_launch(
-            ("videotestsrc ! video/x-raw,width=16,height=12 ! flashvsrupscale scale=2 name=up "
-             "model-dir=" +
-             model_folder() + " ! fakesink")
-                .c_str(),
-            nullptr);
-        GstElement* upscale = gst_bin_get_by_name(GST_BIN(pipeline), "up");
-        GstBus* bus = gst_element_get_bus(pipeline);
-        gst_element_set_state(pipeline, GST_STATE_PLAYING);
+        TestPipeline pipeline(
+            "videotestsrc ! video/x-raw,width=16,height=12 ! flashvsrupscale scale=2 name=up "
+            "model-dir=" +
+            model_folder() + " ! fakesink");
+        pipeline.set_state(GST_STATE_PLAYING);
         g_usleep(i % 11 * 1000);
-        gst_element_set_state(upscale, GST_STATE_READY); /* the source still plays */
+        gst_element_set_state(pipeline.element("up"), GST_STATE_READY); /* the source plays on */
         g_usleep(2000);
-        GstMessage* message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
-        if (message) {
-            GError* error = nullptr;
-            gst_message_parse_error(message, &error, nullptr);
-            ADD_FAILURE() << i << ": " << error->message;
-            g_error_free(error);
-            gst_message_unref(message);
-        }
-        gst_element_set_state(pipeline, GST_STATE_NULL);
-        gst_object_unref(bus);
-        gst_object_unref(upscale);
-        gst_object_unref(pipeline);
+        GstMessage* message = gst_bus_pop_filtered(pipeline.bus(), GST_MESSAGE_ERROR);
+        EXPECT_EQ(message, nullptr) << i;
+        if (message) gst_message_unref(message);
     }
 }
 
