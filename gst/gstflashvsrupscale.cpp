@@ -12,9 +12,9 @@
  * for. The pixel aspect ratio and the frame rate stay. Video must be progressive; put a
  * deinterlacer in front of it otherwise.
  *
- * A thread of its own loads the model, another computes; frames come out in bursts of 8, each at its
- * time where the sink keeps the time. To the latency of a live pipeline the element adds 24 frame
- * periods (11 with #GstFlashVsrUpscale:startup=fast) and the time that the first chunk takes.
+ * A thread of its own loads the model, another computes; frames come out in bursts of 8, each at
+ * its time where the sink keeps the time. To the latency of a live pipeline the element adds 24
+ * frame periods (11 with #GstFlashVsrUpscale:startup=fast) and the time that the first chunk takes.
  * #GstFlashVsrUpscale:overload says what happens when frames come faster than they can be computed.
  *
  * The engine is a library of its own, `libflashvsr.so`, opened when the element goes to READY. It

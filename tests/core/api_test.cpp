@@ -106,6 +106,26 @@ TEST(Api, SharesOneEngineAndKeepsItWhileAStreamLives) {
     EXPECT_GT(loads, 0);
 }
 
+TEST(Api, ThreadsShareAnEngineEachWithAStreamOfItsOwn) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 3; ++i) {
+        threads.emplace_back([] {
+            const OpenEngine open(MICRO_MODEL);
+            ASSERT_EQ(open.status, FLASHVSR_OK) << open.error.message;
+            const auto config = stream_config(FLASHVSR_FORMAT_RGB, 8, 8);
+            FlashvsrStream* stream = nullptr;
+            ASSERT_EQ(api()->stream_open(open.engine, &config, &stream, nullptr), FLASHVSR_OK);
+            std::vector<uint8_t> pixels(8 * 8 * 3, 90);
+            const FlashvsrFrame frame = {config.input, {pixels.data()}, {8 * 3}};
+            for (int k = 0; k < FLASHVSR_FIRST_CHUNK_INPUT; ++k)
+                EXPECT_EQ(api()->stream_push(stream, &frame, nullptr), FLASHVSR_OK);
+            EXPECT_EQ(api()->stream_ready(stream), FLASHVSR_FIRST_CHUNK_OUTPUT);
+            api()->stream_close(stream);
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+}
+
 TEST(Api, SaysWhatItLoaded) {
     const OpenEngine open(MICRO_MODEL);
     FlashvsrEngineInfo info = FLASHVSR_ENGINE_INFO_INIT;

@@ -2,6 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <mutex>
+
+namespace {
+
+/* Held by handlers of on_buffers(); orders what they wrote before what a test reads. */
+std::mutex handler_mutex;
+
+}  // namespace
+
 std::string name_of(GQuark domain, int code) {
     return std::string(g_quark_to_string(domain)) + "/" + std::to_string(code);
 }
@@ -32,7 +41,7 @@ Outcome TestPipeline::wait() {
                                         GST_MESSAGE_LATENCY));
         if (!message) {
             outcome.error = "nothing happened";
-            return outcome;
+            break;
         }
         const GstMessageType type = GST_MESSAGE_TYPE(message);
         if (type == GST_MESSAGE_WARNING) outcome.warned = true;
@@ -45,8 +54,10 @@ Outcome TestPipeline::wait() {
             g_error_free(error);
         }
         gst_message_unref(message);
-        if (type == GST_MESSAGE_ERROR || type == GST_MESSAGE_EOS) return outcome;
+        if (type == GST_MESSAGE_ERROR || type == GST_MESSAGE_EOS) break;
     }
+    const std::lock_guard<std::mutex> lock(handler_mutex);
+    return outcome;
 }
 
 Child::Child(const std::string& command) {
@@ -70,6 +81,7 @@ void on_buffers(GstElement* element, void (*handler)(GstBuffer*, gpointer), gpoi
     gst_pad_add_probe(
         pad, GST_PAD_PROBE_TYPE_BUFFER,
         [](GstPad*, GstPadProbeInfo* info, gpointer data) {
+            const std::lock_guard<std::mutex> lock(handler_mutex);
             const auto* call = static_cast<Call*>(data);
             call->handler(GST_PAD_PROBE_INFO_BUFFER(info), call->data);
             return GST_PAD_PROBE_OK;

@@ -174,7 +174,7 @@ def script_checks(arguments):
     if arguments.gpu:
         return
     slow = {'tidy', 'docs', 'demo', 'examples', 'sanitize'}
-    for folder in ('style', 'gst', 'pipelines'):
+    for folder in ('style', 'core', 'gst', 'pipelines'):
         for script in sorted((ROOT / 'tests' / folder).glob('*')):
             if script.is_file() and os.access(script, os.X_OK):
                 yield Check(f'{folder} {script.name}', [script], timeout=1200,
