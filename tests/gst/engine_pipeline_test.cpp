@@ -65,7 +65,7 @@ TEST_F(EnginePipeline, GivesAsManyFramesAsWentInWithTheirTimes) {
 }
 
 /* Mean absolute difference of two pictures, in steps of 8 bits. */
-double distance(GstBuffer* a, GstBuffer* b, bool ten_bit) {
+double distance(GstBuffer* a, GstBuffer* b, bool ten_bit = false) {
     const std::vector<guint8> x = bytes_of(a);
     const std::vector<guint8> y = bytes_of(b);
     EXPECT_EQ(x.size(), y.size());
@@ -117,6 +117,7 @@ TEST_F(EnginePipeline, EveryKindOfColourKeepsItsColours) {
         {"NV12,colorimetry=bt709", ",format=I420,colorimetry=bt601"},
         {"I420,colorimetry=1:4:0:0", ",format=RGB"}, /* full range, 601 */
         {"NV12,colorimetry=bt2020", ",format=BGRx"},
+        {"P010_10LE,colorimetry=bt709", ",format=NV12"},
         {"RGB", ",format=NV12,colorimetry=bt709"},
         {"BGRA", ",format=I420,colorimetry=1:3:5:1"},
     };
