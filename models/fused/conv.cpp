@@ -3,6 +3,11 @@
 #include <array>
 #include <optional>
 
+#ifdef FLASHVSR_CUDA
+#include <ATen/cuda/CUDAContext.h>
+#endif
+
+#include "kernels/conv_out.h"
 #include "models/kernel_args.h"
 
 namespace flashvsr {
@@ -18,7 +23,16 @@ at::Tensor to_nhwc(const at::Tensor& x) {
     return x.contiguous(kChannelsLast).permute({0, 2, 3, 1});
 }
 
-bool use_library(const Placement& placement) { return placement.device.is_cuda(); }
+// Whether cuDNN must do what our kernel would, were it not for its limits on channels.
+bool use_library(const Placement& placement, bool kernel_fits) {
+    if (!placement.device.is_cuda()) return false;
+#ifdef FLASHVSR_CUDA
+    const auto* device = at::cuda::getDeviceProperties(placement.device.index());
+    return !(kernel_fits && device->major == 9 && device->minor == 0);
+#else
+    return true;
+#endif
+}
 
 std::optional<at::Tensor> bias_of(const at::Tensor& bias) {
     return bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
@@ -39,7 +53,12 @@ kernels::Conv arguments(const at::Tensor& x, const at::Tensor& weight, const at:
     return params;
 }
 
-void launch(const kernels::Conv& params) { kernels::conv_cpu(params); }
+void launch(const kernels::Conv& params, const at::Tensor& x) {
+#ifdef FLASHVSR_CUDA
+    if (x.is_cuda()) return kernels::conv_sm90(params, current_stream(x));
+#endif
+    kernels::conv_cpu(params);
+}
 
 // Along one axis of a 3x3 kernel: what the two pixels that a phase sees before the resize meet of
 // the three after it. Inserts (phase, pixel) for the axis.
@@ -67,7 +86,7 @@ FusedConv::FusedConv(const at::Tensor& weight, const at::Tensor& bias, int64_t p
                      const Placement& placement)
     : weight_(placement.place(weight).contiguous(kChannelsLast)),
       pad_(pad),
-      library_(use_library(placement)) {
+      library_(use_library(placement, weight.size(0) % 8 == 0 && weight.size(1) % 16 == 0)) {
     if (bias.defined()) bias_ = bias.to(library_ ? placement.options() : placement.fp32());
 }
 
@@ -86,7 +105,7 @@ kernels::Conv FusedConv::arguments_of(const at::Tensor& x, const at::Tensor& y) 
 at::Tensor FusedConv::operator()(const at::Tensor& x) const {
     if (library_) return to_nhwc(at::conv2d(to_nchw(x), weight_, bias_, 1, pad_));
     const at::Tensor y = empty_result(x);
-    launch(arguments_of(x, y));
+    launch(arguments_of(x, y), x);
     return y;
 }
 
@@ -97,7 +116,7 @@ at::Tensor FusedConv::relu(const at::Tensor& x) const {
     const at::Tensor y = empty_result(x);
     kernels::Conv params = arguments_of(x, y);
     params.leak = kRelu;
-    launch(params);
+    launch(params, x);
     return y;
 }
 
@@ -109,7 +128,7 @@ at::Tensor FusedConv::relu_add(const at::Tensor& x, const at::Tensor& residual) 
     kernels::Conv params = arguments_of(x, residual);
     params.residual = residual.const_data_ptr();
     params.leak = kRelu;
-    launch(params);
+    launch(params, x);
     return residual;
 }
 
@@ -128,7 +147,7 @@ at::Tensor FusedConv::relu_with_past(const at::Tensor& x, const at::Tensor& memo
         kernels::Conv params = arguments_of(x.narrow(0, first, count), y.narrow(0, first, count));
         params.past = past.const_data_ptr();
         params.leak = kRelu;
-        launch(params);
+        launch(params, x);
     };
     run(0, 1, memory);
     if (n > 1) run(1, n - 1, x);
@@ -136,7 +155,7 @@ at::Tensor FusedConv::relu_with_past(const at::Tensor& x, const at::Tensor& memo
 }
 
 FusedUpConv::FusedUpConv(const at::Tensor& grow, const at::Tensor& conv, const Placement& placement)
-    : library_(use_library(placement)) {
+    : library_(use_library(placement, conv.size(0) % 64 == 0 && grow.size(1) % 8 == 0)) {
     const at::Tensor weight = compose(grow.to(placement.fp32()).flatten(1),
                                       conv.to(placement.fp32()));  // f o i py ty px tx
     const int64_t frames = weight.size(0), out = weight.size(1), in = weight.size(2);
@@ -156,7 +175,7 @@ void FusedUpConv::write(const at::Tensor& x, int64_t part, const at::Tensor& y) 
     if (library_)
         y.copy_(transposed(x, part));
     else
-        launch(arguments_of(x, part, y));
+        launch(arguments_of(x, part, y), x);
 }
 
 void FusedUpConv::write_relu(const at::Tensor& x, int64_t part, const at::Tensor& y) const {
@@ -167,7 +186,7 @@ void FusedUpConv::write_relu(const at::Tensor& x, int64_t part, const at::Tensor
     }
     kernels::Conv params = arguments_of(x, part, y);
     params.leak = kRelu;
-    launch(params);
+    launch(params, x);
 }
 
 at::Tensor FusedUpConv::transposed(const at::Tensor& x, int64_t part) const {
@@ -183,6 +202,34 @@ kernels::Conv FusedUpConv::arguments_of(const at::Tensor& x, int64_t part,
     params.kernel = 2;
     params.upsample = 2;
     return params;
+}
+
+FusedConvOut::FusedConvOut(const at::Tensor& weight, const at::Tensor& bias,
+                           const Placement& placement)
+    : weight_(placement.place(weight).contiguous(kChannelsLast)),
+      library_(use_library(placement, weight.size(1) == 64 || weight.size(1) == 128)) {
+    bias_ = bias.to(library_ ? placement.options() : placement.fp32());
+}
+
+void FusedConvOut::write(const at::Tensor& x, const at::Tensor& picture) const {
+    if (library_) {
+        picture.copy_(at::conv2d(to_nchw(x), weight_, bias_, 1, 1)[0]);
+        return;
+    }
+    kernels::ConvOut params;
+    params.x = x.const_data_ptr();
+    params.weight = weight_.const_data_ptr();
+    params.bias = bias_.const_data_ptr<float>();
+    params.y = picture.mutable_data_ptr();
+    params.n = 1;
+    params.h = static_cast<int>(x.size(1));
+    params.w = static_cast<int>(x.size(2));
+    params.in = static_cast<int>(x.size(3));
+    params.type = params.y_type = element_type(x);
+#ifdef FLASHVSR_CUDA
+    if (x.is_cuda()) return kernels::conv_out_sm90(params, current_stream(x));
+#endif
+    kernels::conv_out_cpu(params);
 }
 
 }  // namespace flashvsr

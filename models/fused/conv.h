@@ -9,7 +9,10 @@
 
 namespace flashvsr {
 
-// 3x3. On CUDA cuDNN with its epilogues, on the CPU the twin of our kernel.
+// Our kernel on compute capability 9.0, its twin on the CPU; on other cards, and for channels that
+// the kernel does not take, cuDNN with its epilogues.
+
+// 3x3.
 class FusedConv {
   public:
     FusedConv() = default;
@@ -58,6 +61,22 @@ class FusedUpConv {
     // For our kernel [frames, 4 phases, out, 4 taps, in]; for cuDNN, as a transposed convolution,
     // [frames, in, out, 4, 4], each part channels last.
     at::Tensor weight_;
+    bool library_ = false;
+};
+
+// 3x3 to the three planes of a picture (kernels/conv_out.h).
+class FusedConvOut {
+  public:
+    FusedConvOut() = default;
+    // weight: [3, in, 3, 3]; bias: [3]
+    FusedConvOut(const at::Tensor& weight, const at::Tensor& bias, const Placement& placement);
+
+    // x: [1, h, w, in]; picture: [3, h, w], contiguous
+    void write(const at::Tensor& x, const at::Tensor& picture) const;
+
+  private:
+    at::Tensor weight_;  // [3, in, 3, 3], channels last
+    at::Tensor bias_;    // [3], fp32 for our kernel
     bool library_ = false;
 };
 

@@ -62,7 +62,7 @@ FusedTcDecoder::FusedTcDecoder(Weights& weights, int64_t latent_channels,
                                     take(layer(kStageIndex[s] + 5)), placement);
     }
     deepen_out_ = conv(layer(24), false);
-    out_ = conv(layer(26), true);
+    out_ = FusedConvOut(take(layer(26)), weights.take(layer(26) + ".bias", {-1}), placement);
 }
 
 at::Tensor FusedTcDecoder::MemBlock::operator()(const at::Tensor& x, at::Tensor& memory) const {
@@ -115,7 +115,7 @@ void FusedTcDecoder::finish(const at::Tensor& x, int64_t part, const at::Tensor&
     const FusedUpConv& up = stages_.back().up;
     const at::Tensor y = at::empty({1, 2 * x.size(1), 2 * x.size(2), up.out()}, x.options());
     up.write_relu(x, part, y);
-    frame.copy_(out_(deepen_out_.relu(y))[0].permute({2, 0, 1}));
+    out_.write(deepen_out_.relu(y), frame);
 }
 
 at::Tensor FusedTcDecoder::decode(const at::Tensor& given_latents,

@@ -51,7 +51,8 @@ class FusedTcDecoder : public Decoder {
     FusedConv in_, deepen_in_;
     std::array<Stage, 3> stages_;
     std::array<int64_t, 3> channels_;
-    FusedConv deepen_out_, out_;
+    FusedConv deepen_out_;
+    FusedConvOut out_;
 };
 
 }  // namespace flashvsr

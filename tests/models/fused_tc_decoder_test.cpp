@@ -16,7 +16,7 @@ constexpr int64_t kLatentChannels = 8, kHeight = 16, kWidth = 24;
 
 class FusedTcDecoderTest : public ::testing::Test {
   protected:
-    static TcDecoder::Config config() { return {kLatentChannels, {24, 16, 32, 8}, {}}; }
+    static TcDecoder::Config config() { return {kLatentChannels, {24, 64, 32, 64}, {}}; }
 
     FusedTcDecoder fused(const Placement& placement) const {
         Weights weights = Weights::from(tensors_, "random");
