@@ -1,4 +1,5 @@
 // Block lists and block-sparse attention on the CPU.
+#include "kernels/attention_e4m3.h"
 #include "kernels/block_list.h"
 #include "kernels/block_sparse_attention.h"
 #include "tests/kernels/attention_values.h"
@@ -154,6 +155,30 @@ TEST(BlockSparseAttention, RoundsTheWeightsButNotTheirSum) {
     }
     EXPECT_GE(exact, kHeadDim - 2);
     EXPECT_LT(unrounded, kHeadDim - 20);
+}
+
+// e4m3 has three bits of mantissa: an element is within a sixteenth of what it stands for.
+TEST(AttentionE4m3, ElementsTimesScaleAreNearAndValuesStandTransposed) {
+    constexpr int kWindows = 2, kSize = kWindows * kWindowTokens * kHeads * kHeadDim;
+    const auto q = to_type<BFloat16>(random_normal(kSize, 1));
+    const auto k = to_type<BFloat16>(random_normal(kSize, 2));
+    const auto v = to_type<BFloat16>(random_normal(kSize, 3));
+    auto q_e4m3 = poisoned<Float8E4M3>(kSize), k_e4m3 = q_e4m3, v_e4m3 = q_e4m3;
+    AttentionE4m3 params{q.data(),      k.data(),      v.data(), q_e4m3.data(),
+                         k_e4m3.data(), v_e4m3.data(), 0.01f,    0.02f,
+                         0.04f,         kWindows,      kHeads,   ElementType::kBFloat16};
+    attention_e4m3_cpu(params);
+    for (int i = 0; i < kSize; ++i) {
+        const int token = i / (kHeads * kHeadDim), column = i % (kHeads * kHeadDim);
+        const int stored = (token / kWindowTokens * kHeads * kHeadDim + column) * kWindowTokens +
+                           value_position_e4m3(token % kWindowTokens);
+        const auto near = [](float element, float scale, float value) {
+            return std::abs(element * scale - value) <= std::abs(value) / 16 + scale / 1024;
+        };
+        ASSERT_TRUE(near(to_float(q_e4m3[i]), 0.01f, to_float(q[i])) &&
+                    near(to_float(k_e4m3[i]), 0.02f, to_float(k[i])) &&
+                    near(to_float(v_e4m3[stored]), 0.04f, to_float(v[i])));
+    }
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // The CUDA attention kernels against their twin on the CPU, on random inputs, run to run equal.
+#include "kernels/attention_e4m3.h"
 #include "kernels/block_sparse_attention.h"
 #include "tests/kernels/attention_values.h"
 #include "tests/kernels/device_array.h"
@@ -123,6 +124,33 @@ TEST(CudaAttention, EqualsItsTwinInFp8) {
     if (!have_sm90()) GTEST_SKIP() << "no GPU of compute capability 9.0";
     expect_twin<Float8E4M3, Float16>(block_sparse_attention_cuda);
     expect_twin<Float8E4M3, BFloat16>(block_sparse_attention_cuda);
+}
+
+TEST(CudaAttention, StoresE4m3AsItsTwinDoes) {
+    if (!have_gpu()) GTEST_SKIP() << "no GPU";
+    constexpr int kWindows = 3, kHeads = 5, kSize = kWindows * kWindowTokens * kHeads * kHeadDim;
+    const auto values = to_type<BFloat16>(random_normal(size_t{3} * kSize, 1));
+    const DeviceArray<BFloat16> in(values);
+    DeviceArray<Float8E4M3> out(size_t{3} * kSize);
+    auto expected = poisoned<Float8E4M3>(size_t{3} * kSize);
+    AttentionE4m3 params;
+    params.q_scale = 0.003f;  // the largest are beyond what e4m3 holds
+    params.k_scale = 0.02f;
+    params.v_scale = 0.04f;
+    params.windows = kWindows;
+    params.heads = kHeads;
+    const auto run = [&](const BFloat16* from, Float8E4M3* to, bool device) {
+        params.q = from;
+        params.k = from + kSize;
+        params.v = from + 2 * kSize;
+        params.q_e4m3 = to;
+        params.k_e4m3 = to + kSize;
+        params.v_e4m3 = to + 2 * kSize;
+        device ? attention_e4m3_cuda(params, nullptr) : attention_e4m3_cpu(params);
+    };
+    run(in.get(), out.get(), true);
+    run(values.data(), expected.data(), false);
+    EXPECT_EQ(to_floats(out.download()), to_floats(expected));
 }
 
 }  // namespace
