@@ -86,29 +86,53 @@ at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::
     return (out * kept.unsqueeze(0)).transpose(1, 2).reshape(q.sizes());
 }
 
+#ifdef FLASHVSR_CUDA
+namespace {
+
+at::Tensor block_sparse_attention_device(const at::Tensor& q, const at::Tensor& k,
+                                         const at::Tensor& v, const E4m3Scales& scales,
+                                         const BlockLists& lists, at::ScalarType type) {
+    const at::Tensor out = at::empty_like(q, q.options().dtype(type));
+    const at::Tensor order = at::empty_like(lists.count);
+    kernels::BlockSparseAttention params;
+    params.q = q.const_data_ptr();
+    params.k = k.const_data_ptr();
+    params.v = v.const_data_ptr();
+    params.out = out.mutable_data_ptr();
+    params.block_count = lists.count.const_data_ptr<int32_t>();
+    params.block_index = lists.index.const_data_ptr<int32_t>();
+    params.order = order.mutable_data_ptr<int32_t>();
+    params.heads = static_cast<int>(lists.count.size(0));
+    params.query_windows = static_cast<int>(lists.count.size(1));
+    params.key_windows = static_cast<int>(lists.index.size(2));
+    params.type = element_type(q);
+    params.out_type = element_type(out);
+    params.q_scale = scales.q;
+    params.k_scale = scales.k;
+    params.v_scale = scales.v;
+    kernels::block_sparse_attention_cuda(params, current_stream(q));
+    return out;
+}
+
+}  // namespace
+#endif
+
 at::Tensor block_sparse_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                   const BlockLists& lists) {
 #ifdef FLASHVSR_CUDA
-    if (q.is_cuda()) {
-        at::Tensor out = at::empty_like(q);
-        kernels::BlockSparseAttention params;
-        params.q = q.const_data_ptr();
-        params.k = k.const_data_ptr();
-        params.v = v.const_data_ptr();
-        params.out = out.mutable_data_ptr();
-        params.block_count = lists.count.const_data_ptr<int32_t>();
-        params.block_index = lists.index.const_data_ptr<int32_t>();
-        params.heads = static_cast<int>(lists.count.size(0));
-        params.query_windows = static_cast<int>(lists.count.size(1));
-        params.key_windows = static_cast<int>(lists.index.size(2));
-        params.type = element_type(q);
-        const at::Tensor order = at::empty_like(lists.count);
-        params.order = order.mutable_data_ptr<int32_t>();
-        kernels::block_sparse_attention_cuda(params, current_stream(q));
-        return out;
-    }
+    if (q.is_cuda()) return block_sparse_attention_device(q, k, v, {}, lists, q.scalar_type());
 #endif
     return block_sparse_attention_host(q, k, v, lists);
+}
+
+at::Tensor block_sparse_attention_e4m3(const at::Tensor& q, const at::Tensor& k,
+                                       const at::Tensor& v, const E4m3Scales& scales,
+                                       const BlockLists& lists, at::ScalarType type) {
+#ifdef FLASHVSR_CUDA
+    if (q.is_cuda()) return block_sparse_attention_device(q, k, v, scales, lists, type);
+#endif
+    (void)k, (void)v, (void)scales, (void)lists;
+    TORCH_CHECK(false, "attention in e4m3 runs on a GPU, not on ", q.device(), " giving ", type);
 }
 
 at::Tensor prompt_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {

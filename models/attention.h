@@ -21,6 +21,15 @@ BlockLists block_lists(const at::Tensor& mask);
 at::Tensor block_sparse_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                   const BlockLists& lists);
 
+// The same in e4m3 on GPUs of capability 9.0: q, k, v as kernels/attention_e4m3.h stores them, and
+// what an element of each stands for. The result is of `type`, fp16 or bf16.
+struct E4m3Scales {
+    float q = 1, k = 1, v = 1;
+};
+at::Tensor block_sparse_attention_e4m3(const at::Tensor& q, const at::Tensor& k,
+                                       const at::Tensor& v, const E4m3Scales& scales,
+                                       const BlockLists& lists, at::ScalarType type);
+
 // The same function for training: has a backward pass and costs what dense attention costs.
 // mask: [heads, query windows, key windows] bool.
 at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

@@ -41,6 +41,8 @@ class Block {
     virtual at::Tensor forward(const at::Tensor& x, const DitStep& step,
                                const KvCache::Layer& cache, DraftMask* mask) const = 0;
 
+    // Whether its keys and values are cached in the form of fp8 attention; see KvCache.
+    virtual bool caches_e4m3() const { return false; }
     virtual int64_t parameters() const = 0;
 };
 

@@ -28,13 +28,19 @@ Placement constants_of(Placement placement) {
 Dit::State::State(const Dit& dit, const WindowGrid& grid, const SparseSettings& settings)
     : grid(grid),
       rope(grid, dit.placement()),
-      cache(grid, dit.config().layers, dit.config().dim, static_cast<int64_t>(settings.kv_ratio),
+      cache(grid, dit.caches_e4m3(), dit.config().dim, static_cast<int64_t>(settings.kv_ratio),
             dit.placement()),
       rope_table(
           at::empty({kMostSlices * grid.tokens(), kHeadDim / 2, 2}, dit.placement().fp32())) {
     step.grid = grid;
     step.allowed =
         at::empty({grid.windows(), grid.windows()}, dit.placement().options().dtype(at::kBool));
+}
+
+std::vector<bool> Dit::caches_e4m3() const {
+    std::vector<bool> e4m3;
+    for (const std::unique_ptr<const Block>& block : blocks_) e4m3.push_back(block->caches_e4m3());
+    return e4m3;
 }
 
 DitConfig Dit::config_from(const Weights& weights) {

@@ -63,6 +63,9 @@ class Dit {
                    const State& state, const MaskProbe& probe) const;
     void end_step(State& state) const;
 
+    // Per block; see KvCache.
+    std::vector<bool> caches_e4m3() const;
+
     const DitConfig& config() const { return config_; }
     const Placement& placement() const { return placement_; }
     int64_t parameters() const;

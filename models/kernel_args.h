@@ -16,7 +16,8 @@ inline kernels::ElementType element_type(const at::Tensor& tensor) {
         case at::kFloat: return kernels::ElementType::kFloat32;
         case at::kHalf: return kernels::ElementType::kFloat16;
         case at::kBFloat16: return kernels::ElementType::kBFloat16;
-        default: TORCH_CHECK(false, "kernels take fp32, fp16 or bf16, not ", tensor.scalar_type());
+        case at::kFloat8_e4m3fn: return kernels::ElementType::kFloat8E4M3;
+        default: TORCH_CHECK(false, "kernels do not take ", tensor.scalar_type());
     }
 }
 

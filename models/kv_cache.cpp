@@ -27,16 +27,24 @@ void SlotRing::end_step() {
     if (static_cast<int64_t>(slots_.size()) > kept_) slots_.erase(slots_.begin());
 }
 
-KvCache::KvCache(const WindowGrid& grid, int64_t layers, int64_t dim, int64_t kept,
+KvCache::KvCache(const WindowGrid& grid, std::vector<bool> e4m3, int64_t dim, int64_t kept,
                  const Placement& placement)
-    : grid_(grid), dim_(dim), kept_(kept), placement_(placement), ring_(kept), layers_(layers) {
+    : grid_(grid),
+      dim_(dim),
+      kept_(kept),
+      placement_(placement),
+      ring_(kept),
+      e4m3_(std::move(e4m3)),
+      layers_(e4m3_.size()) {
     allocate();
 }
 
 void KvCache::allocate() {
     const int64_t capacity = ring_.capacity();
-    for (Layer& layer : layers_) {
-        layer.k = at::empty({capacity * grid_.tokens(), dim_}, placement_.options());
+    for (size_t i = 0; i < layers_.size(); ++i) {
+        Layer& layer = layers_[i];
+        const at::ScalarType type = e4m3_[i] ? at::kFloat8_e4m3fn : placement_.dtype;
+        layer.k = at::empty({capacity * grid_.tokens(), dim_}, placement_.options().dtype(type));
         layer.v = at::empty_like(layer.k);
         layer.k_mean = at::empty({capacity * grid_.windows(), dim_}, placement_.options());
     }

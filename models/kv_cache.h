@@ -38,11 +38,13 @@ class KvCache {
   public:
     struct Layer {
         at::Tensor k;       // [capacity * tokens, dim], after norm and RoPE, window order
-        at::Tensor v;       // [capacity * tokens, dim]
+        at::Tensor v;       // [capacity * tokens, dim]; e4m3: the same bytes as
+                            // [capacity * windows, heads, 128, 128], kernels/attention_e4m3.h
         at::Tensor k_mean;  // [capacity * windows, dim], mean of k over each window
     };
 
-    KvCache(const WindowGrid& grid, int64_t layers, int64_t dim, int64_t kept,
+    // e4m3: per layer, whether k and v are kept in e4m3 instead of the run dtype.
+    KvCache(const WindowGrid& grid, std::vector<bool> e4m3, int64_t dim, int64_t kept,
             const Placement& placement);
 
     // See SlotRing. The layers are filled by the blocks between the two calls.
@@ -64,6 +66,7 @@ class KvCache {
     int64_t kept_;
     Placement placement_;
     SlotRing ring_;
+    std::vector<bool> e4m3_;
     std::vector<Layer> layers_;
 };
 

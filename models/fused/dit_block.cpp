@@ -1,5 +1,6 @@
 #include "models/fused/dit_block.h"
 
+#include "kernels/attention_e4m3.h"
 #include "kernels/qk_prepare.h"
 #include "models/fused/e4m3.h"
 #include "models/fused/fold.h"
@@ -73,10 +74,16 @@ void FusedDitBlock::take_attention(Weights& weights, const std::string& prefix,
     };
     self_attn_.qk =
         after_norm(beside(modulated(linear("q")), modulated(linear("k"))), placement, e4m3);
-    self_attn_.v = after_norm(modulated(linear("v")), placement, e4m3);
+    const Linear v = linear("v");
+    self_attn_.v = after_norm(modulated(v), placement, e4m3);
     self_attn_.o = {fold_output(linear("o"), modulation[kGateAttention]), placement};
     self_attn_.norm_q = placement.place(weights.take(prefix + "norm_q.weight", {dim}));
     self_attn_.norm_k = placement.place(weights.take(prefix + "norm_k.weight", {dim}));
+    if (placement.fp8 != Fp8::kAll) return;
+    e4m3_.on = true;
+    e4m3_.q = bound_after_rms_norm(self_attn_.norm_q) / kLargestE4m3;
+    e4m3_.k = bound_after_rms_norm(self_attn_.norm_k) / kLargestE4m3;
+    e4m3_.v = bound_after_norm(modulated(v)).item<float>() / kLargestE4m3;
 }
 
 void FusedDitBlock::take_cross_attention(Weights& weights, const std::string& prefix,
@@ -141,8 +148,11 @@ void FusedDitBlock::attend_windows(const at::Tensor& x, const DitStep& step,
                            mask);
     });
     const at::Tensor attended = staged("sparse attention", [&] {
-        return block_sparse_attention(queries.q, cache.k.narrow(0, 0, keys),
-                                      cache.v.narrow(0, 0, keys), lists);
+        const at::Tensor k = cache.k.narrow(0, 0, keys);
+        const at::Tensor v = cache.v.narrow(0, 0, keys);
+        return e4m3_.on ? block_sparse_attention_e4m3(queries.q, k, v, {e4m3_.q, e4m3_.k, e4m3_.v},
+                                                      lists, x.scalar_type())
+                        : block_sparse_attention(queries.q, k, v, lists);
     });
     staged("self projections", [&] { self_attn_.o.add(attended, x); });
 }
@@ -150,15 +160,44 @@ void FusedDitBlock::attend_windows(const at::Tensor& x, const DitStep& step,
 FusedDitBlock::Queries FusedDitBlock::project(const at::Tensor& x, const DitStep& step,
                                               const KvCache::Layer& cache) const {
     const int64_t tokens = step.grid.tokens();
+    const at::Tensor own_k = cache.k.narrow(0, step.first_slot * tokens, step.slices * tokens);
+    const at::Tensor own_v = cache.v.narrow(0, step.first_slot * tokens, step.slices * tokens);
+    const at::Tensor k = e4m3_.on ? at::empty_like(x) : own_k;
+    const at::Tensor v = e4m3_.on ? at::empty_like(x) : own_v;
     const at::Tensor u = layer_norm_for(self_attn_.qk, x);
     const at::Tensor qk = staged("self projections", [&] {
-        self_attn_.v.write(u, cache.v.narrow(0, step.first_slot * tokens, step.slices * tokens));
+        self_attn_.v.write(u, v);
         return self_attn_.qk(u);
     });
-    return staged("q and k", [&] { return prepare(qk, step, cache); });
+    return staged("q and k", [&] {
+        Queries queries = prepare(qk, k, step, cache);
+        if (e4m3_.on) queries.q = store_e4m3(queries.q, k, v, own_k, own_v);
+        return queries;
+    });
 }
 
-FusedDitBlock::Queries FusedDitBlock::prepare(const at::Tensor& qk, const DitStep& step,
+at::Tensor FusedDitBlock::store_e4m3(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                     const at::Tensor& own_k, const at::Tensor& own_v) const {
+    const at::Tensor stored = at::empty_like(q, q.options().dtype(at::kFloat8_e4m3fn));
+    kernels::AttentionE4m3 params;
+    params.q = q.const_data_ptr();
+    params.k = k.const_data_ptr();
+    params.v = v.const_data_ptr();
+    params.q_e4m3 = stored.mutable_data_ptr();
+    params.k_e4m3 = own_k.mutable_data_ptr();
+    params.v_e4m3 = own_v.mutable_data_ptr();
+    params.q_scale = e4m3_.q;
+    params.k_scale = e4m3_.k;
+    params.v_scale = e4m3_.v;
+    params.windows = static_cast<int>(q.size(0) / kWindowTokens);
+    params.heads = static_cast<int>(config_.heads);
+    params.type = element_type(q);
+    FLASHVSR_LAUNCH(attention_e4m3, q, params);
+    return stored;
+}
+
+FusedDitBlock::Queries FusedDitBlock::prepare(const at::Tensor& qk, const at::Tensor& k,
+                                              const DitStep& step,
                                               const KvCache::Layer& cache) const {
     const int64_t tokens = step.grid.tokens();
     const int64_t windows = step.grid.windows();
@@ -171,7 +210,7 @@ FusedDitBlock::Queries FusedDitBlock::prepare(const at::Tensor& qk, const DitSte
     params.norm_k = self_attn_.norm_k.const_data_ptr();
     params.cos_sin = step.rope.const_data_ptr<float>();
     params.q = queries.q.mutable_data_ptr();
-    params.k = cache.k.narrow(0, step.first_slot * tokens, tokens).mutable_data_ptr();
+    params.k = k.mutable_data_ptr();
     params.q_mean = queries.mean.mutable_data_ptr();
     params.k_mean = cache.k_mean.narrow(0, step.first_slot * windows, windows).mutable_data_ptr();
     params.windows = static_cast<int>(step.slices * windows);

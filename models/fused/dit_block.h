@@ -24,6 +24,7 @@ class FusedDitBlock : public Block {
     at::Tensor forward(const at::Tensor& x, const DitStep& step, const KvCache::Layer& cache,
                        DraftMask* mask) const override;
 
+    bool caches_e4m3() const override { return e4m3_.on; }
     int64_t parameters() const override;
 
   private:
@@ -37,6 +38,12 @@ class FusedDitBlock : public Block {
         FusedLinear q, o;
         at::Tensor norm_q;  // [dim]
         at::Tensor k, v;    // of the prompt: [1, heads, prompt tokens, 128]
+    };
+    // Attention in e4m3: what an element of q, k and v stands for. From the weights, as nothing in
+    // front of the norms can make any of them larger.
+    struct AttentionScales {
+        bool on = false;
+        float q = 1, k = 1, v = 1;
     };
     struct Queries {
         at::Tensor q;     // [slices * tokens, dim]
@@ -56,12 +63,19 @@ class FusedDitBlock : public Block {
     void attend_prompt(const at::Tensor& x) const;
     void feed_forward(const at::Tensor& x, int64_t tokens_at_once) const;
 
+    // q, k and v of this step to e4m3: k and v into the cache's slots own_k and own_v, q returned.
+    at::Tensor store_e4m3(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                          const at::Tensor& own_k, const at::Tensor& own_v) const;
+
     // Queries of this step; its keys, their means and its values go into the cache.
     Queries project(const at::Tensor& x, const DitStep& step, const KvCache::Layer& cache) const;
-    Queries prepare(const at::Tensor& qk, const DitStep& step, const KvCache::Layer& cache) const;
+    // The keys go to k, [slices * tokens, dim].
+    Queries prepare(const at::Tensor& qk, const at::Tensor& k, const DitStep& step,
+                    const KvCache::Layer& cache) const;
 
     DitConfig config_;
     SelfAttention self_attn_;
+    AttentionScales e4m3_;
     CrossAttention cross_attn_;
     FusedLinear ffn_0_, ffn_2_;
 };

@@ -30,4 +30,10 @@ inline at::Tensor bound_after_norm(const Linear& linear) {
     return (rows * length + linear.bias.to(at::kFloat).abs()).amax().view({1});
 }
 
+// No element of rms_norm(x, weight), turned by RoPE or not, is larger: |x| / rms(x) <= sqrt(dim).
+inline float bound_after_rms_norm(const at::Tensor& weight) {
+    return std::sqrt(static_cast<float>(weight.size(0))) *
+           weight.to(at::kFloat).abs().amax().item<float>();
+}
+
 }  // namespace flashvsr

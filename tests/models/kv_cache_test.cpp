@@ -85,7 +85,7 @@ class CacheWithNumbers {
         return found;
     }
 
-    KvCache cache = KvCache(kGrid, kLayers, kDim, 3, Placement{});
+    KvCache cache = KvCache(kGrid, std::vector<bool>(kLayers), kDim, 3, Placement{});
 
   private:
     static constexpr std::pair<at::Tensor KvCache::Layer::*, double> kParts[] = {
