@@ -50,13 +50,15 @@ ChunkOutput compute_chunk(const Model& model, const ChunkInput& input, const Set
     const WindowGrid grid = state.dit.grid;
     const at::Tensor condition = input.frames.slice(0, 0, input.frames.size(0) - kLookAhead);
 
-    const std::vector<at::Tensor> lq_tokens = staged("projector", [&] {
+    std::vector<at::Tensor> lq_tokens = staged("projector", [&] {
         return project(*model.projector, input.frames, grid, state.projector);
     });
     const at::Tensor velocity = staged("transformer", [&] {
         return model.dit.run(input.noise, lq_tokens, state.dit,
                              probe ? probe->block_mask : Dit::MaskProbe());
     });
+    if (probe) probe->lq_tokens = lq_tokens;
+    lq_tokens.clear();  // the decoder needs the memory
     const at::Tensor latents = input.noise - velocity;
     const at::Tensor decoded = staged("decoder", [&] {
         const at::Tensor frames = model.decoder->decode(latents, condition, state.decoder);
@@ -67,7 +69,6 @@ ChunkOutput compute_chunk(const Model& model, const ChunkInput& input, const Set
                          model.placement.fused());
     });
     if (probe) {
-        probe->lq_tokens = lq_tokens;
         probe->velocity = velocity;
         probe->latents = latents;
         probe->decoded = decoded;

@@ -108,11 +108,16 @@ kernels::ModelPlanes planes_of(const at::Tensor& frame) {
 // A kernel that is given a wrong pointer takes the whole process's context down.
 void check_device_pointer(const void* plane, const at::Device& device) {
 #ifdef FLASHVSR_CUDA
-    cudaPointerAttributes attributes;
-    const bool known = cudaPointerGetAttributes(&attributes, plane) == cudaSuccess;
-    if (!known) (void)cudaGetLastError();
-    if (!known || attributes.devicePointer == nullptr || attributes.device != device.index())
-        refuse("a plane is not memory of device " + device.str());
+    cudaPointerAttributes attributes = {};
+    // A thread that has not used CUDA yet has no context to look the pointer up in.
+    cudaError_t status = cudaSetDevice(device.index());
+    if (status == cudaSuccess) status = cudaPointerGetAttributes(&attributes, plane);
+    if (status != cudaSuccess) (void)cudaGetLastError();
+    if (status != cudaSuccess || attributes.devicePointer == nullptr ||
+        attributes.device != device.index())
+        refuse("a plane is not memory of device " + device.str() + " (" + cudaGetErrorName(status) +
+               ", kind " + std::to_string(attributes.type) + ", device " +
+               std::to_string(attributes.device) + ")");
 #endif
     (void)plane;
     (void)device;

@@ -4,8 +4,11 @@
 #include <ATen/cuda/CUDAGraph.h>
 #include <ATen/cuda/MemPool.h>
 #include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
+#include <c10/util/Exception.h>
 
+#include <exception>
 #include <map>
 #endif
 
@@ -53,17 +56,32 @@ struct GraphRecorder::Recordings {
 
     explicit Recordings(c10::DeviceIndex device) : device(device) {}
 
-    std::vector<at::Tensor> record(Recording& recording, const Work& work) {
-        // Other threads may allocate meanwhile.
-        recording.graph.capture_begin(pool.id(), cudaStreamCaptureModeThreadLocal);
+    // False where the driver or a library refuses: the work is then done call by call, as it is
+    // without recordings, only slower.
+    static bool record(Recording& recording, at::cuda::MempoolId_t pool, const Work& work) {
+        bool capturing = false;
         try {
+            // Other threads may allocate meanwhile.
+            recording.graph.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
+            capturing = true;
             for (const at::Tensor& result : work()) recording.results.push_back(borrowed(result));
-        } catch (...) {
+            capturing = false;
             recording.graph.capture_end();
-            throw;
+            return true;
+        } catch (const std::exception& error) {
+            TORCH_WARN("CUDA graphs are off for this stream: ", error.what());
+            if (capturing) end_capture(recording.graph);
+            return false;
         }
-        recording.graph.capture_end();
-        return recording.results;
+    }
+
+    static void end_capture(at::cuda::CUDAGraph& graph) {
+        try {
+            graph.capture_end();
+        } catch (const std::exception&) {
+            // The failure that led here was reported.
+        }
+        cudaGetLastError();
     }
 
     c10::DeviceIndex device;
@@ -74,7 +92,9 @@ struct GraphRecorder::Recordings {
 
 GraphRecorder::GraphRecorder(const at::Device& device, bool recordable)
     : enabled_(device.is_cuda() && recordable) {
-    if (enabled_) recordings_ = std::make_unique<Recordings>(device.index());
+    if (!enabled_) return;
+    const c10::cuda::CUDAGuard guard(device);  // the pool is the current device's
+    recordings_ = std::make_unique<Recordings>(device.index());
 }
 
 std::vector<at::Tensor> GraphRecorder::run(const Work& work) {
@@ -84,20 +104,21 @@ std::vector<at::Tensor> GraphRecorder::run(const Work& work) {
 }
 
 std::vector<at::Tensor> GraphRecorder::run(int64_t key, const Work& work) {
-    if (!enabled_ || !recordings_->warm) {
-        if (enabled_) recordings_->warm = true;
+    if (!enabled_) return work();
+    if (!recordings_->warm) {
+        recordings_->warm = true;
+        // What was cut for work of other sizes would lie idle beside this work's.
+        allocator::emptyCache(recordings_->pool.id());
         return run(work);
     }
     const auto [found, is_new] = recordings_->graphs.try_emplace(key);
-    Recordings::Recording& recording = found->second;
-    try {
-        if (is_new) recordings_->record(recording, work);
-        recording.graph.replay();
-    } catch (...) {
+    if (is_new && !Recordings::record(found->second, recordings_->pool.id(), work)) {
         recordings_->graphs.erase(found);
-        throw;
+        enabled_ = false;
+        return run(work);
     }
-    return recording.results;
+    found->second.graph.replay();
+    return found->second.results;
 }
 
 void GraphRecorder::clear() {
