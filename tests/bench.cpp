@@ -122,6 +122,13 @@ double median(std::vector<double> values) {
     return values[values.size() / 2];
 }
 
+void synchronize(const at::Device& device) {
+#ifdef FLASHVSR_CUDA
+    if (device.is_cuda()) cudaDeviceSynchronize();
+#endif
+    (void)device;
+}
+
 double gib(int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
 
 struct DeviceMemory {
@@ -227,6 +234,8 @@ FlashvsrStreamConfig stream_config(const Options& options) {
     config.input.height = options.height / 4;
     config.settings = FLASHVSR_SETTINGS_INIT;
     config.settings.sparse_ratio = options.sparse_ratio;
+    if (options.memory == "device")
+        config.input.memory = config.output.memory = FLASHVSR_MEMORY_CUDA;
     return config;
 }
 
@@ -235,17 +244,20 @@ class Feed {
   public:
     Feed(std::shared_ptr<const flashvsr::Engine> engine, const Options& options, uint64_t seed)
         : config_(stream_config(options)),
-          stream_(std::move(engine), config_),
-          in_(picture(config_.input)),
-          out_(picture(config_.output)) {
+          in_(picture(config_.input, engine->model().placement.device)),
+          out_(picture(config_.output, engine->model().placement.device)),
+          stream_(std::move(engine), config_) {
+        at::Tensor noise = at::empty(in_.sizes(), at::kByte);
         std::mt19937 random(static_cast<uint32_t>(seed));
-        for (int64_t i = 0; i < in_.numel(); ++i)
-            in_.mutable_data_ptr<uint8_t>()[i] = static_cast<uint8_t>(random());
+        for (int64_t i = 0; i < noise.numel(); ++i)
+            noise.mutable_data_ptr<uint8_t>()[i] = static_cast<uint8_t>(random());
+        in_.copy_(noise);
+        synchronize(in_.device());
     }
 
-    // Seconds from the start of the process to the first frame.
+    // Seconds from the start of the process to the first frames.
     double start() {
-        push_and_pop(FLASHVSR_FIRST_CHUNK_INPUT);
+        push_and_pop(FLASHVSR_FIRST_CHUNK_INPUT);  // leaves eight: the first have been popped
         const double first = seconds_since_start();
         push_and_pop(kWarmUpChunks * FLASHVSR_CHUNK);
         return first;
@@ -263,8 +275,9 @@ class Feed {
     }
 
   private:
-    static at::Tensor picture(const FlashvsrFrameInfo& info) {
-        return at::empty({info.height, info.width, 3}, at::kByte);
+    static at::Tensor picture(const FlashvsrFrameInfo& info, const at::Device& device) {
+        const at::Device where = info.memory == FLASHVSR_MEMORY_CUDA ? device : at::kCPU;
+        return at::empty({info.height, info.width, 3}, at::TensorOptions(at::kByte).device(where));
     }
 
     void push_and_pop(int count) {
@@ -273,13 +286,14 @@ class Feed {
             config_.output, {out_.mutable_data_ptr()}, {config_.output.width * 3}};
         for (int i = 0; i < count; ++i) {
             stream_.push(input);
-            while (stream_.ready() > 0) stream_.pop(output);
+            // One chunk behind, so that the caller does not wait for the one under way.
+            while (stream_.ready() > FLASHVSR_CHUNK) stream_.pop(output);
         }
     }
 
     FlashvsrStreamConfig config_;
-    flashvsr::Stream stream_;
     at::Tensor in_, out_;  // [height, width, 3], uint8
+    flashvsr::Stream stream_;
 };
 
 class Bench {
