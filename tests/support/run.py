@@ -170,6 +170,18 @@ def bench_checks(build, arguments, gpu):
                     skip='' if gpu else 'needs a GPU')
 
 
+def quality_checks(build, arguments, gpu):
+    """The gate of reduced precisions; docs/performance.md has what was measured."""
+    program = build.path / 'tests/quality'
+    if not arguments.gpu or not program.is_file():
+        return
+    for model in ('released', ROOT / 'models/nano'):
+        for precision, floor in (('fp8-linears', 42), ('fp8', 40)):
+            yield Check(f'quality {Path(model).name} {precision}',
+                        [program, '--model', model, '--floor', floor, precision],
+                        skip='' if gpu else 'needs a GPU')
+
+
 def script_checks(arguments):
     if arguments.gpu:
         return
@@ -204,7 +216,8 @@ def main():
     env = build.environment()
     gpu = has_gpu()
     checks = [*meson_checks(build, arguments), *parity_checks(build, arguments, gpu),
-              *bench_checks(build, arguments, gpu), *script_checks(arguments)]
+              *bench_checks(build, arguments, gpu), *quality_checks(build, arguments, gpu),
+              *script_checks(arguments)]
     checks = [check for check in checks
               if not (arguments.quick and check.slow)
               and (not arguments.names or set(arguments.names) & set(check.name.split()))]
