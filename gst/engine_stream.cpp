@@ -17,6 +17,9 @@ bool EngineStream::open(const FlashvsrApi* api, FlashvsrEngine* engine,
     if (api->stream_open(engine, &config, &stream, error) != FLASHVSR_OK) return false;
     api_ = api;
     stream_ = {stream, Close{api}};
+    FlashvsrEngineInfo info = FLASHVSR_ENGINE_INFO_INIT;
+    api->engine_info(engine, &info, nullptr);
+    asynchronous_ = g_str_has_prefix(info.device, "cuda");
     settings_ = config.settings;
     lead_in_ = lead_in;
     fresh_ = true;
@@ -25,17 +28,24 @@ bool EngineStream::open(const FlashvsrApi* api, FlashvsrEngine* engine,
 }
 
 bool EngineStream::push(const FlashvsrFrame& frame, FlashvsrError* error) {
-    pushed_at_ = g_get_monotonic_time();
+    const gint64 begin = g_get_monotonic_time();
+    completed_at_.reset();
     if (std::exchange(fresh_, false)) {
         taken_ = 0;
         for (; unseen_ < lead_in_; unseen_++) {
             if (api_->stream_push(stream_.get(), &frame, error) != FLASHVSR_OK) return false;
         }
     }
+    const int ready_before = ready();
     if (api_->stream_push(stream_.get(), &frame, error) != FLASHVSR_OK || !drop_lead_in(error)) {
         return false;
     }
-    pushes_since_chunk_ = ready() > 0 ? 0 : pushes_since_chunk_ + 1;
+    if (ready() > ready_before) {
+        completed_at_ = begin;
+        pushes_since_chunk_ = 0;
+    } else {
+        pushes_since_chunk_++;
+    }
     return true;
 }
 
@@ -51,15 +61,16 @@ int EngineStream::ready() const { return stream_ ? api_->stream_ready(stream_.ge
 bool EngineStream::take(FlashvsrFrame* frame, FlashvsrError* error) {
     if (api_->stream_pop(stream_.get(), frame, error) != FLASHVSR_OK) return false;
     taken_++;
-    if (pushed_at_) {
-        chunk_time_ = static_cast<GstClockTime>(g_get_monotonic_time() - *pushed_at_) * GST_USECOND;
-        pushed_at_.reset();
+    if (completed_at_) {
+        chunk_time_ =
+            static_cast<GstClockTime>(g_get_monotonic_time() - *completed_at_) * GST_USECOND;
+        completed_at_.reset();
     }
     return true;
 }
 
 bool EngineStream::drain(FlashvsrError* error) {
-    pushed_at_.reset();
+    completed_at_.reset();
     fresh_ = true;
     return !stream_ ||
            (api_->stream_drain(stream_.get(), error) == FLASHVSR_OK && drop_lead_in(error));

@@ -30,6 +30,9 @@ class EngineStream {
               int lead_in, FlashvsrError* error);
     void close() { stream_.reset(); }
     bool is_open() const { return stream_ != nullptr; }
+    /* True if a chunk is computed after the push that completes it, so that frames of the next one
+     * are better brought before the results are taken. */
+    bool asynchronous() const { return asynchronous_; }
 
     bool push(const FlashvsrFrame& frame, FlashvsrError* error);
     /* Frames that take() would give now. */
@@ -48,8 +51,8 @@ class EngineStream {
     bool between_chunks() const { return fresh_ || pushes_since_chunk_ == 0; }
     /* Whether what take() gave last is of a first chunk. */
     bool in_first_chunk() const { return taken_ + lead_in_ <= FLASHVSR_FIRST_CHUNK_OUTPUT; }
-    /* After the first take() of a chunk that a push has completed, once: the time from the one to
-     * the other. */
+    /* After the first take() of a chunk, once, if nothing came between it and the push that has
+     * completed the chunk: the time from the one to the other. */
     std::optional<GstClockTime> new_chunk_time() { return std::exchange(chunk_time_, {}); }
 
   private:
@@ -63,12 +66,13 @@ class EngineStream {
     const FlashvsrApi* api_ = nullptr;
     std::unique_ptr<FlashvsrStream, Close> stream_{nullptr, Close{nullptr}};
     FlashvsrSettings settings_ = FLASHVSR_SETTINGS_INIT;
+    bool asynchronous_ = false;
     int lead_in_ = 0;
     bool fresh_ = true; /* the next frame is the first */
     int pushes_since_chunk_ = 0;
-    int taken_ = 0;                   /* frames since the start */
-    int unseen_ = 0;                  /* frames of the lead-in that have not come out yet */
-    std::optional<gint64> pushed_at_; /* monotonic, in microseconds; since the latest take() */
+    int taken_ = 0;                      /* frames since the start */
+    int unseen_ = 0;                     /* frames of the lead-in that have not come out yet */
+    std::optional<gint64> completed_at_; /* the newest chunk; monotonic, in microseconds */
     std::optional<GstClockTime> chunk_time_;
 };
 

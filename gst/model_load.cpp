@@ -4,6 +4,7 @@
 
 #include "gst/engine_error.h"
 #include "gst/log.h"
+#include "gst/model_dir.h"
 
 #define GST_CAT_DEFAULT flashvsr_model_debug
 
@@ -19,13 +20,31 @@ constexpr int kPercentStep = 5; /* between two messages */
 ModelLoad::ModelLoad(GstElement* element, std::function<void()> on_done)
     : element_(element), on_done_(std::move(on_done)) {}
 
-void ModelLoad::start(const FlashvsrApi* api, Request request) {
+bool ModelLoad::start(const FlashvsrApi* api, const Properties& properties) {
+    const ModelDir model = find_model_dir(properties.model_dir);
+    if (model.path.empty()) {
+        GST_ELEMENT_ERROR(element_, RESOURCE, NOT_FOUND,
+                          ("No FlashVSR model found. Set the property model-dir or the environment "
+                           "variable FLASHVSR_MODEL_DIR to the folder with the model's files."),
+                          (nullptr));
+        return false;
+    }
+    if (model.is_nano) {
+        GST_ELEMENT_WARNING(element_, RESOURCE, NOT_FOUND,
+                            ("No FlashVSR model found; using the small model that ships, which "
+                             "gives far less detail. For the released one download the files of "
+                             "FlashVSR-v1.1 (JunhaoZhuang/FlashVSR-v1.1 on the Hugging Face hub) "
+                             "and set model-dir to their folder."),
+                            ("%s", model.path.c_str()));
+    }
     api_ = api;
-    request_ = std::move(request);
+    properties_ = properties;
+    model_dir_ = model.path;
     percent_ = 0;
     cancelled_ = done_ = false;
-    post_progress(GST_PROGRESS_TYPE_START, "Loading the model " + request_.model_dir);
+    post_progress(GST_PROGRESS_TYPE_START, "Loading the model " + model_dir_);
     thread_ = std::thread([this] { load(); });
+    return true;
 }
 
 void ModelLoad::cancel() { cancelled_ = true; }
@@ -38,10 +57,10 @@ void ModelLoad::close() {
 
 void ModelLoad::load() {
     FlashvsrEngineConfig config = FLASHVSR_ENGINE_CONFIG_INIT;
-    config.model_dir = request_.model_dir.c_str();
-    config.device = request_.device.empty() ? "auto" : request_.device.c_str();
-    config.precision = request_.precision;
-    config.model_version = request_.version;
+    config.model_dir = model_dir_.c_str();
+    config.device = properties_.device.empty() ? "auto" : properties_.device.c_str();
+    config.precision = properties_.precision;
+    config.model_version = properties_.model_version;
 
     const auto on_progress = [](double fraction, const char* stage, void* self) -> int {
         return static_cast<ModelLoad*>(self)->report(fraction, stage);

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "core/flashvsr.h"
+#include "gst/properties.h"
 
 namespace flashvsr {
 
@@ -17,18 +18,12 @@ namespace flashvsr {
  * application how far it is; what fails is posted as an element error as well. */
 class ModelLoad {
   public:
-    struct Request {
-        std::string model_dir;
-        std::string device;
-        FlashvsrPrecision precision;
-        FlashvsrModelVersion version;
-    };
-
     /* `on_done` is called by the loading thread when done() has become true. */
     ModelLoad(GstElement* element, std::function<void()> on_done);
 
-    /* All three by the thread that changes the element's state. */
-    void start(const FlashvsrApi* api, Request request);
+    /* All three by the thread that changes the element's state. start() posts an error and returns
+     * false if there is no model to be found. */
+    bool start(const FlashvsrApi* api, const Properties& properties);
     void cancel(); /* asks the loading thread to give up; does not wait for it */
     void close();  /* cancels, waits, and closes the engine */
 
@@ -49,7 +44,8 @@ class ModelLoad {
     GstElement* const element_;
     const std::function<void()> on_done_;
     const FlashvsrApi* api_ = nullptr;
-    Request request_;
+    Properties properties_;
+    std::string model_dir_;
     std::thread thread_;
     std::unique_ptr<FlashvsrEngine, EngineClose> engine_{nullptr, EngineClose{nullptr}};
     int percent_ = 0; /* last reported */

@@ -57,13 +57,12 @@ void Statistics::set_inside(int frames) {
     inside_ = frames;
 }
 
-void Statistics::note_chunk_time(GstClockTime time) {
-    const Lock lock(mutex_);
-    append(&chunk_times_, time, kChunkTimes);
-}
-
 void Statistics::note_engine(const FlashvsrStreamStats& stats) {
     const Lock lock(mutex_);
+    if (stats.chunks > stream_chunks_) {
+        append(&chunk_times_, static_cast<GstClockTime>(stats.last_chunk_ms * GST_MSECOND),
+               kChunkTimes);
+    }
     stream_chunks_ = stats.chunks;
     device_bytes_ = stats.device_bytes;
 }

@@ -29,8 +29,6 @@ class Statistics {
     void count_replaced(int frames);
     Frames frames() const;
     void set_inside(int frames); /* frames in the engine and its surroundings */
-    /* A chunk that ran in the stream's course, and the time until its first frame could go. */
-    void note_chunk_time(GstClockTime time);
     /* The engine's own numbers, of the stream that is open now; begin_stream() when another is. */
     void note_engine(const FlashvsrStreamStats& stats);
     void begin_stream();

@@ -7,7 +7,6 @@
 #include "gst/engine_loader.h"
 #include "gst/frame_map.h"
 #include "gst/log.h"
-#include "gst/model_dir.h"
 
 #define GST_CAT_DEFAULT flashvsr_upscale_debug
 
@@ -46,30 +45,13 @@ bool Upscaler::open() {
                           ("This version has no mode=full; use mode=tiny."), (nullptr));
         return false;
     }
-    const ModelDir model = find_model_dir(properties.model_dir);
-    if (model.path.empty()) {
-        GST_ELEMENT_ERROR(transform_, RESOURCE, NOT_FOUND,
-                          ("No FlashVSR model found. Set the property model-dir or the environment "
-                           "variable FLASHVSR_MODEL_DIR to the folder with the model's files."),
-                          (nullptr));
-        return false;
-    }
-    if (model.is_nano) {
-        GST_ELEMENT_WARNING(transform_, RESOURCE, NOT_FOUND,
-                            ("No FlashVSR model found; using the small model that ships, which "
-                             "gives far less detail. For the released one download the files of "
-                             "FlashVSR-v1.1 (JunhaoZhuang/FlashVSR-v1.1 on the Hugging Face hub) "
-                             "and set model-dir to their folder."),
-                            ("%s", model.path.c_str()));
-    }
     seed_ = properties.seed;
     lead_in_ = properties.startup == Startup::kFast ? kFastLeadIn : 0;
     enabled_ = properties.enabled;
     latency_.set_active(enabled_);
     latency_.set_first_wait(first_wait(lead_in_));
     note_latency_query(/*live=*/false);
-    model_.start(api_,
-                 {model.path, properties.device, properties.precision, properties.model_version});
+    if (!model_.start(api_, properties)) return false;
     worker_.start();
     return true;
 }
@@ -158,12 +140,13 @@ void Upscaler::run(Item item) {
     if (worker_.failed()) forget_frames();
     if (item.event) {
         pending_.push(std::move(item.event));
-        emit_ready();
+        emit(0);
     } else if (!item.buffer) {
         drain_engine();
     } else if (!worker_.failed()) {
         run_frame(std::move(item.buffer));
     }
+    emit_when_due();
     statistics_.set_inside(pending_.frames());
     if (engine_.is_open()) statistics_.note_engine(engine_.stats());
 }
@@ -205,41 +188,50 @@ OverloadPolicy::Action Upscaler::overload_action(Overload mode, GstBuffer* buffe
 
 void Upscaler::run_engine(BufferPtr buffer, const Properties& properties) {
     if (!open_stream()) return;
-    FlashvsrError error = {};
-    {
-        MappedFrame frame(buffer.get(), in_info_, GST_MAP_READ);
-        if (!frame) {
-            GST_ELEMENT_ERROR(transform_, STREAM, FORMAT,
-                              ("The input buffer does not hold a frame of its caps."), (nullptr));
-            worker_.fail(GST_FLOW_ERROR);
-            return;
-        }
-        if (properties.scene_cut == SceneCutMode::kReset && scene_cut_.begins_at(frame.video())) {
-            GST_DEBUG_OBJECT(transform_, "scene cut at %" GST_TIME_FORMAT,
-                             GST_TIME_ARGS(GST_BUFFER_PTS(buffer.get())));
-            drain_engine();
-            if (worker_.failed()) return;
-        }
-        if (!engine_.configure(properties.settings, &error) ||
-            !engine_.push(frame.engine_frame(), &error)) {
-            fail(error);
-            return;
-        }
-    }
+    if (properties.scene_cut == SceneCutMode::kReset && begins_scene(buffer.get())) drain_engine();
+    const int ready_before = engine_.ready(); /* of the chunk before */
+    if (worker_.failed() || !push_to_engine(buffer.get(), properties.settings)) return;
     if (std::exchange(discont_due_, false)) {
         buffer.reset(gst_buffer_make_writable(buffer.release()));
         GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DISCONT);
     }
     pending_.push(std::move(buffer), properties.overload == Overload::kBicubic);
-    const bool chunk_done = engine_.ready() > 0;
+    if (!engine_.between_chunks()) return;
     const int left_to_push = worker_.frames_to_push();
-    emit_ready();
-    if (chunk_done)
-        overload_.note_chunk(engine_.in_first_chunk() ? Worker::kCapacity : left_to_push);
+    emit(ready_before);
+    emit_when_due();
+    overload_.note_chunk(engine_.in_first_chunk() ? Worker::kCapacity : left_to_push);
+}
+
+bool Upscaler::begins_scene(GstBuffer* buffer) {
+    MappedFrame frame(buffer, in_info_, GST_MAP_READ);
+    const bool begins = frame && scene_cut_.begins_at(frame.video());
+    if (begins) {
+        GST_DEBUG_OBJECT(transform_, "scene cut at %" GST_TIME_FORMAT,
+                         GST_TIME_ARGS(GST_BUFFER_PTS(buffer)));
+    }
+    return begins;
+}
+
+bool Upscaler::push_to_engine(GstBuffer* buffer, const FlashvsrSettings& settings) {
+    const MappedFrame frame(buffer, in_info_, GST_MAP_READ);
+    if (!frame) {
+        GST_ELEMENT_ERROR(transform_, STREAM, FORMAT,
+                          ("The input buffer does not hold a frame of its caps."), (nullptr));
+        worker_.fail(GST_FLOW_ERROR);
+        return false;
+    }
+    FlashvsrError error = {};
+    if (!engine_.configure(settings, &error) || !engine_.push(frame.engine_frame(), &error)) {
+        fail(error);
+        return false;
+    }
+    return true;
 }
 
 /* Lets the frames that the engine still owes go without its pictures. */
 void Upscaler::replace_pending() {
+    emit(engine_.ready());
     if (pending_.frames() > 0) {
         statistics_.count_replaced(pending_.frames());
         FlashvsrError error = {};
@@ -305,18 +297,25 @@ void Upscaler::drain_engine() {
         fail(error);
         return;
     }
-    emit_ready();
+    emit(engine_.ready());
 }
 
-/* Takes the frames that are ready out of the engine and sends them off, with the events before and
- * between them. */
-void Upscaler::emit_ready() {
+/* Frames that are ready go at once where the engine has computed them already. Where it still does,
+ * it would have nothing to do afterwards: then frames that wait for it go in first, a chunk of them
+ * at most (see run_engine()). */
+void Upscaler::emit_when_due() {
+    if (!engine_.asynchronous() || worker_.frames_waiting() == 0) emit(engine_.ready());
+}
+
+/* Takes so many frames out of the engine and sends them off, with the events before and between
+ * them. */
+void Upscaler::emit(int frames) {
     while (!pending_.empty()) {
         if (pending_.front().event) {
             worker_.emit(pending_.pop());
             continue;
         }
-        if (engine_.ready() <= 0) break;
+        if (frames-- <= 0) break;
         BufferPtr upscaled;
         const GstFlowReturn flow = take_upscaled(pending_.front().buffer.get(), &upscaled);
         if (flow != GST_FLOW_OK) {
@@ -339,7 +338,6 @@ GstFlowReturn Upscaler::take_upscaled(GstBuffer* origin, BufferPtr* upscaled) {
 }
 
 void Upscaler::note_chunk(GstClockTime time) {
-    statistics_.note_chunk_time(time);
     latency_.note_chunk(engine_.in_first_chunk(), time);
     const int events_before = latency_events_;
     if (!announce_latency() || !live_) return;

@@ -84,13 +84,16 @@ class Upscaler {
     void run(Item item);
     void run_frame(BufferPtr buffer);
     void run_engine(BufferPtr buffer, const Properties& properties);
+    bool begins_scene(GstBuffer* buffer);
+    bool push_to_engine(GstBuffer* buffer, const FlashvsrSettings& settings);
     OverloadPolicy::Action overload_action(Overload mode, GstBuffer* buffer);
     void replace_pending();
     GstFlowReturn take_upscaled(GstBuffer* origin, BufferPtr* upscaled);
     void run_bypass(BufferPtr buffer);
     bool open_stream();
     void drain_engine();
-    void emit_ready();
+    void emit(int frames);
+    void emit_when_due();
     void forget_frames();
     void fail(const FlashvsrError& error);
 

@@ -17,14 +17,17 @@ std::vector<std::string> frames(int first, int count) {
 }
 
 TEST(Frames, AsManyComeOutAsWentInForAnyNumber) {
-    for (int count = 0; count <= 60; count++) {
-        TestElement element;
-        element.set_caps(video_caps(6, 4));
-        element.push_frames(0, count);
-        ASSERT_TRUE(element.push_event(gst_event_new_eos()));
-        std::vector<std::string> expected = frames(0, count);
-        expected.push_back("eos");
-        ASSERT_EQ(element.log_of_frames(), expected) << count << " frames";
+    for (const char* device : {"cpu", "cuda"}) {
+        const Environment stub("FLASHVSR_STUB_DEVICE", device);
+        for (int count = 0; count <= 60; count++) {
+            TestElement element;
+            element.set_caps(video_caps(6, 4));
+            element.push_frames(0, count);
+            ASSERT_TRUE(element.push_event(gst_event_new_eos()));
+            std::vector<std::string> expected = frames(0, count);
+            expected.push_back("eos");
+            ASSERT_EQ(element.log_of_frames(), expected) << count << " frames on " << device;
+        }
     }
 }
 
@@ -39,6 +42,17 @@ TEST(Frames, ComeOutAfterTwentyFiveAndThenInEights) {
     EXPECT_EQ(element.frames_out(), 21);
     element.push_frames(32, 1);
     EXPECT_EQ(element.frames_out(), 29);
+}
+
+TEST(Frames, OfAChunkLeaveWithoutWaitingForTheNextWhereverItIsComputed) {
+    const Environment stub("FLASHVSR_STUB_DEVICE", "cuda");
+    const Environment slow("FLASHVSR_STUB_CHUNK_MS", "20");
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 32); /* seven frames for the second chunk */
+    EXPECT_EQ(element.frames_out(), 21);
+    element.push_frames(32, 60);
+    EXPECT_EQ(element.frames_out(), 85);
 }
 
 TEST(Frames, KeepIrregularAndMissingTimesAndTheirOwnFlags) {

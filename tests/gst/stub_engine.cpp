@@ -4,9 +4,11 @@
  * FLASHVSR_STUB_FAIL="open:STATUS", "stream:STATUS" or "chunk:STATUS:N" makes engine_open,
  * stream_open or the Nth chunk of a stream (from 1) fail with that status; FLASHVSR_STUB_CHUNK_MS
  * makes every chunk take that long. Both are read when a stream is opened.
- * FLASHVSR_STUB_LOAD_MS makes engine_open take that long. */
+ * FLASHVSR_STUB_LOAD_MS makes engine_open take that long. FLASHVSR_STUB_DEVICE is the device that
+ * engine_info tells of; if it is "cuda", chunks are computed behind the caller's back. */
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -19,16 +21,21 @@
 
 #include "core/flashvsr.h"
 
-struct FlashvsrEngine {};
+struct FlashvsrEngine {
+    std::string device = "cpu";
+};
 
 namespace {
 
 using Pixel = std::array<uint8_t, 4>; /* R G B A, or Y U V A */
 
+using Clock = std::chrono::steady_clock;
+
 struct Picture {
     int width = 0;
     int height = 0;
     std::vector<Pixel> pixels;
+    Clock::time_point done = {}; /* when the chunk that it is of has been computed */
 };
 
 bool is_yuv(FlashvsrFormat format) { return format <= FLASHVSR_FORMAT_P010; }
@@ -59,7 +66,9 @@ uint8_t* component(const FlashvsrFrame& frame, int c, int x, int y) {
 }
 
 Picture read(const FlashvsrFrame& frame) {
-    Picture picture{frame.info.width, frame.info.height, {}};
+    Picture picture;
+    picture.width = frame.info.width;
+    picture.height = frame.info.height;
     for (int y = 0; y < picture.height; y++) {
         for (int x = 0; x < picture.width; x++) {
             Pixel pixel = {0, 0, 0, 255};
@@ -122,11 +131,16 @@ struct FlashvsrStream {
     FlashvsrStreamStats stats = FLASHVSR_STREAM_STATS_INIT;
     Fault fault;
     int chunk_ms = 0;
+    bool asynchronous = false;
+    Clock::time_point busy_until = {};
 
     /* After the start-up chunk the 4 newest frames stay inside. */
     FlashvsrStatus run_chunk(FlashvsrError* error) {
         stats.chunks++;
-        std::this_thread::sleep_for(std::chrono::milliseconds(chunk_ms));
+        const Clock::time_point begin = std::max(Clock::now(), busy_until);
+        std::this_thread::sleep_until(asynchronous ? begin
+                                                   : begin + std::chrono::milliseconds(chunk_ms));
+        busy_until = begin + std::chrono::milliseconds(chunk_ms);
         stats.last_chunk_ms = chunk_ms;
         if (std::string(fault.where) == "chunk" && stats.chunks == uint64_t(fault.chunk)) {
             return result(error, fault.status, "the stub was told to fail in this chunk");
@@ -137,6 +151,7 @@ struct FlashvsrStream {
             for (Pixel& pixel : waiting.front().pixels) {
                 pixel[0] = static_cast<uint8_t>(pixel[0] * config.settings.strength);
             }
+            waiting.front().done = busy_until;
             ready.push_back(std::move(waiting.front()));
             waiting.pop_front();
         }
@@ -180,17 +195,19 @@ FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress 
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     *engine = new FlashvsrEngine;
+    if (const char* device = getenv("FLASHVSR_STUB_DEVICE")) (*engine)->device = device;
     if (log_function) log_function(3, "the stub is open", log_user);
     return FLASHVSR_OK;
 }
 
 void engine_close(FlashvsrEngine* engine) { delete engine; }
 
-FlashvsrStatus engine_info(const FlashvsrEngine*, FlashvsrEngineInfo*, FlashvsrError*) {
+FlashvsrStatus engine_info(const FlashvsrEngine* engine, FlashvsrEngineInfo* info, FlashvsrError*) {
+    snprintf(info->device, sizeof(info->device), "%s", engine->device.c_str());
     return FLASHVSR_OK;
 }
 
-FlashvsrStatus stream_open(FlashvsrEngine*, const FlashvsrStreamConfig* config,
+FlashvsrStatus stream_open(FlashvsrEngine* engine, const FlashvsrStreamConfig* config,
                            FlashvsrStream** stream, FlashvsrError* error) {
     const Fault fault = planned_fault();
     if (std::string(fault.where) == "stream") {
@@ -199,6 +216,7 @@ FlashvsrStatus stream_open(FlashvsrEngine*, const FlashvsrStreamConfig* config,
     *stream = new FlashvsrStream;
     (*stream)->config = *config;
     (*stream)->fault = fault;
+    (*stream)->asynchronous = engine->device == "cuda";
     if (const char* ms = getenv("FLASHVSR_STUB_CHUNK_MS")) (*stream)->chunk_ms = atoi(ms);
     return FLASHVSR_OK;
 }
@@ -222,6 +240,7 @@ FlashvsrStatus stream_pop(FlashvsrStream* stream, FlashvsrFrame* frame, Flashvsr
         return result(error, FLASHVSR_INVALID_ARGUMENT, "frame is not as configured");
     }
     if (stream->ready.empty()) return result(error, FLASHVSR_NEED_INPUT, "push more frames");
+    std::this_thread::sleep_until(stream->ready.front().done);
     if (frame) write(stream->ready.front(), *frame);
     stream->ready.pop_front();
     stream->stats.frames_out++;
