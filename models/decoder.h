@@ -3,15 +3,25 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <vector>
 
 namespace flashvsr {
 
+// Keeps a copy of `value` for the next call: in place, where there is something to replace, so that
+// recorded work finds it where it was. Training needs the old one for its gradients.
+inline void remember(at::Tensor& memory, const at::Tensor& value) {
+    if (memory.defined() && !c10::GradMode::is_enabled())
+        memory.copy_(value);
+    else
+        memory = value.clone();
+}
+
 class Decoder {
   public:
     // What crosses calls, empty before the first: each MemBlock's input at its previous time step.
-    // Each kind of decoder has its own layout. The fused ones fill the tensors in place.
+    // Each kind of decoder has its own layout. Without gradients the tensors are filled in place.
     struct State {
         std::vector<at::Tensor> memory;
     };

@@ -19,6 +19,9 @@ inline void check(Weights weights, const Manifest& manifest) {
     weights.finish();
 }
 
+// Takes what begins with one of `prefixes`, for networks that are not wanted.
+void pass_over(Weights& weights, const std::vector<std::string>& prefixes);
+
 int64_t parameter_count(const Manifest& manifest);
 
 // The size of one axis, for sizes that the checkpoint itself decides. Throws kBadFormat.

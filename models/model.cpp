@@ -1,4 +1,5 @@
 #include "models/model.h"
+
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -7,7 +8,6 @@
 
 #include "models/error.h"
 #include "models/fused/lq_projector.h"
-#include "models/fused/tc_decoder.h"
 
 namespace flashvsr {
 namespace {
@@ -26,22 +26,24 @@ struct ModelFiles {
     std::string dit, projector, decoder, prompt;
 };
 
-ModelFiles find_files(const std::string& dir) {
+ModelFiles find_files(const std::string& dir, const DecoderChoice& choice) {
     std::error_code ignored;
     if (!fs::is_directory(dir, ignored))
         throw Error(Error::Kind::kNotFound,
                     "model folder " + dir + " does not exist; set model-dir to the folder that " +
                         "holds diffusion_pytorch_model_streaming_dmd.safetensors");
     std::string missing;
-    auto find = [&](const std::vector<std::string>& names) {
-        const std::string path = find_file(dir, names);
-        if (path.empty()) missing += (missing.empty() ? "" : ", ") + names.front();
+    auto need = [&](const std::string& path, const std::string& name) {
+        if (path.empty()) missing += (missing.empty() ? "" : ", ") + name;
         return path;
+    };
+    auto find = [&](const std::vector<std::string>& names) {
+        return need(find_file(dir, names), names.front());
     };
     ModelFiles files;
     files.dit = find({"diffusion_pytorch_model_streaming_dmd.safetensors"});
     files.projector = find({"LQ_proj_in.ckpt", "LQ_proj_in.safetensors"});
-    files.decoder = find({"TCDecoder.ckpt", "TCDecoder.safetensors"});
+    files.decoder = need(find_decoder_file(choice, dir), choice.type->file);
     files.prompt = find({"posi_prompt.pth", "posi_prompt.safetensors"});
     if (!missing.empty())
         throw Error(Error::Kind::kNotFound, "model folder " + dir + " lacks " + missing +
@@ -109,22 +111,16 @@ std::unique_ptr<const Projector> make_projector(Weights& weights, int64_t dim, M
     return std::make_unique<LqProjector>(weights, dim, version, placement);
 }
 
-std::unique_ptr<const Decoder> make_decoder(Weights& weights, int64_t latent_channels,
-                                            const TcDecoder::Graph& graph,
-                                            const Placement& placement) {
-    if (placement.fused() &&
-        FusedTcDecoder::supports(TcDecoder::config_of(weights, latent_channels, graph)))
-        return std::make_unique<FusedTcDecoder>(weights, latent_channels, placement);
-    return std::make_unique<TcDecoder>(weights, latent_channels, graph, placement);
-}
-
 }  // namespace
 
-ModelWeights open_model_weights(const std::string& dir) {
-    const ModelFiles files = find_files(dir);
+ModelWeights open_model_weights(const std::string& dir, const DecoderChoice& choice) {
+    const ModelFiles files = find_files(dir, choice);
     return {Weights::open(files.dit).select("dit."),
             Weights::open(files.projector).select("lq_proj_in."),
-            Weights::open(files.decoder).select("tc_decoder."), open_prompt(files.prompt)};
+            Weights::open(files.decoder).select("tc_decoder."),
+            open_prompt(files.prompt),
+            choice.type,
+            open_adapter(choice, files.decoder)};
 }
 
 ModelDescription describe_model(const std::string& dir) {
@@ -148,11 +144,11 @@ Model load_model(ModelWeights weights, const ModelDescription& description,
     auto projector =
         make_projector(weights.projector, dit.config().dim, description.version, placement);
     progress(0.97, "decoder");
-    auto decoder =
-        make_decoder(weights.decoder, dit.config().latent_channels, description.decoder, placement);
+    auto decoder = load_decoder(*weights.decoder_type, weights.decoder, weights.adapter,
+                                dit.config().latent_channels, description.decoder, placement);
     progress(1.0, "ready");
-    return {placement, description.version, std::move(dit), std::move(projector),
-            std::move(decoder)};
+    return {placement,          description.version, std::move(dit), std::move(projector),
+            std::move(decoder), weights.decoder_type};
 }
 
 }  // namespace flashvsr

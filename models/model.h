@@ -1,4 +1,4 @@
-// A FlashVSR model in tiny mode: projector, transformer and decoder, from one folder.
+// A FlashVSR model: projector, transformer and decoder, from one folder.
 #pragma once
 
 #include <functional>
@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
+#include "models/decoders.h"
 #include "models/dit.h"
 #include "models/lq_projector.h"
 #include "models/placement.h"
-#include "models/tc_decoder.h"
 
 namespace flashvsr {
 
@@ -38,6 +38,7 @@ struct Model {
     Dit dit;
     std::unique_ptr<const Projector> projector;  // plain or fused
     std::unique_ptr<const Decoder> decoder;      // plain or fused
+    const DecoderType* decoder_type;
 
     int64_t parameters() const {
         return dit.parameters() + projector->parameters() + decoder->parameters();
@@ -50,6 +51,8 @@ struct ModelWeights {
     Weights projector;
     Weights decoder;
     at::Tensor prompt;  // [1, prompt tokens, text dim]
+    const DecoderType* decoder_type = &default_decoder(Mode::kTiny);
+    std::optional<Weights> adapter = {};
 };
 
 // Share done, 0 to 1, and a word for what is being done. Throws to abort.
@@ -57,7 +60,7 @@ using LoadProgress = std::function<void(double fraction, const char* stage)>;
 
 // Opens the files of `dir` under their released names (or as safetensors under the same stems).
 // Throws Error; a missing file is named together with all others that are missing.
-ModelWeights open_model_weights(const std::string& dir);
+ModelWeights open_model_weights(const std::string& dir, const DecoderChoice& choice = {});
 
 // From model.json; without one, version 1.1 if the folder's name says so, else 1.
 ModelDescription describe_model(const std::string& dir);

@@ -5,6 +5,7 @@
 namespace flashvsr {
 namespace {
 
+using tc::activate;
 using tc::kFrames;
 using tc::kLatentSide;
 using tc::kStageFrames;
@@ -23,35 +24,17 @@ at::Tensor condition_channels(const at::Tensor& frames, int64_t patch) {
         .reshape({1, condition_channel_count(patch), h, w});
 }
 
-// In place: its callers own what they pass.
-at::Tensor activate(at::Tensor x, double leak) {
-    return leak > 0.0 ? at::leaky_relu_(x, leak) : x.relu_();
-}
-
 }  // namespace
 
 Manifest TcDecoder::manifest(const Config& c) {
     Manifest m;
-    auto conv = [&](const std::string& name, int64_t out, int64_t in, int64_t k, bool bias) {
-        m.push_back({name + ".weight", {out, in, k, k}});
-        if (bias) m.push_back({name + ".bias", {out}});
-    };
-    conv(layer(1), c.channels[0], condition_channel_count(c.graph.patch) + c.latent_channels, 3,
-         true);
-    conv(layer(3), c.channels[0], c.channels[0], 3, false);
-    for (size_t s = 0; s < kStageIndex.size(); ++s) {
-        const int64_t in = c.channels[s];
-        for (int64_t i = 0; i < 3; ++i) {
-            const std::string block = layer(kStageIndex[s] + i) + ".conv.";
-            conv(block + "0", in, 2 * in, 3, true);
-            conv(block + "2", in, in, 3, true);
-            conv(block + "4", in, in, 3, true);
-        }
-        conv(layer(kStageIndex[s] + 4) + ".conv", kStageFrames[s] * in, in, 1, false);
-        conv(layer(kStageIndex[s] + 5), c.channels[s + 1], in, 3, false);
-    }
-    conv(layer(24), c.channels[3], c.channels[3], 3, false);
-    conv(layer(26), 3 * c.graph.shuffle * c.graph.shuffle, c.channels[3], 3, true);
+    tc::add_conv(m, layer(1), c.channels[0],
+                 condition_channel_count(c.graph.patch) + c.latent_channels, 3, true);
+    tc::add_conv(m, layer(3), c.channels[0], c.channels[0], 3, false);
+    for (size_t s = 0; s < kStageIndex.size(); ++s)
+        tc::add_stage(m, kStageIndex[s], c.channels[s], c.channels[s + 1], kStageFrames[s]);
+    tc::add_conv(m, layer(24), c.channels[3], c.channels[3], 3, false);
+    tc::add_conv(m, layer(26), 3 * c.graph.shuffle * c.graph.shuffle, c.channels[3], 3, true);
     return m;
 }
 
@@ -67,55 +50,14 @@ TcDecoder::TcDecoder(Weights& weights, int64_t latent_channels, const Graph& gra
                      const Placement& placement)
     : graph_(graph) {
     check(weights, manifest(config_of(weights, latent_channels, graph)));
-    auto conv = [&](const std::string& name, bool bias) {
-        const at::Tensor weight = placement.place(weights.take(name + ".weight", {-1, -1, -1, -1}))
-                                      .contiguous(at::MemoryFormat::ChannelsLast);
-        return Conv{weight,
-                    bias ? placement.place(weights.take(name + ".bias", {-1})) : at::Tensor()};
-    };
-    in_ = conv(layer(1), true);
-    deepen_in_ = conv(layer(3), false);
-    for (size_t s = 0; s < stages_.size(); ++s) {
-        for (int64_t i = 0; i < 3; ++i) {
-            const std::string block = layer(kStageIndex[s] + i) + ".conv.";
-            stages_[s].blocks[i] = {conv(block + "0", true), conv(block + "2", true),
-                                    conv(block + "4", true)};
-        }
-        stages_[s].grow = conv(layer(kStageIndex[s] + 4) + ".conv", false);
-        stages_[s].frames = kStageFrames[s];
-        stages_[s].upsample = graph.upsample[s];
-        stages_[s].conv = conv(layer(kStageIndex[s] + 5), false);
-    }
-    deepen_out_ = conv(layer(24), false);
-    out_ = conv(layer(26), true);
-}
-
-at::Tensor TcDecoder::Conv::operator()(const at::Tensor& x) const {
-    const int64_t padding = weight.size(2) / 2;
-    return at::conv2d(x, weight, bias, 1, padding);
-}
-
-at::Tensor TcDecoder::MemBlock::operator()(const at::Tensor& x, double leak,
-                                           at::Tensor& memory) const {
-    const at::Tensor before = memory.defined() ? memory : at::zeros_like(x.narrow(0, 0, 1));
-    const at::Tensor past = at::cat({before, x}, 0).narrow(0, 0, x.size(0));
-    memory = x.narrow(0, x.size(0) - 1, 1).clone();
-    const at::Tensor a = activate(conv_0(at::cat({x, past}, 1)), leak);
-    const at::Tensor b = activate(conv_2(a), leak);
-    return activate(conv_4(b).add_(x), leak);
-}
-
-at::Tensor TcDecoder::Stage::operator()(at::Tensor x, double leak, at::Tensor* memory) const {
-    for (const MemBlock& block : blocks) x = block(x, leak, *memory++);
-    // A 1x1 convolution and a nearest resize commute; before the resize it is four times cheaper.
-    // The first C of the grown channels are the earlier frame.
-    const at::Tensor grown = grow(x).permute({0, 2, 3, 1});
-    x = grown.reshape({x.size(0), x.size(2), x.size(3), frames, x.size(1)})
-            .permute({0, 3, 4, 1, 2})
-            .reshape({-1, x.size(1), x.size(2), x.size(3)})
-            .contiguous(at::MemoryFormat::ChannelsLast);
-    if (upsample > 1) x = at::upsample_nearest2d(x, {x.size(2) * upsample, x.size(3) * upsample});
-    return conv(x);
+    auto conv = [&](int64_t index) { return tc::read_conv(weights, layer(index), placement); };
+    in_ = conv(1);
+    deepen_in_ = conv(3);
+    for (size_t s = 0; s < stages_.size(); ++s)
+        stages_[s] =
+            tc::read_stage(weights, kStageIndex[s], kStageFrames[s], graph.upsample[s], placement);
+    deepen_out_ = conv(24);
+    out_ = conv(26);
 }
 
 at::Tensor TcDecoder::decode(const at::Tensor& latents, const at::Tensor& condition,
@@ -146,7 +88,7 @@ at::Tensor TcDecoder::decode_latent(const at::Tensor& latent, const at::Tensor& 
             ? latent
             : at::upsample_nearest2d(latent, {cells.size(2), cells.size(3)});
     at::Tensor x = at::cat({cells, repeated}, 1).contiguous(at::MemoryFormat::ChannelsLast);
-    x = 3 * at::tanh(x / 3);
+    x = tc::soft_clamp(x);
     x = activate(in_(x), graph_.leak);
     x = activate(deepen_in_(x), graph_.leak);
     for (size_t s = 0; s < stages_.size(); ++s)
@@ -157,20 +99,10 @@ at::Tensor TcDecoder::decode_latent(const at::Tensor& latent, const at::Tensor& 
     return x.contiguous();
 }
 
-std::vector<const TcDecoder::Conv*> TcDecoder::convs() const {
-    std::vector<const Conv*> all = {&in_, &deepen_in_, &deepen_out_, &out_};
-    for (const Stage& stage : stages_) {
-        for (const MemBlock& block : stage.blocks)
-            all.insert(all.end(), {&block.conv_0, &block.conv_2, &block.conv_4});
-        all.insert(all.end(), {&stage.grow, &stage.conv});
-    }
-    return all;
-}
-
 int64_t TcDecoder::parameters() const {
-    int64_t count = 0;
-    for (const Conv* conv : convs())
-        count += conv->weight.numel() + (conv->bias.defined() ? conv->bias.numel() : 0);
+    int64_t count =
+        in_.parameters() + deepen_in_.parameters() + deepen_out_.parameters() + out_.parameters();
+    for (const tc::Stage& stage : stages_) count += stage.parameters();
     return count;
 }
 

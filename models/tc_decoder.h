@@ -11,6 +11,7 @@
 #include "models/decoder.h"
 #include "models/manifest.h"
 #include "models/placement.h"
+#include "models/tc_layers.h"
 
 namespace flashvsr {
 
@@ -47,33 +48,13 @@ class TcDecoder : public Decoder {
     int64_t parameters() const override;
 
   private:
-    struct Conv {
-        at::Tensor weight;  // [out, in, k, k]
-        at::Tensor bias;    // [out], or undefined
-        at::Tensor operator()(const at::Tensor& x) const;
-    };
-    struct MemBlock {
-        Conv conv_0, conv_2, conv_4;
-        at::Tensor operator()(const at::Tensor& x, double leak, at::Tensor& memory) const;
-    };
-    // MemBlocks at one resolution, then nearest resize, growth in time and the convolution after.
-    struct Stage {
-        std::array<MemBlock, 3> blocks;
-        Conv grow;  // 1x1, to `frames` times the channels
-        int64_t frames = 1;
-        int64_t upsample = 2;
-        Conv conv;
-        at::Tensor operator()(at::Tensor x, double leak, at::Tensor* memory) const;
-    };
-
     at::Tensor decode_latent(const at::Tensor& latent, const at::Tensor& condition,
                              State& state) const;
-    std::vector<const Conv*> convs() const;
 
     Graph graph_;
-    Conv in_, deepen_in_;          // decoder.1, decoder.3
-    std::array<Stage, 3> stages_;  // decoder.5-10, 11-16, 17-22
-    Conv deepen_out_, out_;        // decoder.24, decoder.26
+    tc::Conv in_, deepen_in_;          // decoder.1, decoder.3
+    std::array<tc::Stage, 3> stages_;  // decoder.5-10, 11-16, 17-22
+    tc::Conv deepen_out_, out_;        // decoder.24, decoder.26
 };
 
 }  // namespace flashvsr

@@ -226,7 +226,8 @@ Results run_vae(const Options& options, const nlohmann::json& json) {
     const flashvsr::ComputeQueue queue(placement.device);
     const flashvsr::ComputeScope scope(queue);
     flashvsr::Weights weights = flashvsr::Weights::open(options.case_dir + "/Wan2.1_VAE.pth");
-    const auto plain = std::make_shared<const flashvsr::WanDecoder>(weights, placement);
+    const auto plain = std::make_shared<const flashvsr::WanDecoder>(
+        weights, flashvsr::WanVersion::k2_1, placement);
     const at::Tensor latents = flashvsr::read_safetensors(options.case_dir + "/input.safetensors")
                                    .at("latents")[0]
                                    .to(placement.options());
