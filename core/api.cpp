@@ -3,11 +3,11 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
-#include <mutex>
 #include <new>
 
 #include "core/engine.h"
 #include "core/flashvsr.h"
+#include "core/log.h"
 #include "core/precision.h"
 #include "core/stream.h"
 #include "kernels/cuda_error.h"
@@ -24,23 +24,6 @@ struct FlashvsrStream {
 namespace {
 
 using flashvsr::Error;
-
-struct Log {
-    std::mutex mutex;
-    void (*callback)(int, const char*, void*) = nullptr;
-    void* user = nullptr;
-};
-
-Log& log_sink() {
-    static Log sink;
-    return sink;
-}
-
-void log_line(int level, const char* message) {
-    Log& sink = log_sink();
-    const std::lock_guard<std::mutex> lock(sink.mutex);
-    if (sink.callback) sink.callback(level, message, sink.user);
-}
 
 FlashvsrStatus status_of(Error::Kind kind) {
     switch (kind) {
@@ -61,7 +44,8 @@ FlashvsrStatus report(FlashvsrError* error, FlashvsrStatus status, const char* m
         std::snprintf(error->message, sizeof(error->message), "%s", message);
         std::replace(error->message, error->message + std::strlen(error->message), '\n', ' ');
     }
-    if (status != FLASHVSR_OK && status != FLASHVSR_NEED_INPUT) log_line(1, message);
+    if (status != FLASHVSR_OK && status != FLASHVSR_NEED_INPUT)
+        flashvsr::log_line(flashvsr::LogLevel::kError, message);
     return status;
 }
 
@@ -150,6 +134,7 @@ FlashvsrStatus engine_info(const FlashvsrEngine* engine, FlashvsrEngineInfo* inf
                       flashvsr::precision_name(model.placement));
         std::snprintf(filled.version, sizeof(filled.version), "%s",
                       model.version == flashvsr::ModelVersion::k1 ? "1" : "1.1");
+        std::snprintf(filled.decoder, sizeof(filled.decoder), "%s", model.decoder_type->name);
         filled.parameters = static_cast<uint64_t>(model.parameters());
         write_struct(info, filled);
         return FLASHVSR_OK;
@@ -224,19 +209,12 @@ FlashvsrStatus stream_stats(const FlashvsrStream* stream, FlashvsrStreamStats* s
     });
 }
 
-void set_log(void (*log)(int, const char*, void*), void* user) {
-    Log& sink = log_sink();
-    const std::lock_guard<std::mutex> lock(sink.mutex);
-    sink.callback = log;
-    sink.user = user;
-}
-
 }  // namespace
 
 const FlashvsrApi* flashvsr_api(uint32_t abi) {
-    static const FlashvsrApi api = {FLASHVSR_ABI, engine_open,  engine_close, engine_info,
-                                    stream_open,  stream_close, stream_push,  stream_ready,
-                                    stream_pop,   stream_drain, stream_reset, stream_configure,
-                                    stream_stats, set_log};
+    static const FlashvsrApi api = {FLASHVSR_ABI, engine_open,      engine_close, engine_info,
+                                    stream_open,  stream_close,     stream_push,  stream_ready,
+                                    stream_pop,   stream_drain,     stream_reset, stream_configure,
+                                    stream_stats, flashvsr::set_log};
     return abi == FLASHVSR_ABI ? &api : nullptr;
 }

@@ -65,7 +65,9 @@ ChunkOutput compute_chunk(const Model& model, const ChunkInput& input, const Set
         return (model.decoder->clamps() ? frames.clamp(0, 1) : frames).contiguous();
     });
     const ChunkOutput output = staged("colour fix", [&] {
-        return fix_color({decoded, condition, input.height, input.width}, settings,
+        // A decoder may answer in fp32.
+        const at::Tensor reference = condition.to(decoded.scalar_type());
+        return fix_color({decoded, reference, input.height, input.width}, settings,
                          model.placement.fused());
     });
     if (probe) {

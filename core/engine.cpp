@@ -15,6 +15,7 @@
 #include <cuda_runtime_api.h>
 #endif
 
+#include "core/log.h"
 #include "core/precision.h"
 #include "models/error.h"
 
@@ -22,7 +23,8 @@ namespace flashvsr {
 namespace {
 
 // What makes two requests the same engine.
-using Key = std::tuple<std::string, std::string, at::ScalarType, Fp8, ModelVersion>;
+using Key = std::tuple<std::string, std::string, at::ScalarType, Fp8, ModelVersion, std::string,
+                       std::string, std::string>;
 
 struct Registry {
     std::mutex mutex;
@@ -67,6 +69,25 @@ ModelDescription describe(const std::string& dir, FlashvsrModelVersion version) 
         default: throw Error(Error::Kind::kInvalidArgument, "unknown model version");
     }
     return description;
+}
+
+DecoderChoice choose(const FlashvsrEngineConfig& config) {
+    DecoderRequest request;
+    switch (config.mode) {
+        case FLASHVSR_MODE_TINY: request.mode = Mode::kTiny; break;
+        case FLASHVSR_MODE_FULL: request.mode = Mode::kFull; break;
+        default: throw Error(Error::Kind::kInvalidArgument, "unknown mode");
+    }
+    if (config.vae_type) request.type = config.vae_type;
+    if (config.vae_path) request.path = config.vae_path;
+    if (config.vae_adapter) request.adapter = config.vae_adapter;
+    return choose_decoder(
+        request, [](const std::string& warning) { log_line(LogLevel::kWarning, warning); });
+}
+
+std::string canonical(const std::string& path) {
+    std::error_code ignored;
+    return path.empty() ? path : std::filesystem::weakly_canonical(path, ignored).string();
 }
 
 // Streams compute on CUDA streams of their own and must not overtake the load.
@@ -122,18 +143,24 @@ std::shared_ptr<const Engine> Engine::open(const FlashvsrEngineConfig& config,
     const Placement placement =
         placement_of(parse_device(config.device ? config.device : "auto"), config.precision);
     const ModelDescription description = describe(config.model_dir, config.model_version);
+    const DecoderChoice decoder = choose(config);
 
-    std::error_code ignored;
-    const Key key{std::filesystem::weakly_canonical(config.model_dir, ignored).string(),
-                  placement.device.str(), placement.dtype, placement.fp8, description.version};
+    const Key key{canonical(config.model_dir),
+                  placement.device.str(),
+                  placement.dtype,
+                  placement.fp8,
+                  description.version,
+                  decoder.type->name,
+                  canonical(decoder.path),
+                  canonical(decoder.adapter)};
     const std::shared_ptr<std::timed_mutex> lock = loading_lock(key);
     std::unique_lock<std::timed_mutex> one_loader(*lock, std::defer_lock);
     while (!one_loader.try_lock_for(std::chrono::milliseconds(50))) progress(0.0, "waiting");
     if (std::shared_ptr<const Engine> shared = find_open(key)) return shared;
 
     const c10::NoGradGuard no_grad;
-    auto engine = std::make_shared<const Engine>(
-        load_model(open_model_weights(config.model_dir), description, placement, progress));
+    auto engine = std::make_shared<const Engine>(load_model(
+        open_model_weights(config.model_dir, decoder), description, placement, progress));
     finish_loading(placement.device);
     const std::lock_guard<std::mutex> registry_lock(registry().mutex);
     registry().open[key] = engine;

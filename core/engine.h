@@ -11,8 +11,8 @@ namespace flashvsr {
 
 class Engine {
   public:
-    // Loads the model, or joins the one that is open for the same folder, device, precision and
-    // version. A second caller waits for the first one's load. Throws Error.
+    // Loads the model, or joins the one that is open for the same folder, device, precision,
+    // version and decoder. A second caller waits for the first one's load. Throws Error.
     static std::shared_ptr<const Engine> open(const FlashvsrEngineConfig& config,
                                               const LoadProgress& progress);
     // An engine of its own around a model that was made elsewhere (tests and benchmarks).

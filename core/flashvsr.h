@@ -81,18 +81,32 @@ typedef enum {
     FLASHVSR_MODEL_VERSION_1_1
 } FlashvsrModelVersion;
 
+typedef enum {
+    FLASHVSR_MODE_TINY = 0, /* small decoders that stream cheaply */
+    FLASHVSR_MODE_FULL      /* decoders of full VAEs */
+} FlashvsrMode;
+
 typedef struct {
     uint32_t struct_size;
     const char* model_dir; /* folder with the released file names; must be set */
     const char* device;    /* "auto" (cuda:0 if usable, else cpu), "cpu", "cuda", "cuda:N" */
     FlashvsrPrecision precision;
     FlashvsrModelVersion model_version;
+    FlashvsrMode mode;
+    /* Decoder. In tiny mode "tcd", "taew2.1", "lighttaew2.1", "tae-w2.2" or "tae-hv"; in full mode
+     * "wan2.1", "light" or "wan2.2". NULL or "": the first of the mode. One of the other mode gives
+     * that one too, and a warning in the log. */
+    const char* vae_type;
+    const char* vae_path; /* the decoder's file; NULL or "": under its released name in model_dir */
+    /* The latent adapter's file, for "tae-w2.2", "tae-hv" and "wan2.2"; NULL or "": beside the
+     * decoder's, NAME.adapter.safetensors for NAME.pth. */
+    const char* vae_adapter;
 } FlashvsrEngineConfig;
 
-#define FLASHVSR_ENGINE_CONFIG_INIT                                          \
-    {                                                                        \
-        sizeof(FlashvsrEngineConfig), NULL, "auto", FLASHVSR_PRECISION_AUTO, \
-            FLASHVSR_MODEL_VERSION_AUTO                                      \
+#define FLASHVSR_ENGINE_CONFIG_INIT                                           \
+    {                                                                         \
+        sizeof(FlashvsrEngineConfig), NULL, "auto", FLASHVSR_PRECISION_AUTO,  \
+            FLASHVSR_MODEL_VERSION_AUTO, FLASHVSR_MODE_TINY, NULL, NULL, NULL \
     }
 
 /* Called during engine_open from the calling thread. `fraction` grows from 0 to 1; `stage` is a
@@ -105,10 +119,11 @@ typedef struct {
     char precision[16];  /* "fp32", "bf16", "fp16", "fp8-linears" or "fp8" */
     char version[8];     /* "1" or "1.1" */
     uint64_t parameters; /* number of weights held */
+    char decoder[16];    /* as vae_type has it */
 } FlashvsrEngineInfo;
 
 #define FLASHVSR_ENGINE_INFO_INIT \
-    { sizeof(FlashvsrEngineInfo), "", "", "", 0 }
+    { sizeof(FlashvsrEngineInfo), "", "", "", 0, "" }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
@@ -217,8 +232,8 @@ typedef struct {
     uint32_t abi;
 
     /* Loads a model, or shares the one that is already open in this process for the same folder,
-     * device, precision and version. Takes seconds; `progress` may be NULL. It is also asked while
-     * the same model is being loaded for somebody else, which is waited for. */
+     * device, precision, version and decoder. Takes seconds; `progress` may be NULL. It is also
+     * asked while the same model is being loaded for somebody else, which is waited for. */
     FlashvsrStatus (*engine_open)(const FlashvsrEngineConfig* config, FlashvsrProgress progress,
                                   void* user, FlashvsrEngine** engine, FlashvsrError* error);
     /* NULL is allowed. The weights go with the last user, streams included. */

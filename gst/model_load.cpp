@@ -61,6 +61,10 @@ void ModelLoad::load() {
     config.device = properties_.device.empty() ? "auto" : properties_.device.c_str();
     config.precision = properties_.precision;
     config.model_version = properties_.model_version;
+    config.mode = properties_.mode == Mode::kFull ? FLASHVSR_MODE_FULL : FLASHVSR_MODE_TINY;
+    config.vae_type = properties_.vae_type.c_str();
+    config.vae_path = properties_.vae_path.c_str();
+    config.vae_adapter = properties_.vae_adapter.c_str();
 
     const auto on_progress = [](double fraction, const char* stage, void* self) -> int {
         return static_cast<ModelLoad*>(self)->report(fraction, stage);

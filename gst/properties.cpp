@@ -10,6 +10,9 @@ enum PropertyId : guint {
     kModelDir = 1,
     kModelVersion,
     kMode,
+    kVaeType,
+    kVaePath,
+    kVaeAdapter,
     kScale,
     kDevice,
     kPrecision,
@@ -44,8 +47,8 @@ GType model_version_type() {
 
 GType mode_type() {
     static const GEnumValue values[] = {
-        {static_cast<gint>(Mode::kTiny), "Small decoder", "tiny"},
-        {static_cast<gint>(Mode::kFull), "Full decoder (not in this version)", "full"},
+        {static_cast<gint>(Mode::kTiny), "Small decoders", "tiny"},
+        {static_cast<gint>(Mode::kFull), "Decoders of full VAEs", "full"},
         {static_cast<gint>(Mode::kTinyLong), "The same as tiny, which always streams", "tiny-long"},
         {0, nullptr, nullptr}};
     static const GType type = register_enum("GstFlashVsrMode", values);
@@ -128,8 +131,28 @@ void install_model_properties(GObjectClass* object_class, const Properties& init
                           model_version_type(), initial.model_version, kReady));
     g_object_class_install_property(
         object_class, kMode,
-        g_param_spec_enum("mode", "Mode", "Which decoder makes the pictures", mode_type(),
+        g_param_spec_enum("mode", "Mode", "Which kind of decoder makes the pictures", mode_type(),
                           static_cast<gint>(initial.mode), kReady));
+    g_object_class_install_property(
+        object_class, kVaeType,
+        g_param_spec_string("vae-type", "VAE type",
+                            "Decoder: \"tcd\", \"taew2.1\", \"lighttaew2.1\", \"tae-w2.2\" or "
+                            "\"tae-hv\" in tiny mode, \"wan2.1\", \"light\" or \"wan2.2\" in full "
+                            "mode; unset: the first of the mode",
+                            nullptr, kReady));
+    g_object_class_install_property(
+        object_class, kVaePath,
+        g_param_spec_string("vae-path", "VAE path",
+                            "File of the decoder; unset: under its released name in the model "
+                            "folder",
+                            nullptr, kReady));
+    g_object_class_install_property(
+        object_class, kVaeAdapter,
+        g_param_spec_string(
+            "vae-adapter", "VAE adapter",
+            "File of the latent adapter that \"tae-w2.2\", \"tae-hv\" and \"wan2.2\" "
+            "need; unset: NAME.adapter.safetensors beside the decoder's NAME.pth",
+            nullptr, kReady));
     g_object_class_install_property(
         object_class, kScale,
         g_param_spec_double("scale", "Scale",
@@ -240,6 +263,9 @@ bool PropertyStore::set_value(guint id, const GValue* value) {
             properties->model_version = static_cast<FlashvsrModelVersion>(g_value_get_enum(value));
             return true;
         case kMode: properties->mode = static_cast<Mode>(g_value_get_enum(value)); return true;
+        case kVaeType: properties->vae_type = text(); return true;
+        case kVaePath: properties->vae_path = text(); return true;
+        case kVaeAdapter: properties->vae_adapter = text(); return true;
         case kScale: properties->scale = g_value_get_double(value); return true;
         case kDevice: properties->device = text(); return true;
         case kPrecision:
@@ -270,13 +296,17 @@ bool PropertyStore::set_value(guint id, const GValue* value) {
 bool PropertyStore::get_value(guint id, GValue* value) const {
     const Properties properties = get();
     const FlashvsrSettings& settings = properties.settings;
+    const auto set_text = [value](const std::string& text) {
+        g_value_set_string(value, text.empty() ? nullptr : text.c_str());
+        return true;
+    };
     switch (id) {
-        case kModelDir:
-            g_value_set_string(
-                value, properties.model_dir.empty() ? nullptr : properties.model_dir.c_str());
-            return true;
+        case kModelDir: return set_text(properties.model_dir);
         case kModelVersion: g_value_set_enum(value, properties.model_version); return true;
         case kMode: g_value_set_enum(value, static_cast<gint>(properties.mode)); return true;
+        case kVaeType: return set_text(properties.vae_type);
+        case kVaePath: return set_text(properties.vae_path);
+        case kVaeAdapter: return set_text(properties.vae_adapter);
         case kScale: g_value_set_double(value, properties.scale); return true;
         case kDevice: g_value_set_string(value, properties.device.c_str()); return true;
         case kPrecision: g_value_set_enum(value, properties.precision); return true;

@@ -20,6 +20,9 @@ struct Properties {
     std::string model_dir; /* empty: find_model_dir() decides */
     FlashvsrModelVersion model_version = FLASHVSR_MODEL_VERSION_AUTO;
     Mode mode = Mode::kTiny;
+    std::string vae_type;    /* empty: the mode's */
+    std::string vae_path;    /* empty: in the model folder */
+    std::string vae_adapter; /* empty: beside the decoder's file */
     double scale = 4.0;
     std::string device = "auto";
     FlashvsrPrecision precision = FLASHVSR_PRECISION_AUTO;

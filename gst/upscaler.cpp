@@ -40,11 +40,6 @@ bool Upscaler::load_library() {
 
 bool Upscaler::open() {
     const Properties properties = properties_->get();
-    if (properties.mode == Mode::kFull) {
-        GST_ELEMENT_ERROR(transform_, LIBRARY, SETTINGS,
-                          ("This version has no mode=full; use mode=tiny."), (nullptr));
-        return false;
-    }
     seed_ = properties.seed;
     lead_in_ = properties.startup == Startup::kFast ? kFastLeadIn : 0;
     enabled_ = properties.enabled;

@@ -1,4 +1,5 @@
-// flashvsr-train: trains or fine-tunes a model of this architecture; see docs/training.md.
+// flashvsr-train: trains or fine-tunes a model of this architecture, see docs/training.md, or fits
+// a latent adapter, see docs/models.md.
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <c10/core/GradMode.h>
@@ -19,6 +20,7 @@
 #include "core/engine.h"
 #include "core/flashvsr.h"
 #include "core/noise.h"
+#include "core/train/adapter.h"
 #include "core/train/clips.h"
 #include "core/train/parameters.h"
 #include "models/checkpoint/safetensors.h"
@@ -29,6 +31,7 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: flashvsr-train --data PACK --out DIR [options]\n"
+    "       flashvsr-train adapter --from FILE --to FILE --type TYPE --data PACK --out FILE\n"
     "\n"
     "  --data PACK        pictures and clips, made by models/nano/data/pack.py\n"
     "  --out DIR          model folder; also holds the state that --resume continues from\n"
@@ -40,6 +43,19 @@ constexpr const char* kUsage =
     "  --rate R           highest learning rate (0.0003)\n"
     "  --seed N           of weights and clips (1)\n"
     "  --channels A,B,C,D of the decoder's stages, for a new model (64,48,48,48)\n";
+
+constexpr const char* kAdapterUsage =
+    "usage: flashvsr-train adapter --from FILE --to FILE --type TYPE --data PACK --out FILE\n"
+    "                              [options]\n"
+    "\n"
+    "  --from FILE    Wan2.1_VAE.pth, whose latents FlashVSR makes\n"
+    "  --to FILE      the VAE that is to decode them, with its encoder\n"
+    "  --type TYPE    what it is: tae-w2.2, tae-hv or wan2.2\n"
+    "  --data PACK    pictures and clips, made by models/nano/data/pack.py\n"
+    "  --out FILE     NAME.adapter.safetensors beside NAME.pth is found without vae-adapter\n"
+    "  --clips N      to fit with (64)\n"
+    "  --side PIXELS  of the clips, a multiple of 64 (256)\n"
+    "  --device D     auto, cpu, cuda or cuda:N (auto)\n";
 
 struct Options {
     std::string data, out, init, device = "auto";
@@ -88,6 +104,47 @@ Options parse(int argc, char** argv) {
         options.side % 128 != 0)
         throw Error(Error::Kind::kInvalidArgument, kUsage);
     return options;
+}
+
+AdapterOptions parse_adapter(int argc, char** argv) {
+    AdapterOptions options;
+    const std::map<std::string, std::function<void(const std::string&)>> known = {
+        {"--from", [&](const std::string& v) { options.from = v; }},
+        {"--to", [&](const std::string& v) { options.to = v; }},
+        {"--type", [&](const std::string& v) { options.type = v; }},
+        {"--data", [&](const std::string& v) { options.data = v; }},
+        {"--out", [&](const std::string& v) { options.out = v; }},
+        {"--clips", [&](const std::string& v) { options.clips = std::stoll(v); }},
+        {"--side", [&](const std::string& v) { options.side = std::stoll(v); }},
+        {"--device", [&](const std::string& v) { options.device = v; }}};
+    for (int i = 1; i < argc; i += 2) {
+        const auto option = known.find(argv[i]);
+        if (option == known.end() || i + 1 == argc)
+            throw Error(Error::Kind::kInvalidArgument,
+                        argv[i] + std::string("?\n") + kAdapterUsage);
+        option->second(argv[i + 1]);
+    }
+    for (const std::string* needed :
+         {&options.from, &options.to, &options.type, &options.data, &options.out})
+        if (needed->empty()) throw Error(Error::Kind::kInvalidArgument, kAdapterUsage);
+    if (options.side < 64 || options.side % 64 != 0 || options.clips < 1)
+        throw Error(Error::Kind::kInvalidArgument, kAdapterUsage);
+    return options;
+}
+
+void run_adapter(const AdapterOptions& options) {
+    const AdapterQuality quality = make_adapter(options);
+    std::printf("PSNR against the clips:  %s %.2f dB,  %s %.2f dB,  adapted %.2f dB\n",
+                options.from.c_str(), quality.direct, options.to.c_str(), quality.own,
+                quality.adapted);
+    std::printf("adapted against %s's pictures: %.2f dB\n", options.from.c_str(),
+                quality.agreement);
+    constexpr double kPlausible = 20;
+    for (const auto& [file, own] :
+         {std::pair{options.from, quality.direct}, std::pair{options.to, quality.own}})
+        if (own < kPlausible)
+            std::printf("%s does not give its own input back: the file or --type is wrong\n",
+                        file.c_str());
 }
 
 // The shape of the model that ships; see docs/training.md for the reasons.
@@ -324,6 +381,10 @@ class Trainer {
 
 int main(int argc, char** argv) {
     try {
+        if (argc > 1 && std::string(argv[1]) == "adapter") {
+            flashvsr::train::run_adapter(flashvsr::train::parse_adapter(argc - 1, argv + 1));
+            return 0;
+        }
         const auto options = flashvsr::train::parse(argc, argv);
         std::filesystem::create_directories(options.out);
         flashvsr::train::Trainer(options).run();

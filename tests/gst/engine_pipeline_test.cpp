@@ -202,4 +202,16 @@ TEST_F(EnginePipeline, AModelThatIsNoneIsNamedInTheError) {
     fs::remove_all(folder);
 }
 
+TEST_F(EnginePipeline, ADecoderThatIsMissingIsNamedInTheError) {
+    const std::string micro = FLASHVSR_MICRO_MODEL;
+    for (const auto& [settings, named] : std::vector<std::pair<std::string, std::string>>{
+             {" mode=full", "lacks Wan2.1_VAE.pth"},
+             {" mode=full vae-path=/no/such/vae.pth", "/no/such/vae.pth"},
+             {" vae-type=taew2.1", "lacks taew2_1.pth"}}) {
+        const Outcome missing = run_model(micro + settings);
+        EXPECT_EQ(missing.error, name_of(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND));
+        EXPECT_NE(missing.message.find(named), std::string::npos) << missing.message;
+    }
+}
+
 }  // namespace

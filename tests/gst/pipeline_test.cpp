@@ -58,12 +58,6 @@ TEST(Errors, ALibraryThatIsNoEngineIsRefused) {
     EXPECT_EQ(run(with_model()).error, name_of(GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT));
 }
 
-TEST(Errors, FullModeIsRefused) {
-    EXPECT_EQ(run(with_model() + " mode=full").error,
-              name_of(GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS));
-    EXPECT_EQ(run(with_model() + " mode=tiny-long").error, "");
-}
-
 TEST(Errors, OfTheEngineComeInTheRightDomain) {
     const std::pair<FlashvsrStatus, std::string> cases[] = {
         {FLASHVSR_NOT_FOUND, name_of(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND)},
