@@ -3,9 +3,16 @@
 #include <cmath>
 #include <string>
 
+#include "gst/cuda_memory.h"
+
 namespace flashvsr {
 
 namespace {
+
+#define FORMATS "{ I420, NV12, P010_10LE, RGB, BGR, RGBA, BGRA, RGBx, BGRx }"
+constexpr char kSystemMemoryCaps[] = GST_VIDEO_CAPS_MAKE(FORMATS);
+constexpr char kCudaMemoryCaps[] =
+    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(FLASHVSR_CUDA_MEMORY_FEATURE, FORMATS);
 
 /* Keeps of `structure` what is progressive; false if nothing is. A missing field is progressive. */
 bool restrict_to_progressive(GstStructure* structure) {
@@ -28,7 +35,7 @@ void set_any_size(GstStructure* structure) {
 }
 
 void set_any_format(GstStructure* structure) {
-    GstCaps* all = gst_caps_from_string(FLASHVSR_CAPS);
+    GstCaps* all = gst_caps_from_string(kSystemMemoryCaps);
     gst_structure_set_value(structure, "format",
                             gst_structure_get_value(gst_caps_get_structure(all, 0), "format"));
     gst_caps_unref(all);
@@ -100,23 +107,25 @@ FormatChoice closest_format(const GstStructure* structure, const GstVideoFormatI
     return best;
 }
 
-/* Cuts `caps` down to one structure, the one with the format closest to `from`. */
-GstCaps* choose_structure(GstCaps* caps, const GstVideoFormatInfo* from) {
+/* Cuts `caps` down to one structure, the one with the memory and format closest to `from` in CUDA
+ * memory or not. Another format costs a conversion, another memory a copy over the bus. */
+GstCaps* choose_structure(GstCaps* caps, const GstVideoFormatInfo* from, bool in_cuda) {
     FormatChoice best;
     guint best_index = 0;
     for (guint i = 0; i < gst_caps_get_size(caps); i++) {
-        const FormatChoice choice = closest_format(gst_caps_get_structure(caps, i), from);
+        FormatChoice choice = closest_format(gst_caps_get_structure(caps, i), from);
+        if (!choice.name.empty() && has_cuda_memory(caps, i) != in_cuda) choice.distance += 8;
         if (choice.distance < best.distance) {
             best = choice;
             best_index = i;
         }
     }
-    GstStructure* structure = gst_structure_copy(gst_caps_get_structure(caps, best_index));
+    GstCaps* chosen = gst_caps_copy_nth(caps, best_index);
     if (!best.name.empty()) {
-        gst_structure_set(structure, "format", G_TYPE_STRING, best.name.c_str(), nullptr);
+        gst_caps_set_simple(chosen, "format", G_TYPE_STRING, best.name.c_str(), nullptr);
     }
     gst_caps_unref(caps);
-    return gst_caps_new_full(structure, nullptr);
+    return chosen;
 }
 
 int scaled(int size, double factor) {
@@ -149,9 +158,16 @@ void prefer_colour_of(const GstStructure* input, GstStructure* output) {
 
 }  // namespace
 
+GstCaps* template_caps() {
+    GstCaps* caps = gst_caps_from_string(kSystemMemoryCaps);
+    if (cuda_memory_is_built_in()) gst_caps_append(caps, gst_caps_from_string(kCudaMemoryCaps));
+    return caps;
+}
+
 GstCaps* transform_caps(GstPadDirection direction, GstCaps* caps, GstCaps* filter) {
-    GstCaps* same_format = gst_caps_new_empty();
-    GstCaps* any_format = gst_caps_new_empty();
+    /* First in the same memory and format, last in another of both. */
+    GstCaps* candidates[] = {gst_caps_new_empty(), gst_caps_new_empty(), gst_caps_new_empty(),
+                             gst_caps_new_empty()};
     for (guint i = 0; i < gst_caps_get_size(caps); i++) {
         GstStructure* structure = gst_structure_copy(gst_caps_get_structure(caps, i));
         if (!restrict_to_progressive(structure)) {
@@ -165,10 +181,23 @@ GstCaps* transform_caps(GstPadDirection direction, GstCaps* caps, GstCaps* filte
         set_any_size(structure);
         GstStructure* converted = gst_structure_copy(structure);
         set_any_format(converted);
-        same_format = gst_caps_merge_structure(same_format, structure);
-        any_format = gst_caps_merge_structure(any_format, converted);
+        for (const bool same_memory : {true, false}) {
+            if (!same_memory && !cuda_memory_is_built_in()) continue;
+            const bool cuda = has_cuda_memory(caps, i) == same_memory;
+            const auto add = [cuda](GstCaps** target, const GstStructure* added) {
+                GstCapsFeatures* features =
+                    cuda ? gst_caps_features_new(FLASHVSR_CUDA_MEMORY_FEATURE, nullptr) : nullptr;
+                *target =
+                    gst_caps_merge_structure_full(*target, gst_structure_copy(added), features);
+            };
+            add(&candidates[same_memory ? 0 : 2], structure);
+            add(&candidates[same_memory ? 1 : 3], converted);
+        }
+        gst_structure_free(structure);
+        gst_structure_free(converted);
     }
-    GstCaps* result = gst_caps_merge(same_format, any_format);
+    GstCaps* result = gst_caps_new_empty();
+    for (GstCaps* some : candidates) result = gst_caps_merge(result, some);
     if (filter) {
         GstCaps* filtered = gst_caps_intersect_full(filter, result, GST_CAPS_INTERSECT_FIRST);
         gst_caps_unref(result);
@@ -182,7 +211,7 @@ GstCaps* fixate_output_caps(GstCaps* input, double scale, GstCaps* candidates) {
     if (gst_caps_is_empty(candidates) || !gst_video_info_from_caps(&in, input)) {
         return gst_caps_fixate(candidates);
     }
-    GstCaps* output = choose_structure(candidates, in.finfo);
+    GstCaps* output = choose_structure(candidates, in.finfo, has_cuda_memory(input, 0));
     GstStructure* structure = gst_caps_get_structure(output, 0);
     fixate_size(structure, GST_VIDEO_INFO_WIDTH(&in), GST_VIDEO_INFO_HEIGHT(&in), scale);
 
@@ -208,7 +237,7 @@ GstCaps* fixate_input_caps(GstCaps* output, double scale, GstCaps* candidates) {
     if (gst_caps_is_empty(candidates) || !gst_video_info_from_caps(&out, output)) {
         return gst_caps_fixate(candidates);
     }
-    GstCaps* input = choose_structure(candidates, out.finfo);
+    GstCaps* input = choose_structure(candidates, out.finfo, has_cuda_memory(output, 0));
     fixate_size(gst_caps_get_structure(input, 0), GST_VIDEO_INFO_WIDTH(&out),
                 GST_VIDEO_INFO_HEIGHT(&out), 1.0 / scale);
     return gst_caps_fixate(input);

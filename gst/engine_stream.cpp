@@ -11,15 +11,19 @@ bool same_settings(const FlashvsrSettings& a, const FlashvsrSettings& b) {
 
 }  // namespace
 
+bool is_on_cuda(const FlashvsrApi* api, const FlashvsrEngine* engine) {
+    FlashvsrEngineInfo info = FLASHVSR_ENGINE_INFO_INIT;
+    return api->engine_info(engine, &info, nullptr) == FLASHVSR_OK &&
+           g_str_has_prefix(info.device, "cuda");
+}
+
 bool EngineStream::open(const FlashvsrApi* api, FlashvsrEngine* engine,
                         const FlashvsrStreamConfig& config, int lead_in, FlashvsrError* error) {
     FlashvsrStream* stream = nullptr;
     if (api->stream_open(engine, &config, &stream, error) != FLASHVSR_OK) return false;
     api_ = api;
     stream_ = {stream, Close{api}};
-    FlashvsrEngineInfo info = FLASHVSR_ENGINE_INFO_INIT;
-    api->engine_info(engine, &info, nullptr);
-    asynchronous_ = g_str_has_prefix(info.device, "cuda");
+    asynchronous_ = is_on_cuda(api, engine);
     settings_ = config.settings;
     lead_in_ = lead_in;
     fresh_ = true;

@@ -21,6 +21,9 @@ constexpr int kLaterWait =
     FLASHVSR_CHUNK + FLASHVSR_FIRST_CHUNK_INPUT - FLASHVSR_FIRST_CHUNK_OUTPUT - 1;
 constexpr int first_wait(int lead_in) { return FLASHVSR_FIRST_CHUNK_INPUT - 1 - lead_in; }
 
+/* Whether an engine computes on a CUDA device. */
+bool is_on_cuda(const FlashvsrApi* api, const FlashvsrEngine* engine);
+
 /* Owns a stream of the engine. Errors are filled in where a function returns false; the stream has
  * then to be reset or closed. Not thread-safe. */
 class EngineStream {

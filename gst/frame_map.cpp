@@ -2,6 +2,8 @@
 
 #include <gst/video/gstvideometa.h>
 
+#include "gst/cuda_memory.h"
+
 namespace flashvsr {
 
 namespace {
@@ -60,8 +62,17 @@ FlashvsrFrameInfo frame_info(const GstVideoInfo& info) {
     return result;
 }
 
+bool layout_from_caps(const GstCaps* caps, FrameLayout* layout) {
+    layout->cuda = has_cuda_memory(caps, 0);
+    return gst_video_info_from_caps(&layout->info, caps) &&
+           !GST_VIDEO_INFO_IS_INTERLACED(&layout->info);
+}
+
 MappedFrame::MappedFrame(GstBuffer* buffer, const GstVideoInfo& info, GstMapFlags flags)
-    : info_(info), mapped_(gst_video_frame_map(&video_, &info_, buffer, flags)), ok_(mapped_) {
+    : info_(info),
+      on_device_(flags & kMapCuda),
+      mapped_(gst_video_frame_map(&video_, &info_, buffer, flags)),
+      ok_(mapped_) {
     if (!mapped_) return;
     const GstVideoCropMeta* crop = gst_buffer_get_video_crop_meta(buffer);
     ok_ = move_to(crop ? crop->x : 0, crop ? crop->y : 0);
@@ -100,6 +111,7 @@ MappedFrame::~MappedFrame() {
 FlashvsrFrame MappedFrame::engine_frame() const {
     FlashvsrFrame frame = {};
     frame.info = frame_info(info_);
+    frame.info.memory = on_device_ ? FLASHVSR_MEMORY_CUDA : FLASHVSR_MEMORY_HOST;
     for (guint plane = 0; plane < GST_VIDEO_INFO_N_PLANES(&info_); plane++) {
         frame.plane[plane] = GST_VIDEO_FRAME_PLANE_DATA(&video_, plane);
         frame.stride[plane] = GST_VIDEO_FRAME_PLANE_STRIDE(&video_, plane);

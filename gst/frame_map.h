@@ -11,8 +11,18 @@ namespace flashvsr {
  * pad templates. What the caps left open gets GStreamer's own default. */
 FlashvsrFrameInfo frame_info(const GstVideoInfo& info);
 
+/* A video format and where its frames lie. */
+struct FrameLayout {
+    GstVideoInfo info;
+    bool cuda; /* memory:CUDAMemory */
+};
+
+/* False unless the caps are fixed and of progressive raw video. */
+bool layout_from_caps(const GstCaps* caps, FrameLayout* layout);
+
 /* A buffer mapped for as long as the object lives; strides and offsets of a GstVideoMeta count, and
- * of a GstVideoCropMeta the corner: the picture has the size that the caps say. */
+ * of a GstVideoCropMeta the corner: the picture has the size that the caps say. With kMapCuda among
+ * the flags the planes' addresses are the device's. */
 class MappedFrame {
   public:
     MappedFrame(GstBuffer* buffer, const GstVideoInfo& info, GstMapFlags flags);
@@ -31,6 +41,7 @@ class MappedFrame {
 
     GstVideoInfo info_;
     GstVideoFrame video_;
+    bool on_device_;
     bool mapped_;
     bool ok_;
 };

@@ -36,11 +36,11 @@
 #include "gst/gstflashvsrupscale.h"
 
 #include <gst/video/gstvideometa.h>
-#include <gst/video/gstvideopool.h>
 #include <gst/video/video.h>
 
 #include <utility>
 
+#include "gst/allocation.h"
 #include "gst/caps.h"
 #include "gst/log.h"
 
@@ -121,10 +121,9 @@ static GstCaps* gst_flash_vsr_upscale_fixate_caps(GstBaseTransform* trans,
 
 static gboolean gst_flash_vsr_upscale_set_caps(GstBaseTransform* trans, GstCaps* incaps,
                                                GstCaps* outcaps) {
-    GstVideoInfo in;
-    GstVideoInfo out;
-    if (!gst_video_info_from_caps(&in, incaps) || !gst_video_info_from_caps(&out, outcaps) ||
-        GST_VIDEO_INFO_IS_INTERLACED(&in)) {
+    flashvsr::FrameLayout in;
+    flashvsr::FrameLayout out;
+    if (!flashvsr::layout_from_caps(incaps, &in) || !flashvsr::layout_from_caps(outcaps, &out)) {
         GST_ERROR_OBJECT(trans, "unusable caps %" GST_PTR_FORMAT, incaps);
         return FALSE;
     }
@@ -135,55 +134,27 @@ static gboolean gst_flash_vsr_upscale_set_caps(GstBaseTransform* trans, GstCaps*
 
 static gboolean gst_flash_vsr_upscale_propose_allocation(GstBaseTransform* trans,
                                                          GstQuery* decide_query, GstQuery* query) {
-    GstCaps* caps = nullptr;
-    GstVideoInfo info;
-    gst_query_parse_allocation(query, &caps, nullptr);
-    if (!caps || !gst_video_info_from_caps(&info, caps) ||
-        !parent_transform_class()->propose_allocation(trans, decide_query, query)) {
+    return parent_transform_class()->propose_allocation(trans, decide_query, query) &&
+           flashvsr::propose_allocation(query, GST_FLASH_VSR_UPSCALE(trans)->upscaler->cuda());
+}
+
+/* Called when the worker rests. */
+static gboolean gst_flash_vsr_upscale_decide_allocation(GstBaseTransform* trans, GstQuery* query) {
+    flashvsr::Upscaler* upscaler = GST_FLASH_VSR_UPSCALE(trans)->upscaler;
+    const bool video_meta = gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+    if (!flashvsr::ensure_pool(query, upscaler->cuda()) ||
+        !parent_transform_class()->decide_allocation(trans, query)) {
         return FALSE;
     }
-    gst_query_add_allocation_pool(query, nullptr, GST_VIDEO_INFO_SIZE(&info), 0, 0);
-    gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
-    gst_query_add_allocation_meta(query, GST_VIDEO_CROP_META_API_TYPE, nullptr);
+    GstBufferPool* pool = nullptr;
+    gst_query_parse_nth_allocation_pool(query, 0, &pool, nullptr, nullptr, nullptr);
+    upscaler->output()->set_allocation(flashvsr::PoolPtr(pool), video_meta);
     return TRUE;
 }
 
-/* Makes sure that there is a pool, downstream's if it offers one. */
-static gboolean gst_flash_vsr_upscale_decide_allocation(GstBaseTransform* trans, GstQuery* query) {
-    GstCaps* caps = nullptr;
-    GstVideoInfo info;
-    gst_query_parse_allocation(query, &caps, nullptr);
-    if (!caps || !gst_video_info_from_caps(&info, caps)) return FALSE;
-
-    GstBufferPool* pool = nullptr;
-    guint size = 0;
-    guint min = 0;
-    guint max = 0;
-    const bool offered = gst_query_get_n_allocation_pools(query) > 0;
-    if (offered) gst_query_parse_nth_allocation_pool(query, 0, &pool, &size, &min, &max);
-    if (!pool) pool = gst_video_buffer_pool_new();
-    size = MAX(size, GST_VIDEO_INFO_SIZE(&info));
-
-    const bool video_meta = gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
-    if (video_meta && gst_buffer_pool_has_option(pool, GST_BUFFER_POOL_OPTION_VIDEO_META)) {
-        GstStructure* config = gst_buffer_pool_get_config(pool);
-        gst_buffer_pool_config_set_params(config, caps, size, min, max);
-        gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
-        /* The base class configures again and falls back to another pool when that fails. */
-        gst_buffer_pool_set_config(pool, config);
-    }
-
-    if (offered) {
-        gst_query_set_nth_allocation_pool(query, 0, pool, size, min, max);
-    } else {
-        gst_query_add_allocation_pool(query, pool, size, min, max);
-    }
-    gst_object_unref(pool);
-    if (!parent_transform_class()->decide_allocation(trans, query)) return FALSE;
-    gst_query_parse_nth_allocation_pool(query, 0, &pool, nullptr, nullptr, nullptr);
-    GST_FLASH_VSR_UPSCALE(trans)->upscaler->output()->set_allocation(flashvsr::PoolPtr(pool),
-                                                                     video_meta);
-    return TRUE;
+static void gst_flash_vsr_upscale_set_context(GstElement* element, GstContext* context) {
+    GST_FLASH_VSR_UPSCALE(element)->upscaler->cuda()->offer(context);
+    GST_ELEMENT_CLASS(gst_flash_vsr_upscale_parent_class)->set_context(element, context);
 }
 
 /* ---- metadata -------------------------------------------------------------------------------- */
@@ -362,6 +333,9 @@ static gboolean gst_flash_vsr_upscale_query(GstBaseTransform* trans, GstPadDirec
     if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC) {
         return gst_flash_vsr_upscale_query_latency(self, query);
     }
+    if (GST_QUERY_TYPE(query) == GST_QUERY_CONTEXT && self->upscaler->cuda()->answer(query)) {
+        return TRUE;
+    }
     if (GST_QUERY_TYPE(query) == GST_QUERY_DRAIN && direction == GST_PAD_SINK &&
         !self->upscaler->drain()) {
         return FALSE;
@@ -410,10 +384,11 @@ static void gst_flash_vsr_upscale_class_init(GstFlashVsrUpscaleClass* klass) {
 
     GstElementClass* element_class = GST_ELEMENT_CLASS(klass);
     element_class->change_state = gst_flash_vsr_upscale_change_state;
+    element_class->set_context = gst_flash_vsr_upscale_set_context;
     gst_element_class_set_static_metadata(
         element_class, "FlashVSR video upscaler", "Filter/Effect/Converter/Video/Scaler",
         "Upscales video with FlashVSR, a streaming diffusion transformer", "flashvsrupscale");
-    GstCaps* caps = gst_caps_from_string(FLASHVSR_CAPS);
+    GstCaps* caps = flashvsr::template_caps();
     gst_element_class_add_pad_template(
         element_class, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));
     gst_element_class_add_pad_template(

@@ -8,4 +8,5 @@ GST_DEBUG_CATEGORY_EXTERN(flashvsr_worker_debug);   /* flashvsrworker: threads a
 GST_DEBUG_CATEGORY_EXTERN(flashvsr_model_debug);    /* flashvsrmodel: finding and loading models */
 GST_DEBUG_CATEGORY_EXTERN(flashvsr_latency_debug);  /* flashvsrlatency: what is reported, and why */
 GST_DEBUG_CATEGORY_EXTERN(flashvsr_overload_debug); /* flashvsroverload: frames given up */
+GST_DEBUG_CATEGORY_EXTERN(flashvsr_cuda_debug);     /* flashvsrcuda: contexts and device memory */
 GST_DEBUG_CATEGORY_EXTERN(flashvsr_engine_debug);   /* flashvsrengine: what the engine reports */

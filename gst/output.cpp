@@ -2,17 +2,19 @@
 
 #include <gst/video/gstvideometa.h>
 
+#include "gst/cuda_memory.h"
 #include "gst/engine_error.h"
-#include "gst/frame_map.h"
 #include "gst/log.h"
 
 #define GST_CAT_DEFAULT flashvsr_upscale_debug
 
 namespace flashvsr {
 
-void Output::configure(const GstVideoInfo& in, const GstVideoInfo& out) {
-    in_info_ = in;
-    out_info_ = out;
+void Output::configure(const FrameLayout& in, const FrameLayout& out) {
+    in_info_ = in.info;
+    out_info_ = out.info;
+    same_memory_ = in.cuda == out.cuda;
+    engine_writes_to_device_ = false;
     resize_.reset();
     resized_.reset();
 }
@@ -26,7 +28,9 @@ void Output::set_allocation(PoolPtr pool, bool downstream_video_meta) {
 GstFlowReturn Output::take(EngineStream* engine, GstBuffer* origin, BufferPtr* output) {
     const GstFlowReturn flow = allocate(origin, output);
     if (flow != GST_FLOW_OK) return flow;
-    const MappedFrame frame(output->get(), out_info_, GST_MAP_WRITE);
+    const GstMapFlags where = engine_writes_to_device_ ? kMapCuda : static_cast<GstMapFlags>(0);
+    const MappedFrame frame(output->get(), out_info_,
+                            static_cast<GstMapFlags>(GST_MAP_WRITE | where));
     if (!frame) {
         GST_ELEMENT_ERROR(transform_, RESOURCE, WRITE,
                           ("The buffer from downstream's pool could not be written."), (nullptr));
@@ -42,7 +46,7 @@ GstFlowReturn Output::take(EngineStream* engine, GstBuffer* origin, BufferPtr* o
 }
 
 GstFlowReturn Output::pass(BufferPtr input, BufferPtr* output) {
-    if (gst_video_info_is_equal(&in_info_, &out_info_) &&
+    if (same_memory_ && gst_video_info_is_equal(&in_info_, &out_info_) &&
         !gst_buffer_get_video_crop_meta(input.get()) &&
         (downstream_video_meta_ || !needs_video_meta(input.get(), in_info_))) {
         *output = std::move(input);

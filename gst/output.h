@@ -8,6 +8,7 @@
 
 #include "gst/bypass.h"
 #include "gst/engine_stream.h"
+#include "gst/frame_map.h"
 #include "gst/mini_object.h"
 
 namespace flashvsr {
@@ -19,7 +20,9 @@ class Output {
   public:
     explicit Output(GstBaseTransform* transform) : transform_(transform) {}
 
-    void configure(const GstVideoInfo& in, const GstVideoInfo& out);
+    void configure(const FrameLayout& in, const FrameLayout& out);
+    /* Whether the engine writes to CUDA memory; where it does not, frames are brought there. */
+    void set_engine_writes_to_device(bool does) { engine_writes_to_device_ = does; }
     /* Where output buffers come from (NULL: nowhere, any more), and whether the element downstream
      * reads GstVideoMeta. The pool is configured; what the base class knows of it goes when the
      * pads are deactivated, while the worker may still be at work. */
@@ -44,6 +47,8 @@ class Output {
     GstBaseTransform* const transform_;
     GstVideoInfo in_info_;
     GstVideoInfo out_info_;
+    bool same_memory_ = true;
+    bool engine_writes_to_device_ = false;
     PoolPtr pool_;
     BufferPtr resized_;                   /* for blend() */
     std::unique_ptr<PlainResize> resize_; /* made when first needed */

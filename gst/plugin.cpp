@@ -6,6 +6,7 @@ GST_DEBUG_CATEGORY(flashvsr_worker_debug);
 GST_DEBUG_CATEGORY(flashvsr_model_debug);
 GST_DEBUG_CATEGORY(flashvsr_latency_debug);
 GST_DEBUG_CATEGORY(flashvsr_overload_debug);
+GST_DEBUG_CATEGORY(flashvsr_cuda_debug);
 GST_DEBUG_CATEGORY(flashvsr_engine_debug);
 
 static gboolean plugin_init(GstPlugin* plugin) {
@@ -14,6 +15,7 @@ static gboolean plugin_init(GstPlugin* plugin) {
     GST_DEBUG_CATEGORY_INIT(flashvsr_model_debug, "flashvsrmodel", 0, "FlashVSR model loading");
     GST_DEBUG_CATEGORY_INIT(flashvsr_latency_debug, "flashvsrlatency", 0, "FlashVSR latency");
     GST_DEBUG_CATEGORY_INIT(flashvsr_overload_debug, "flashvsroverload", 0, "FlashVSR overload");
+    GST_DEBUG_CATEGORY_INIT(flashvsr_cuda_debug, "flashvsrcuda", 0, "FlashVSR CUDA memory");
     GST_DEBUG_CATEGORY_INIT(flashvsr_engine_debug, "flashvsrengine", 0, "FlashVSR engine");
     return GST_ELEMENT_REGISTER(flashvsrupscale, plugin);
 }

@@ -22,11 +22,13 @@ constexpr std::chrono::milliseconds kLatencyPatience(100);
 Upscaler::Upscaler(GstBaseTransform* transform, const PropertyStore* properties)
     : transform_(transform),
       properties_(properties),
+      cuda_(GST_ELEMENT_CAST(transform), properties),
       model_(GST_ELEMENT_CAST(transform), [this] { worker_.wake(); }),
       worker_(transform->srcpad,
               {[this](Item item) { run(std::move(item)); },
                [this](BufferPtr buffer) { return push_downstream(std::move(buffer)); }}),
       overload_(GST_ELEMENT_CAST(transform), &statistics_),
+      cuda_input_(&cuda_),
       output_(transform) {}
 
 /* ---- open, configure, close ------------------------------------------------------------------ */
@@ -71,17 +73,18 @@ void Upscaler::close() {
     statistics_.reset();
 }
 
-bool Upscaler::configure(const GstVideoInfo& in, const GstVideoInfo& out) {
+bool Upscaler::configure(const FrameLayout& in, const FrameLayout& out) {
     if (!drain()) return false;
     engine_.close();
-    in_info_ = in;
-    out_info_ = out;
+    in_ = in;
+    out_ = out;
+    cuda_input_.forget();
     configured_ = true;
     scene_cut_.restart();
     output_.configure(in, out);
-    const int numerator = GST_VIDEO_INFO_FPS_N(&in);
+    const int numerator = GST_VIDEO_INFO_FPS_N(&in.info);
     latency_.set_frame_period(
-        numerator > 0 ? gst_util_uint64_scale(GST_SECOND, GST_VIDEO_INFO_FPS_D(&in), numerator)
+        numerator > 0 ? gst_util_uint64_scale(GST_SECOND, GST_VIDEO_INFO_FPS_D(&in.info), numerator)
                       : GST_CLOCK_TIME_NONE);
     announce_latency();
     return true;
@@ -95,10 +98,18 @@ bool Upscaler::open_stream() {
         worker_.fail(GST_FLOW_ERROR); /* what went wrong has been posted */
         return false;
     }
+    const bool on_cuda = is_on_cuda(api_, model_.engine());
+    engine_reads_from_device_ = in_.cuda && on_cuda;
+    output_.set_engine_writes_to_device(out_.cuda && on_cuda);
+    const auto memory = [on_cuda](const FrameLayout& layout) {
+        return layout.cuda && on_cuda ? FLASHVSR_MEMORY_CUDA : FLASHVSR_MEMORY_HOST;
+    };
     FlashvsrStreamConfig config;
     config.struct_size = sizeof(config);
-    config.input = frame_info(in_info_);
-    config.output = frame_info(out_info_);
+    config.input = frame_info(in_.info);
+    config.input.memory = memory(in_);
+    config.output = frame_info(out_.info);
+    config.output.memory = memory(out_);
     config.seed = seed_;
     config.settings = properties_->get().settings;
     FlashvsrError error = {};
@@ -199,7 +210,7 @@ void Upscaler::run_engine(BufferPtr buffer, const Properties& properties) {
 }
 
 bool Upscaler::begins_scene(GstBuffer* buffer) {
-    MappedFrame frame(buffer, in_info_, GST_MAP_READ);
+    MappedFrame frame(buffer, in_.info, GST_MAP_READ);
     const bool begins = frame && scene_cut_.begins_at(frame.video());
     if (begins) {
         GST_DEBUG_OBJECT(transform_, "scene cut at %" GST_TIME_FORMAT,
@@ -209,19 +220,25 @@ bool Upscaler::begins_scene(GstBuffer* buffer) {
 }
 
 bool Upscaler::push_to_engine(GstBuffer* buffer, const FlashvsrSettings& settings) {
-    const MappedFrame frame(buffer, in_info_, GST_MAP_READ);
-    if (!frame) {
+    const std::unique_ptr<MappedFrame> frame = map_input(buffer);
+    if (!frame || !*frame) {
         GST_ELEMENT_ERROR(transform_, STREAM, FORMAT,
                           ("The input buffer does not hold a frame of its caps."), (nullptr));
         worker_.fail(GST_FLOW_ERROR);
         return false;
     }
     FlashvsrError error = {};
-    if (!engine_.configure(settings, &error) || !engine_.push(frame.engine_frame(), &error)) {
+    if (!engine_.configure(settings, &error) || !engine_.push(frame->engine_frame(), &error)) {
         fail(error);
         return false;
     }
     return true;
+}
+
+std::unique_ptr<MappedFrame> Upscaler::map_input(GstBuffer* buffer) {
+    return engine_reads_from_device_
+               ? cuda_input_.map(buffer, in_.info)
+               : std::make_unique<MappedFrame>(buffer, in_.info, GST_MAP_READ);
 }
 
 /* Lets the frames that the engine still owes go without its pictures. */

@@ -5,10 +5,13 @@
 #include <gst/video/video.h>
 
 #include <atomic>
+#include <memory>
 #include <string>
 
 #include "core/flashvsr.h"
+#include "gst/cuda_memory.h"
 #include "gst/engine_stream.h"
+#include "gst/frame_map.h"
 #include "gst/latency.h"
 #include "gst/model_load.h"
 #include "gst/output.h"
@@ -54,7 +57,7 @@ class Upscaler {
     bool idle() const { return worker_.idle() && pending_.empty(); }
 
     /* New caps. Frames of the old ones leave first. False: a flush or the end came first. */
-    bool configure(const GstVideoInfo& in, const GstVideoInfo& out);
+    bool configure(const FrameLayout& in, const FrameLayout& out);
     bool configured() const { return configured_; }
 
     /* Drops every frame that is inside, from begin_flush() on; events that describe the stream
@@ -77,6 +80,7 @@ class Upscaler {
     GstStructure* stats() const; /* the caller's */
 
     Output* output() { return &output_; }
+    CudaContext* cuda() { return &cuda_; }
 
   private:
     /* ---- worker's thread ---- */
@@ -86,6 +90,7 @@ class Upscaler {
     void run_engine(BufferPtr buffer, const Properties& properties);
     bool begins_scene(GstBuffer* buffer);
     bool push_to_engine(GstBuffer* buffer, const FlashvsrSettings& settings);
+    std::unique_ptr<MappedFrame> map_input(GstBuffer* buffer);
     OverloadPolicy::Action overload_action(Overload mode, GstBuffer* buffer);
     void replace_pending();
     GstFlowReturn take_upscaled(GstBuffer* origin, BufferPtr* upscaled);
@@ -110,6 +115,7 @@ class Upscaler {
     GstBaseTransform* const transform_; /* owns this */
     const PropertyStore* const properties_;
     const FlashvsrApi* api_ = nullptr;
+    CudaContext cuda_;
     ModelLoad model_;
     Worker worker_;
     Statistics statistics_;
@@ -119,8 +125,10 @@ class Upscaler {
     guint64 seed_ = 0;
     int lead_in_ = 0;
 
-    GstVideoInfo in_info_;
-    GstVideoInfo out_info_;
+    FrameLayout in_;
+    FrameLayout out_;
+    bool engine_reads_from_device_ = false;
+    CudaInput cuda_input_;
     bool configured_ = false;
     bool enabled_ = true; /* how the previous frame was treated */
     EngineStream engine_; /* opened when first needed */

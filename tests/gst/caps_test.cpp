@@ -124,6 +124,23 @@ TEST(Caps, MemoryThatItCannotReadIsRefused) {
         accepts("video/x-raw(memory:GLMemory),format=RGBA,width=8,height=8,framerate=25/1"));
 }
 
+TEST(Caps, CudaMemoryIsTakenAndLeftToWhoeverWantsSystemMemory) {
+    const std::string cuda =
+        "video/x-raw(memory:CUDAMemory),format=NV12,width=8,height=8,framerate=25/1";
+    TestElement element;
+    GstCaps* known = gst_pad_query_caps(GST_PAD_PEER(element.harness()->srcpad), nullptr);
+    gchar* text = gst_caps_to_string(known);
+    const bool built_in = g_strstr_len(text, -1, "CUDAMemory") != nullptr;
+    g_free(text);
+    gst_caps_unref(known);
+    EXPECT_EQ(accepts(cuda), built_in);
+    if (!built_in) return;
+    gst_harness_set_sink_caps_str(element.harness(), "video/x-raw");
+    element.set_caps(cuda);
+    EXPECT_EQ(element.output_field("format"), "NV12");
+    EXPECT_EQ(element.output_field("width"), "16");
+}
+
 TEST(Caps, UpstreamMayOfferAnySizeWhateverDownstreamFixes) {
     TestElement element;
     gst_harness_set_sink_caps_str(element.harness(), "video/x-raw,width=100,height=50");
