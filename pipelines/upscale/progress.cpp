@@ -1,0 +1,117 @@
+#include "pipelines/upscale/progress.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+
+namespace upscale {
+
+namespace {
+
+/// 75 s is "1:15".
+std::string clock(double seconds) {
+    const auto whole = static_cast<long>(std::ceil(seconds));
+    char text[32];
+    if (whole >= 3600) {
+        std::snprintf(text, sizeof text, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60,
+                      whole % 60);
+    } else {
+        std::snprintf(text, sizeof text, "%ld:%02ld", whole / 60, whole % 60);
+    }
+    return text;
+}
+
+std::string json_string(const std::string& text) {
+    std::string quoted = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') quoted += '\\';
+        if (static_cast<unsigned char>(c) < 0x20) {
+            char code[8];
+            std::snprintf(code, sizeof code, "\\u%04x", c);
+            quoted += code;
+        } else {
+            quoted += c;
+        }
+    }
+    return quoted + '"';
+}
+
+}  // namespace
+
+Progress::Progress(const Options& options, guint64 total)
+    : total_(total),
+      json_(options.json),
+      line_(!options.json && !options.quiet && isatty(2)),
+      quiet_(options.quiet) {}
+
+double Progress::fps(guint64 frames) {
+    const gint64 now = g_get_monotonic_time();
+    if (frames > 0 && first_time_ == 0) {
+        first_time_ = now;
+        first_frames_ = frames;
+    }
+    if (frames == first_frames_ || now == first_time_) return 0;
+    return static_cast<double>(frames - first_frames_) * G_USEC_PER_SEC /
+           static_cast<double>(now - first_time_);
+}
+
+void Progress::show(guint64 frames, guint64 memory) {
+    if (json_) {
+        print_json("running", frames, memory, {});
+        return;
+    }
+    if (!line_) return;
+    const double rate = fps(frames);
+    std::fprintf(stderr, "\r\033[K%llu", static_cast<unsigned long long>(frames));
+    if (total_) std::fprintf(stderr, "/%llu", static_cast<unsigned long long>(total_));
+    std::fputs(" frames", stderr);
+    if (rate > 0) std::fprintf(stderr, "  %.1f FPS", rate);
+    if (rate > 0 && total_ > frames) {
+        std::fprintf(stderr, "  %s left",
+                     clock(static_cast<double>(total_ - frames) / rate).c_str());
+    }
+    if (memory) std::fprintf(stderr, "  %.1f GB", static_cast<double>(memory) / 1e9);
+    std::fflush(stderr);
+    line_shown_ = true;
+}
+
+void Progress::print_json(const char* state, guint64 frames, guint64 memory,
+                          const std::string& output) {
+    const double rate = fps(frames);
+    std::printf("{\"state\": \"%s\", \"frames\": %llu", state,
+                static_cast<unsigned long long>(frames));
+    if (total_) std::printf(", \"total\": %llu", static_cast<unsigned long long>(total_));
+    std::printf(", \"fps\": %.3f", rate);
+    if (rate > 0 && total_ > frames) {
+        std::printf(", \"seconds_left\": %.1f", static_cast<double>(total_ - frames) / rate);
+    }
+    if (memory) std::printf(", \"device_memory\": %llu", static_cast<unsigned long long>(memory));
+    if (!output.empty()) std::printf(", \"output\": %s", json_string(output).c_str());
+    std::puts("}");
+    std::fflush(stdout);
+}
+
+void Progress::clear_line() {
+    if (line_shown_) std::fputs("\r\033[K", stderr);
+    line_shown_ = false;
+}
+
+void Progress::say(const std::string& text) {
+    clear_line();
+    if (!quiet_) std::fprintf(stderr, "flashvsr-upscale: %s\n", text.c_str());
+}
+
+void Progress::end(const char* state, guint64 frames, const std::string& output) {
+    clear_line();
+    if (json_) print_json(state, frames, 0, output);
+    if (line_ && !output.empty()) {
+        const double rate = fps(frames);
+        std::fprintf(stderr, "%s: %llu frames", output.c_str(),
+                     static_cast<unsigned long long>(frames));
+        if (rate > 0) std::fprintf(stderr, ", %.1f FPS", rate);
+        std::fputs("\n", stderr);
+    }
+}
+
+}  // namespace upscale
