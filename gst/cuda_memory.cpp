@@ -17,12 +17,9 @@ bool has_cuda_memory(const GstCaps* caps, guint index) {
     return features && gst_caps_features_contains(features, FLASHVSR_CUDA_MEMORY_FEATURE);
 }
 
-/* As gstcudamemory.h has it. */
-const GstMapFlags kMapCuda = static_cast<GstMapFlags>(GST_MAP_FLAG_LAST << 1);
-
 #ifdef FLASHVSR_GST_CUDA
 
-static_assert(static_cast<int>(GST_MAP_CUDA) == GST_MAP_FLAG_LAST << 1);
+static_assert(static_cast<int>(GST_MAP_CUDA) == kMapCuda);
 
 namespace {
 
@@ -201,8 +198,7 @@ std::unique_ptr<MappedFrame> CudaInput::map(GstBuffer* buffer, const GstVideoInf
         if (!copy(buffer, info)) return nullptr;
         buffer = copy_.get();
     }
-    const auto flags = static_cast<GstMapFlags>(GST_MAP_READ | kMapCuda);
-    return std::make_unique<MappedFrame>(buffer, info, flags);
+    return std::make_unique<MappedFrame>(buffer, info, GST_MAP_READ | kMapCuda);
 }
 
 /* A frame in the primary context. */
@@ -226,9 +222,8 @@ BufferPtr CudaInput::make_copy(const GstVideoInfo& info) const {
 bool CudaInput::copy(GstBuffer* buffer, const GstVideoInfo& info) {
     if (!copy_) copy_ = make_copy(info);
     if (!copy_) return false;
-    const auto flags = [](GstMapFlags way) { return static_cast<GstMapFlags>(way | kMapCuda); };
-    MappedFrame from(buffer, info, flags(GST_MAP_READ));
-    MappedFrame to(copy_.get(), info, flags(GST_MAP_WRITE));
+    MappedFrame from(buffer, info, GST_MAP_READ | kMapCuda);
+    MappedFrame to(copy_.get(), info, GST_MAP_WRITE | kMapCuda);
     GstCudaContext* primary = context_->primary();
     const Current current(primary);
     if (!from || !to) return false;

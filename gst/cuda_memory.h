@@ -27,7 +27,7 @@ bool has_cuda_memory(const GstCaps* caps, guint index);
 bool is_in_cuda_memory(GstBuffer* buffer);
 
 /* To be combined with GST_MAP_READ or GST_MAP_WRITE: addresses on the device. */
-extern const GstMapFlags kMapCuda;
+constexpr int kMapCuda = GST_MAP_FLAG_LAST << 1; /* as gstcudamemory.h has it */
 
 /* The element's part in sharing CUDA contexts. The engine computes in the primary context of its
  * device, while other elements make a context of their own unless they are given one: so whoever

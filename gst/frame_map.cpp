@@ -68,10 +68,10 @@ bool layout_from_caps(const GstCaps* caps, FrameLayout* layout) {
            !GST_VIDEO_INFO_IS_INTERLACED(&layout->info);
 }
 
-MappedFrame::MappedFrame(GstBuffer* buffer, const GstVideoInfo& info, GstMapFlags flags)
+MappedFrame::MappedFrame(GstBuffer* buffer, const GstVideoInfo& info, int flags)
     : info_(info),
       on_device_(flags & kMapCuda),
-      mapped_(gst_video_frame_map(&video_, &info_, buffer, flags)),
+      mapped_(gst_video_frame_map(&video_, &info_, buffer, static_cast<GstMapFlags>(flags))),
       ok_(mapped_) {
     if (!mapped_) return;
     const GstVideoCropMeta* crop = gst_buffer_get_video_crop_meta(buffer);

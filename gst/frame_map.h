@@ -25,7 +25,7 @@ bool layout_from_caps(const GstCaps* caps, FrameLayout* layout);
  * the flags the planes' addresses are the device's. */
 class MappedFrame {
   public:
-    MappedFrame(GstBuffer* buffer, const GstVideoInfo& info, GstMapFlags flags);
+    MappedFrame(GstBuffer* buffer, const GstVideoInfo& info, int flags);
     ~MappedFrame();
     MappedFrame(const MappedFrame&) = delete;
     MappedFrame& operator=(const MappedFrame&) = delete;

@@ -28,9 +28,8 @@ void Output::set_allocation(PoolPtr pool, bool downstream_video_meta) {
 GstFlowReturn Output::take(EngineStream* engine, GstBuffer* origin, BufferPtr* output) {
     const GstFlowReturn flow = allocate(origin, output);
     if (flow != GST_FLOW_OK) return flow;
-    const GstMapFlags where = engine_writes_to_device_ ? kMapCuda : static_cast<GstMapFlags>(0);
-    const MappedFrame frame(output->get(), out_info_,
-                            static_cast<GstMapFlags>(GST_MAP_WRITE | where));
+    const int where = engine_writes_to_device_ ? kMapCuda : 0;
+    const MappedFrame frame(output->get(), out_info_, GST_MAP_WRITE | where);
     if (!frame) {
         GST_ELEMENT_ERROR(transform_, RESOURCE, WRITE,
                           ("The buffer from downstream's pool could not be written."), (nullptr));

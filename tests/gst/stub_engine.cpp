@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -167,10 +168,12 @@ struct FlashvsrStream {
 
 namespace {
 
+std::mutex log_mutex;
 void (*log_function)(int level, const char* message, void* user) = nullptr;
 void* log_user = nullptr;
 
 void set_log(void (*log)(int level, const char* message, void* user), void* user) {
+    const std::lock_guard<std::mutex> lock(log_mutex);
     log_function = log;
     log_user = user;
 }
@@ -196,6 +199,7 @@ FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress 
     }
     *engine = new FlashvsrEngine;
     if (const char* device = getenv("FLASHVSR_STUB_DEVICE")) (*engine)->device = device;
+    const std::lock_guard<std::mutex> lock(log_mutex);
     if (log_function) log_function(3, "the stub is open", log_user);
     return FLASHVSR_OK;
 }
