@@ -80,10 +80,9 @@ void FusedDitBlock::take_attention(Weights& weights, const std::string& prefix,
     self_attn_.norm_q = placement.place(weights.take(prefix + "norm_q.weight", {dim}));
     self_attn_.norm_k = placement.place(weights.take(prefix + "norm_k.weight", {dim}));
     if (placement.fp8 != Fp8::kAll) return;
-    e4m3_.on = true;
-    e4m3_.q = bound_after_rms_norm(self_attn_.norm_q) / kLargestE4m3;
-    e4m3_.k = bound_after_rms_norm(self_attn_.norm_k) / kLargestE4m3;
-    e4m3_.v = bound_after_norm(modulated(v)).item<float>() / kLargestE4m3;
+    e4m3_ = {bound_after_rms_norm(self_attn_.norm_q) / kLargestE4m3,
+             bound_after_rms_norm(self_attn_.norm_k) / kLargestE4m3,
+             bound_after_norm(modulated(v)).item<float>() / kLargestE4m3};
 }
 
 void FusedDitBlock::take_cross_attention(Weights& weights, const std::string& prefix,
@@ -150,9 +149,8 @@ void FusedDitBlock::attend_windows(const at::Tensor& x, const DitStep& step,
     const at::Tensor attended = staged("sparse attention", [&] {
         const at::Tensor k = cache.k.narrow(0, 0, keys);
         const at::Tensor v = cache.v.narrow(0, 0, keys);
-        return e4m3_.on ? block_sparse_attention_e4m3(queries.q, k, v, {e4m3_.q, e4m3_.k, e4m3_.v},
-                                                      lists, x.scalar_type())
-                        : block_sparse_attention(queries.q, k, v, lists);
+        return e4m3_ ? block_sparse_attention_e4m3(queries.q, k, v, *e4m3_, lists, x.scalar_type())
+                     : block_sparse_attention(queries.q, k, v, lists);
     });
     staged("self projections", [&] { self_attn_.o.add(attended, x); });
 }
@@ -162,8 +160,8 @@ FusedDitBlock::Queries FusedDitBlock::project(const at::Tensor& x, const DitStep
     const int64_t tokens = step.grid.tokens();
     const at::Tensor own_k = cache.k.narrow(0, step.first_slot * tokens, step.slices * tokens);
     const at::Tensor own_v = cache.v.narrow(0, step.first_slot * tokens, step.slices * tokens);
-    const at::Tensor k = e4m3_.on ? at::empty_like(x) : own_k;
-    const at::Tensor v = e4m3_.on ? at::empty_like(x) : own_v;
+    const at::Tensor k = e4m3_ ? at::empty_like(x) : own_k;
+    const at::Tensor v = e4m3_ ? at::empty_like(x) : own_v;
     const at::Tensor u = layer_norm_for(self_attn_.qk, x);
     const at::Tensor qk = staged("self projections", [&] {
         self_attn_.v.write(u, v);
@@ -171,7 +169,7 @@ FusedDitBlock::Queries FusedDitBlock::project(const at::Tensor& x, const DitStep
     });
     return staged("q and k", [&] {
         Queries queries = prepare(qk, k, step, cache);
-        if (e4m3_.on) queries.q = store_e4m3(queries.q, k, v, own_k, own_v);
+        if (e4m3_) queries.q = store_e4m3(queries.q, k, v, own_k, own_v);
         return queries;
     });
 }
@@ -186,9 +184,9 @@ at::Tensor FusedDitBlock::store_e4m3(const at::Tensor& q, const at::Tensor& k, c
     params.q_e4m3 = stored.mutable_data_ptr();
     params.k_e4m3 = own_k.mutable_data_ptr();
     params.v_e4m3 = own_v.mutable_data_ptr();
-    params.q_scale = e4m3_.q;
-    params.k_scale = e4m3_.k;
-    params.v_scale = e4m3_.v;
+    params.q_scale = e4m3_->q;
+    params.k_scale = e4m3_->k;
+    params.v_scale = e4m3_->v;
     params.windows = static_cast<int>(q.size(0) / kWindowTokens);
     params.heads = static_cast<int>(config_.heads);
     params.type = element_type(q);

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
 #include <string>
 
 #include "models/attention.h"
@@ -24,7 +25,7 @@ class FusedDitBlock : public Block {
     at::Tensor forward(const at::Tensor& x, const DitStep& step, const KvCache::Layer& cache,
                        DraftMask* mask) const override;
 
-    bool caches_e4m3() const override { return e4m3_.on; }
+    bool caches_e4m3() const override { return e4m3_.has_value(); }
     int64_t parameters() const override;
 
   private:
@@ -38,12 +39,6 @@ class FusedDitBlock : public Block {
         FusedLinear q, o;
         at::Tensor norm_q;  // [dim]
         at::Tensor k, v;    // of the prompt: [1, heads, prompt tokens, 128]
-    };
-    // Attention in e4m3: what an element of q, k and v stands for. From the weights, as nothing in
-    // front of the norms can make any of them larger.
-    struct AttentionScales {
-        bool on = false;
-        float q = 1, k = 1, v = 1;
     };
     struct Queries {
         at::Tensor q;     // [slices * tokens, dim]
@@ -75,7 +70,9 @@ class FusedDitBlock : public Block {
 
     DitConfig config_;
     SelfAttention self_attn_;
-    AttentionScales e4m3_;
+    // Of attention in e4m3; empty in 16 bits. From the weights, as nothing in front of the norms
+    // can make any element larger.
+    std::optional<E4m3Scales> e4m3_;
     CrossAttention cross_attn_;
     FusedLinear ffn_0_, ffn_2_;
 };
