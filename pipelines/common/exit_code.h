@@ -1,0 +1,32 @@
+#ifndef FLASHVSR_PIPELINES_COMMON_EXIT_CODE_H_
+#define FLASHVSR_PIPELINES_COMMON_EXIT_CODE_H_
+
+#include <stdexcept>
+#include <string>
+
+namespace pipelines {
+
+/// What the programs return to the shell. docs/upscale.md lists them.
+enum class ExitCode {
+    kDone = 0,
+    kFailed = 1,         ///< while upscaling: decoder, model, encoder, disk
+    kUsage = 2,          ///< an option or a value
+    kInput = 3,          ///< the input cannot be read or has no video
+    kOutput = 4,         ///< the output exists, or cannot be written
+    kMissing = 5,        ///< a GStreamer element is not installed
+    kInterrupted = 130,  ///< by SIGINT or SIGTERM; what was done by then is in the output
+};
+
+/// Ends the program with `code` after saying `what()`.
+class Failure : public std::runtime_error {
+  public:
+    Failure(ExitCode code, const std::string& what) : std::runtime_error(what), code_(code) {}
+    ExitCode code() const { return code_; }
+
+  private:
+    ExitCode code_;
+};
+
+}  // namespace pipelines
+
+#endif  // FLASHVSR_PIPELINES_COMMON_EXIT_CODE_H_

@@ -1,0 +1,82 @@
+#include "pipelines/common/property.h"
+
+#include "pipelines/common/exit_code.h"
+
+namespace pipelines {
+
+namespace {
+
+/// A number as a person writes it.
+std::string shown(double number) {
+    gchar text[G_ASCII_DTOSTR_BUF_SIZE];
+    return g_ascii_formatd(text, sizeof text, "%.12g", number);
+}
+
+std::string range(double low, double high) { return shown(low) + " to " + shown(high); }
+
+/// What the property takes, in words; empty: any text.
+std::string allowed(GParamSpec* spec) {
+    if (G_IS_PARAM_SPEC_ENUM(spec)) {
+        const GEnumClass* values = G_PARAM_SPEC_ENUM(spec)->enum_class;
+        std::string names;
+        for (guint i = 0; i < values->n_values; ++i) {
+            names += (i ? ", " : "") + std::string(values->values[i].value_nick);
+        }
+        return names;
+    }
+    if (G_IS_PARAM_SPEC_DOUBLE(spec)) {
+        return range(G_PARAM_SPEC_DOUBLE(spec)->minimum, G_PARAM_SPEC_DOUBLE(spec)->maximum);
+    }
+    if (G_IS_PARAM_SPEC_INT(spec)) {
+        return "whole numbers from " +
+               range(G_PARAM_SPEC_INT(spec)->minimum, G_PARAM_SPEC_INT(spec)->maximum);
+    }
+    if (G_IS_PARAM_SPEC_BOOLEAN(spec)) return "true, false";
+    if (G_IS_PARAM_SPEC_UINT64(spec)) return "whole numbers from 0";
+    return {};
+}
+
+/// Reads `text` for the property. GLib reads a number's beginning and clamps; here all of it
+/// counts.
+bool read(GParamSpec* spec, const std::string& text, GValue* value) {
+    g_value_init(value, spec->value_type);
+    if (G_IS_PARAM_SPEC_STRING(spec)) {
+        g_value_set_string(value, text.c_str());
+        return true;
+    }
+    if (G_IS_PARAM_SPEC_ENUM(spec)) {
+        const GEnumValue* found =
+            g_enum_get_value_by_nick(G_PARAM_SPEC_ENUM(spec)->enum_class, text.c_str());
+        if (found) g_value_set_enum(value, found->value);
+        return found != nullptr;
+    }
+    if (G_IS_PARAM_SPEC_DOUBLE(spec)) {
+        gchar* end = nullptr;
+        g_value_set_double(value, g_ascii_strtod(text.c_str(), &end));
+        if (text.empty() || *end) return false;
+    } else if (!gst_value_deserialize(value, text.c_str())) {
+        return false;
+    }
+    return !g_param_value_validate(spec, value);  // true: it had to be changed
+}
+
+}  // namespace
+
+void set_property(GstElement* element, const std::string& property, const std::string& text,
+                  const std::string& option) {
+    GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), property.c_str());
+    if (!spec || !(spec->flags & G_PARAM_WRITABLE)) {
+        throw Failure(ExitCode::kUsage, option + " is not in this version of the element");
+    }
+    GValue value = G_VALUE_INIT;
+    if (!read(spec, text, &value)) {
+        g_value_unset(&value);
+        const std::string takes = allowed(spec);
+        throw Failure(ExitCode::kUsage, option + " is '" + text + "'" +
+                                            (takes.empty() ? "" : ": allowed are " + takes));
+    }
+    g_object_set_property(G_OBJECT(element), property.c_str(), &value);
+    g_value_unset(&value);
+}
+
+}  // namespace pipelines

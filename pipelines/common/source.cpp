@@ -1,0 +1,106 @@
+#include "pipelines/common/source.h"
+
+#include <algorithm>
+
+#include "pipelines/common/bridge.h"
+#include "pipelines/common/launch.h"
+
+namespace pipelines {
+
+namespace {
+
+constexpr guint kPulseMs = 250;
+constexpr guint kFirstDelayMs = 500;
+constexpr guint kLongestDelayMs = 30000;
+
+std::string seconds(guint ms) {
+    return std::to_string(ms / 1000) + "." + std::to_string(ms % 1000 / 100) + " s";
+}
+
+}  // namespace
+
+Source::Source(const SourceOptions& options, GstAppSrc* video, GstAppSrc* sound, Say say)
+    : options_(options), video_(video), sound_(sound), say_(std::move(say)) {
+    check(options_);
+    prepare_entry(video_, 16);
+    if (sound_) prepare_entry(sound_, 100);  // a second or two
+}
+
+Source::~Source() {
+    stop();
+    if (retry_) g_source_remove(retry_);
+}
+
+void Source::start() {
+    attempt_ = std::make_unique<SourcePipeline>(options_, video_, sound_);
+    GstBus* bus = gst_element_get_bus(attempt_->element());
+    gst_bus_add_watch(bus, on_message, this);
+    gst_object_unref(bus);
+    pulse_ = g_timeout_add(kPulseMs, on_pulse, this);
+}
+
+void Source::stop() {
+    up_ = false;
+    if (!attempt_) return;
+    g_source_remove(pulse_);
+    GstBus* bus = gst_element_get_bus(attempt_->element());
+    gst_bus_remove_watch(bus);
+    gst_object_unref(bus);
+    attempt_.reset();
+}
+
+void Source::lose(const std::string& why, bool at_once) {
+    failures_ = attempt_->last_frame() ? 0 : failures_ + 1;
+    stop();
+    guint delay = 0;
+    if (!at_once) {
+        ++losses_;
+        said_ = false;
+        delay = std::min(kFirstDelayMs << std::min(failures_, 10), kLongestDelayMs);
+        say_(shown(options_) + ": " + why + "; again in " + seconds(delay));
+    }
+    retry_ = g_timeout_add(delay, on_retry, this);
+}
+
+void Source::check_pulse() {
+    const gint64 newest = attempt_->last_frame();
+    if (newest && !up_) {
+        up_ = true;
+        if (!said_) say_(shown(options_) + ": " + attempt_->describe());
+        said_ = true;
+    }
+    const auto patience = static_cast<gint64>(options_.patience / GST_USECOND) * (newest ? 1 : 2);
+    if (g_get_monotonic_time() - (newest ? newest : attempt_->started()) > patience) {
+        lose("no picture for " + seconds(static_cast<guint>(patience / 1000)));
+    }
+}
+
+gboolean Source::on_message(GstBus*, GstMessage* message, gpointer self) {
+    auto* source = static_cast<Source*>(self);
+    switch (GST_MESSAGE_TYPE(message)) {
+        case GST_MESSAGE_ERROR: source->lose(text_of(message)); break;
+        case GST_MESSAGE_EOS:
+            source->lose("it has ended",
+                         is_file(source->options_) && source->attempt_->last_frame());
+            break;
+        case GST_MESSAGE_LATENCY:
+            gst_bin_recalculate_latency(GST_BIN(source->attempt_->element()));
+            break;
+        default: break;
+    }
+    return G_SOURCE_CONTINUE;  // where the attempt is over, this watch is removed already
+}
+
+gboolean Source::on_pulse(gpointer self) {
+    static_cast<Source*>(self)->check_pulse();
+    return G_SOURCE_CONTINUE;
+}
+
+gboolean Source::on_retry(gpointer self) {
+    auto* source = static_cast<Source*>(self);
+    source->retry_ = 0;
+    source->start();
+    return G_SOURCE_REMOVE;
+}
+
+}  // namespace pipelines
