@@ -10,6 +10,7 @@ namespace pipelines {
 namespace {
 
 constexpr guint kPulseMs = 250;
+constexpr gint64 kSettleUs = G_USEC_PER_SEC;  // until then sound may be on its way
 constexpr guint kFirstDelayMs = 500;
 constexpr guint kLongestDelayMs = 30000;
 
@@ -64,9 +65,9 @@ void Source::lose(const std::string& why, bool at_once) {
 
 void Source::check_pulse() {
     const gint64 newest = attempt_->last_frame();
-    if (newest && !up_) {
-        up_ = true;
-        if (!said_) say_(shown(options_) + ": " + attempt_->describe());
+    up_ = newest != 0;
+    if (up_ && !said_ && g_get_monotonic_time() - attempt_->started() > kSettleUs) {
+        say_(shown(options_) + ": " + attempt_->describe());
         said_ = true;
     }
     const auto patience = static_cast<gint64>(options_.patience / GST_USECOND) * (newest ? 1 : 2);

@@ -27,12 +27,13 @@ constexpr char kRawSound[] = "audioconvert ! audioresample ! opusenc ! appsink n
 
 bool is_camera(const std::string& place) { return place.rfind("/dev/", 0) == 0; }
 
-std::string launch_line(const SourceOptions& options) {
+std::string launch_line(const SourceOptions& options, bool sound) {
     if (options.place == "test") {
         return "videotestsrc is-live=true pattern=ball ! " +
                (options.caps.empty() ? "video/x-raw,width=320,height=180,framerate=25/1"
                                      : options.caps) +
-               " ! " + kVideo + " audiotestsrc is-live=true wave=ticks ! " + kRawSound;
+               " ! " + kVideo +
+               (sound ? std::string(" audiotestsrc is-live=true wave=ticks ! ") + kRawSound : "");
     }
     if (is_camera(options.place)) {
         return "v4l2src device=" + options.place + " ! " +
@@ -106,7 +107,7 @@ SourcePipeline::SourcePipeline(const SourceOptions& options, GstAppSrc* video, G
     : video_(video),
       sound_(sound),
       started_(g_get_monotonic_time()),
-      pipeline_(launch(launch_line(options))) {
+      pipeline_(launch(launch_line(options, sound != nullptr))) {
     use_shared_clock(pipeline_);
     take_sinks(pipeline_);
     if (GstElement* decoder = named(pipeline_, "decoder")) {

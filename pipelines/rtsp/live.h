@@ -1,0 +1,61 @@
+#ifndef FLASHVSR_PIPELINES_RTSP_LIVE_H_
+#define FLASHVSR_PIPELINES_RTSP_LIVE_H_
+
+#include <gst/gst.h>
+
+#include <memory>
+
+#include "pipelines/common/source.h"
+#include "pipelines/common/statistics.h"
+#include "pipelines/rtsp/options.h"
+#include "pipelines/rtsp/outlet.h"
+
+namespace rtsp {
+
+/// The pipeline that runs from the start of the program to its end, whoever watches and whether the
+/// source is there or not:
+///
+///     source -> appsrc ! flashvsrupscale ! appsink -> pictures
+///     source -> appsrc !     queue       ! appsink -> sound
+///
+/// So the model is loaded once, its memory of the past frames is warm when a client comes, and all
+/// clients watch the same frames. The appsinks let every buffer out at its time stamp plus the
+/// latency of the pipeline, which is that of its slowest branch: the frames of a chunk, which leave
+/// the upscaler together, get evenly spaced here, and the sound waits for its picture.
+///
+/// All calls from the main thread, whose main context has to run.
+class Live {
+  public:
+    /// Throws Failure, for the options' sake or because an element is missing.
+    Live(const Options& options, pipelines::Source::Say say);
+    ~Live();
+    Live(const Live&) = delete;
+    Live& operator=(const Live&) = delete;
+
+    /// Loads the model, which may take a minute, and starts the source. Throws Failure (kFailed).
+    void start();
+
+    /// To be asked until it says yes: there are pictures (and sound, if the source has any), and
+    /// the engine is warm. The first chunk pays for what happens only once, and would set the
+    /// latency for good: it is thrown away.
+    bool ready();
+
+    Outlet& pictures() { return *pictures_; }
+    Outlet* sound() { return sound_.get(); }  ///< null: left out
+    bool source_up() const { return source_->up(); }
+    int source_losses() const { return source_->losses(); }
+    pipelines::Figures figures() { return statistics_->read(); }
+    GstElement* pipeline() const { return pipeline_; }
+
+  private:
+    GstElement* pipeline_;
+    bool warm_ = false;
+    gint64 first_picture_ = 0;  // monotonic, microseconds
+    std::unique_ptr<pipelines::Statistics> statistics_;
+    std::unique_ptr<Outlet> pictures_, sound_;
+    std::unique_ptr<pipelines::Source> source_;
+};
+
+}  // namespace rtsp
+
+#endif  // FLASHVSR_PIPELINES_RTSP_LIVE_H_

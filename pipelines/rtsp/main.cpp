@@ -1,0 +1,122 @@
+// flashvsr-rtsp: a live source in, the same upscaled for any number of RTSP clients.
+#include <glib-unix.h>
+
+#include <clocale>
+#include <csignal>
+#include <cstdio>
+
+#include "pipelines/common/exit_code.h"
+#include "pipelines/common/launch.h"
+#include "pipelines/rtsp/live.h"
+#include "pipelines/rtsp/options.h"
+#include "pipelines/rtsp/server.h"
+
+namespace rtsp {
+
+namespace {
+
+constexpr guint kTickMs = 250;
+
+using pipelines::ExitCode;
+using pipelines::Failure;
+
+void say(const std::string& line) { std::fprintf(stderr, "flashvsr-rtsp: %s\n", line.c_str()); }
+
+/// What the main loop looks after.
+struct Program {
+    explicit Program(const Options& options) : live(options, say), server(options, &live) {}
+    ~Program() { g_main_loop_unref(loop); }
+
+    GMainLoop* loop = g_main_loop_new(nullptr, FALSE);
+    Live live;
+    Server server;
+    std::string error;
+
+    void stop(const std::string& why) {
+        error = why;
+        g_main_loop_quit(loop);
+    }
+};
+
+gboolean on_signal(gpointer program) {
+    static_cast<Program*>(program)->stop({});
+    return G_SOURCE_CONTINUE;
+}
+
+gboolean on_message(GstBus*, GstMessage* message, gpointer data) {
+    auto* program = static_cast<Program*>(data);
+    switch (GST_MESSAGE_TYPE(message)) {
+        case GST_MESSAGE_ERROR: program->stop(pipelines::text_of(message)); break;
+        case GST_MESSAGE_WARNING: say(pipelines::text_of(message)); break;
+        case GST_MESSAGE_LATENCY:
+            gst_bin_recalculate_latency(GST_BIN(program->live.pipeline()));
+            break;
+        default: break;
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+gboolean on_tick(gpointer data) {
+    auto* program = static_cast<Program*>(data);
+    if (!program->server.listening()) {
+        if (!program->live.ready()) return G_SOURCE_CONTINUE;
+        try {
+            program->server.listen();
+        } catch (const Failure& failure) {
+            program->stop(failure.what());
+            return G_SOURCE_CONTINUE;
+        }
+        std::puts(program->server.url().c_str());
+        std::fflush(stdout);
+    }
+    program->live.pictures().bridge_gap();
+    if (program->live.sound()) program->live.sound()->bridge_gap();
+    return G_SOURCE_CONTINUE;
+}
+
+gboolean on_statistics(gpointer data) {
+    auto* program = static_cast<Program*>(data);
+    say("clients=" + std::to_string(program->server.clients()) + " " +
+        to_line(program->live.figures()) +
+        " source=" + (program->live.source_up() ? "up" : "lost") +
+        " losses=" + std::to_string(program->live.source_losses()));
+    return G_SOURCE_CONTINUE;
+}
+
+ExitCode run(int argc, char** argv) {
+    Options options;
+    parse_options(argc, argv, &options);
+    gst_init(nullptr, nullptr);
+    Program program(options);
+    say("loading the model");
+    program.live.start();
+
+    GstBus* bus = gst_element_get_bus(program.live.pipeline());
+    gst_bus_add_watch(bus, on_message, &program);
+    g_unix_signal_add(SIGINT, on_signal, &program);
+    g_unix_signal_add(SIGTERM, on_signal, &program);
+    g_timeout_add(kTickMs, on_tick, &program);
+    if (options.statistics_seconds) {
+        g_timeout_add_seconds(options.statistics_seconds, on_statistics, &program);
+    }
+    g_main_loop_run(program.loop);
+    gst_bus_remove_watch(bus);
+    gst_object_unref(bus);
+    if (!program.error.empty()) throw Failure(ExitCode::kFailed, program.error);
+    return ExitCode::kDone;
+}
+
+}  // namespace
+
+}  // namespace rtsp
+
+int main(int argc, char** argv) {
+    std::setlocale(LC_ALL, "");
+    std::setlocale(LC_NUMERIC, "C");
+    try {
+        return static_cast<int>(rtsp::run(argc, argv));
+    } catch (const pipelines::Failure& failure) {
+        std::fprintf(stderr, "flashvsr-rtsp: %s\n", failure.what());
+        return static_cast<int>(failure.code());
+    }
+}

@@ -1,0 +1,221 @@
+#include "pipelines/rtsp/server.h"
+
+#include <gst/video/video.h>
+
+#include <algorithm>
+
+#include "pipelines/common/exit_code.h"
+#include "pipelines/common/launch.h"
+
+namespace rtsp {
+
+using pipelines::ExitCode;
+using pipelines::Failure;
+
+namespace {
+
+constexpr double kBitsPerPixel = 0.1;
+constexpr double kKeyFrameSeconds = 2;
+constexpr double kUsualRate = 25;  // where the source does not tell its own
+constexpr guint kCleanupSeconds = 2;
+constexpr char kViewer[] = "viewer";  // the role of those who may watch
+
+/// What RTP carries each kind of coded sound in.
+struct Payload {
+    const char* caps;
+    const char* line;
+};
+constexpr Payload kPayloads[] = {
+    {"audio/x-opus", "rtpopuspay pt=97"},
+    {"audio/mpeg,mpegversion=4", "aacparse ! rtpmp4gpay pt=97"},
+    {"audio/mpeg,mpegversion=1", "mpegaudioparse ! rtpmpapay pt=97"},
+    {"audio/x-mulaw", "rtppcmupay"},
+    {"audio/x-alaw", "rtppcmapay"},
+    {"audio/x-ac3", "ac3parse ! rtpac3pay pt=97"},
+};
+
+std::string payloader_line(GstCaps* sound) {
+    for (const Payload& payload : kPayloads) {
+        GstCaps* caps = gst_caps_from_string(payload.caps);
+        const bool fits = gst_caps_can_intersect(caps, sound);
+        gst_caps_unref(caps);
+        if (fits) return std::string("appsrc name=sound ! ") + payload.line + " name=pay1 ";
+    }
+    return {};
+}
+
+std::string encoder_line(GstCaps* pictures, int bitrate) {
+    GstVideoInfo info;
+    gst_video_info_from_caps(&info, pictures);
+    const double rate = info.fps_n ? static_cast<double>(info.fps_n) / info.fps_d : kUsualRate;
+    if (bitrate == 0) {
+        bitrate =
+            std::max(200, static_cast<int>(kBitsPerPixel * info.width * info.height * rate / 1000));
+    }
+    // zerolatency: no frame waits for another one.
+    return "x264enc tune=zerolatency speed-preset=veryfast bitrate=" + std::to_string(bitrate) +
+           " key-int-max=" + std::to_string(static_cast<int>(kKeyFrameSeconds * rate + 0.5));
+}
+
+GstAppSrc* entry(GstRTSPMedia* media, const char* name) {
+    GstElement* bin = gst_rtsp_media_get_element(media);
+    GstElement* element = pipelines::named(bin, name);
+    gst_object_unref(bin);
+    return element ? GST_APP_SRC(element) : nullptr;
+}
+
+GTlsCertificate* read_certificate(const Options& options) {
+    GError* error = nullptr;
+    GTlsCertificate* certificate = g_tls_certificate_new_from_files(
+        options.tls_certificate.c_str(), options.tls_key.c_str(), &error);
+    if (!certificate) {
+        const std::string message = error->message;
+        g_error_free(error);
+        throw Failure(ExitCode::kUsage, "--tls-certificate: " + message);
+    }
+    return certificate;
+}
+
+}  // namespace
+
+Server::Server(const Options& options, Live* live)
+    : options_(options),
+      live_(live),
+      server_(gst_rtsp_server_new()),
+      factory_(gst_rtsp_media_factory_new()) {
+    gst_rtsp_server_set_address(server_, options_.address.c_str());
+    gst_rtsp_server_set_service(server_, std::to_string(options_.port).c_str());
+    g_signal_connect(server_, "client-connected", G_CALLBACK(on_client), this);
+
+    gst_rtsp_media_factory_set_shared(factory_, TRUE);
+    GstClock* clock = gst_system_clock_obtain();
+    gst_rtsp_media_factory_set_clock(factory_, clock);
+    gst_object_unref(clock);
+    // Over UDP the stream would go past the TLS connection.
+    const bool udp = options_.udp && options_.tls_certificate.empty();
+    gst_rtsp_media_factory_set_protocols(
+        factory_, static_cast<GstRTSPLowerTrans>(GST_RTSP_LOWER_TRANS_TCP |
+                                                 (udp ? GST_RTSP_LOWER_TRANS_UDP : 0)));
+    g_signal_connect(factory_, "media-configure", G_CALLBACK(on_media), this);
+    protect();
+}
+
+Server::~Server() {
+    if (cleanup_) g_source_remove(cleanup_);
+    if (attached_) g_source_remove(attached_);
+    const auto send_away = [](GstRTSPServer*, GstRTSPClient*, gpointer) {
+        return GST_RTSP_FILTER_REMOVE;
+    };
+    gst_rtsp_server_client_filter(server_, send_away, nullptr);
+    g_object_unref(factory_);
+    g_object_unref(server_);
+}
+
+/// TLS and passwords.
+void Server::protect() {
+    if (options_.tls_certificate.empty() && options_.users.empty()) return;
+    GstRTSPAuth* auth = gst_rtsp_auth_new();
+    if (!options_.tls_certificate.empty()) {
+        GTlsCertificate* certificate = read_certificate(options_);
+        gst_rtsp_auth_set_tls_certificate(auth, certificate);
+        g_object_unref(certificate);
+    }
+    GstRTSPToken* token =
+        gst_rtsp_token_new(GST_RTSP_TOKEN_MEDIA_FACTORY_ROLE, G_TYPE_STRING, kViewer, nullptr);
+    for (const auto& [name, password] : options_.users) {
+        gchar* basic = gst_rtsp_auth_make_basic(name.c_str(), password.c_str());
+        gst_rtsp_auth_add_basic(auth, basic, token);
+        g_free(basic);
+    }
+    if (options_.users.empty()) gst_rtsp_auth_set_default_token(auth, token);
+    gst_rtsp_token_unref(token);
+    gst_rtsp_media_factory_add_role(factory_, kViewer, GST_RTSP_PERM_MEDIA_FACTORY_ACCESS,
+                                    G_TYPE_BOOLEAN, TRUE, GST_RTSP_PERM_MEDIA_FACTORY_CONSTRUCT,
+                                    G_TYPE_BOOLEAN, TRUE, nullptr);
+    gst_rtsp_server_set_auth(server_, auth);
+    g_object_unref(auth);
+}
+
+std::string Server::launch_line() const {
+    GstCaps* pictures = live_->pictures().caps();
+    GstCaps* sound = live_->sound() ? live_->sound()->caps() : nullptr;
+    const std::string encoder =
+        options_.encoder.empty() ? encoder_line(pictures, options_.bitrate) : options_.encoder;
+    std::string line = "( appsrc name=pictures ! videoconvert ! " + encoder +
+                       " ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 "
+                       "aggregate-mode=zero-latency ";
+    if (sound) {
+        line += payloader_line(sound);
+        gst_caps_unref(sound);
+    }
+    gst_caps_unref(pictures);
+    return line + ")";
+}
+
+void Server::listen() {
+    const std::string line = launch_line();
+    gst_object_unref(pipelines::launch(line));  // says what is wrong before anybody connects
+    gst_rtsp_media_factory_set_launch(factory_, line.c_str());
+    GstRTSPMountPoints* mounts = gst_rtsp_server_get_mount_points(server_);
+    gst_rtsp_mount_points_add_factory(mounts, options_.path.c_str(),
+                                      GST_RTSP_MEDIA_FACTORY(g_object_ref(factory_)));
+    g_object_unref(mounts);
+    attached_ = gst_rtsp_server_attach(server_, nullptr);
+    if (!attached_) {
+        throw Failure(ExitCode::kFailed, "cannot listen at " + options_.address + ", port " +
+                                             std::to_string(options_.port) +
+                                             ": it is taken, or not this machine's");
+    }
+    cleanup_ = g_timeout_add_seconds(kCleanupSeconds, on_cleanup, server_);
+}
+
+std::string Server::url() const {
+    return std::string(options_.tls_certificate.empty() ? "rtsp://" : "rtsps://") +
+           options_.address + ":" + std::to_string(gst_rtsp_server_get_bound_port(server_)) +
+           options_.path;
+}
+
+/// Forgets clients that have gone without a word.
+gboolean Server::on_cleanup(gpointer server) {
+    GstRTSPSessionPool* pool = gst_rtsp_server_get_session_pool(GST_RTSP_SERVER(server));
+    gst_rtsp_session_pool_cleanup(pool);
+    g_object_unref(pool);
+    return G_SOURCE_CONTINUE;
+}
+
+// ---- The server's threads --------------------------------------------------------------------
+
+void Server::on_client(GstRTSPServer*, GstRTSPClient* client, gpointer self) {
+    ++static_cast<Server*>(self)->clients_;
+    g_signal_connect(client, "closed", G_CALLBACK(on_closed), self);
+    g_signal_connect(client, "play-request", G_CALLBACK(on_play), self);
+}
+
+void Server::on_closed(GstRTSPClient*, gpointer self) { --static_cast<Server*>(self)->clients_; }
+
+/// Who comes to a running stream need not wait for the next key frame.
+void Server::on_play(GstRTSPClient*, GstRTSPContext* context, gpointer) {
+    if (!context->media) return;
+    GstElement* bin = gst_rtsp_media_get_element(context->media);
+    GstElement* payloader = pipelines::named(bin, "pay0");
+    gst_object_unref(bin);
+    GstPad* pad = gst_element_get_static_pad(payloader, "sink");
+    gst_pad_push_event(pad,
+                       gst_video_event_new_upstream_force_key_unit(GST_CLOCK_TIME_NONE, TRUE, 0));
+    gst_object_unref(pad);
+}
+
+void Server::on_media(GstRTSPMediaFactory*, GstRTSPMedia* media, gpointer self) {
+    auto* server = static_cast<Server*>(self);
+    server->live_->pictures().add(entry(media, "pictures"));
+    if (GstAppSrc* sound = entry(media, "sound")) server->live_->sound()->add(sound);
+    g_signal_connect(media, "unprepared", G_CALLBACK(on_unprepared), self);
+}
+
+void Server::on_unprepared(GstRTSPMedia* media, gpointer self) {
+    auto* server = static_cast<Server*>(self);
+    server->live_->pictures().remove(entry(media, "pictures"));
+    if (GstAppSrc* sound = entry(media, "sound")) server->live_->sound()->remove(sound);
+}
+
+}  // namespace rtsp
