@@ -23,8 +23,8 @@ void store(const AttentionE4m3& params) {
         const int position = value_position_e4m3(static_cast<int>(row % kWindowTokens));
         for (int64_t column = 0; column < dim; ++column) {
             const int64_t at = row * dim + column;
-            q_e4m3[at] = rounded(q[at], params.q_scale);
-            k_e4m3[at] = rounded(k[at], params.k_scale);
+            if (q) q_e4m3[at] = rounded(q[at], params.q_scale);
+            if (k) k_e4m3[at] = rounded(k[at], params.k_scale);
             v_e4m3[(window * dim + column) * kWindowTokens + position] =
                 rounded(v[at], params.v_scale);
         }

@@ -38,10 +38,12 @@ __global__ void __launch_bounds__(kThreads) attention_e4m3_kernel(AttentionE4m3 
     const int64_t window = blockIdx.x / params.heads;
     const int64_t head = blockIdx.x % params.heads;
     const int64_t first = window * kWindowTokens * row_stride + head * kHeadDim;
-    store_rows(static_cast<const T*>(params.q) + first,
-               static_cast<uint8_t*>(params.q_e4m3) + first, row_stride, 1.0f / params.q_scale);
-    store_rows(static_cast<const T*>(params.k) + first,
-               static_cast<uint8_t*>(params.k_e4m3) + first, row_stride, 1.0f / params.k_scale);
+    if (params.q)
+        store_rows(static_cast<const T*>(params.q) + first,
+                   static_cast<uint8_t*>(params.q_e4m3) + first, row_stride, 1.0f / params.q_scale);
+    if (params.k)
+        store_rows(static_cast<const T*>(params.k) + first,
+                   static_cast<uint8_t*>(params.k_e4m3) + first, row_stride, 1.0f / params.k_scale);
 
     const T* v = static_cast<const T*>(params.v) + first;
     const float inverse = 1.0f / params.v_scale;

@@ -9,9 +9,9 @@ namespace flashvsr::kernels {
 
 // An element becomes its value / scale, rounded to the nearest e4m3, beyond 448 to 448.
 struct AttentionE4m3 {
-    const void* q = nullptr;  // [windows * 128, heads * 128]
+    const void* q = nullptr;  // [windows * 128, heads * 128]; NULL where qk_prepare has stored it
     const void* k = nullptr;  // the same
-    const void* v = nullptr;  // the same
+    const void* v = nullptr;  // the same, but never NULL
     void* q_e4m3 = nullptr;   // [windows * 128, heads * 128]
     void* k_e4m3 = nullptr;   // the same
     void* v_e4m3 = nullptr;   // [windows, heads, 128 (d), 128]: value_position_e4m3(token)

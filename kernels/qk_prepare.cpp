@@ -1,5 +1,8 @@
 #include "kernels/qk_prepare.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "kernels/half.h"
 #include "kernels/norm.h"
 #include "kernels/require.h"
@@ -7,6 +10,7 @@
 namespace flashvsr::kernels {
 namespace {
 
+// out: [windows * 128, dim]
 template <typename T>
 void norm_and_turn(const QkPrepare& params, const T* rows, const void* weight, T* out) {
     for (int64_t row = 0; row < int64_t{params.windows} * kWindowTokens; ++row) {
@@ -38,6 +42,16 @@ void window_means(const QkPrepare& params, const T* rows, T* mean) {
     }
 }
 
+template <typename T>
+void store(const std::vector<T>& rows, float scale, void* to) {
+    if (scale == 0) {
+        std::copy(rows.begin(), rows.end(), static_cast<T*>(to));
+        return;
+    }
+    for (size_t i = 0; i < rows.size(); ++i)
+        static_cast<Float8E4M3*>(to)[i] = round_to<Float8E4M3>(to_float(rows[i]) * (1.0f / scale));
+}
+
 }  // namespace
 
 void qk_prepare_cpu(const QkPrepare& params) {
@@ -47,12 +61,14 @@ void qk_prepare_cpu(const QkPrepare& params) {
     with_host_type(params.type, [&](auto tag) {
         using T = decltype(tag);
         const T* qk = static_cast<const T*>(params.qk);
-        T* q = static_cast<T*>(params.q);
-        T* k = static_cast<T*>(params.k);
-        norm_and_turn(params, qk, params.norm_q, q);
-        norm_and_turn(params, qk + params.dim, params.norm_k, k);
-        window_means(params, q, static_cast<T*>(params.q_mean));
-        window_means(params, k, static_cast<T*>(params.k_mean));
+        const size_t size = size_t(params.windows) * kWindowTokens * params.dim;
+        std::vector<T> rows(size);
+        norm_and_turn(params, qk, params.norm_q, rows.data());
+        window_means(params, rows.data(), static_cast<T*>(params.q_mean));
+        store(rows, params.q_scale, params.q);
+        norm_and_turn(params, qk + params.dim, params.norm_k, rows.data());
+        window_means(params, rows.data(), static_cast<T*>(params.k_mean));
+        store(rows, params.k_scale, params.k);
     });
 }
 

@@ -26,13 +26,18 @@ struct Part {
         first = int64_t{window} * kWindowTokens + blockIdx.x % kParts * kTokens;
         from = static_cast<const T*>(params.qk) + is_k * params.dim;
         weight = static_cast<const T*>(is_k ? params.norm_k : params.norm_q);
-        to = static_cast<T*>(is_k ? params.k : params.q);
+        to = is_k ? params.k : params.q;
+        const float scale = is_k ? params.k_scale : params.q_scale;
+        e4m3 = scale > 0;
+        inverse_scale = e4m3 ? 1.0f / scale : 1.0f;
         mean = static_cast<T*>(is_k ? params.k_mean : params.q_mean) + int64_t{window} * params.dim;
     }
     int64_t first;  // row of the block
     const T* from;
     const T* weight;
-    T* to;
+    void* to;
+    bool e4m3;
+    float inverse_scale;
     T* mean;
 };
 
@@ -85,14 +90,21 @@ __global__ __launch_bounds__(kThreads,
             if (begin >= dim) continue;
             const Vector<T> weight = *reinterpret_cast<const Vector<T>*>(part.weight + begin);
             Vector<T> y;
+            float values[kVector];  // of y
             for (int i = 0; i < kVector; i += 2) {
                 const float2 normed = norm_pair<T>(x[v].pair[i / 2], inverse, weight.pair[i / 2]);
                 y.pair[i / 2] = pack<T>(turn_pair(normed, turn[i], turn[i + 1]));
                 const float2 turned = unpack<T>(y.pair[i / 2]);
                 sum[v][i] += turned.x;
                 sum[v][i + 1] += turned.y;
+                values[i] = turned.x * part.inverse_scale;
+                values[i + 1] = turned.y * part.inverse_scale;
             }
-            *reinterpret_cast<Vector<T>*>(part.to + row * dim + begin) = y;
+            const int64_t at = row * dim + begin;
+            if (part.e4m3)
+                store8_e4m3(values, static_cast<uint8_t*>(part.to) + at);
+            else
+                *reinterpret_cast<Vector<T>*>(static_cast<T*>(part.to) + at) = y;
         }
     }
     if constexpr (Cluster::kAvailable) {
@@ -129,6 +141,8 @@ template <typename T, int kVectors>
 void prepare(const QkPrepare& params, CudaStream stream) {
     const auto kernel = qk_prepare_kernel<T, kVectors>;
     const bool fused = has_clusters(kernel);
+    require(fused || (params.q_scale == 0 && params.k_scale == 0),
+            "qk_prepare stores e4m3 on cards with clusters only");
     launch_clusters(kernel, params.windows * 2 * kParts, fused ? kParts : 1, kThreads,
                     fused ? kWarps * params.dim * sizeof(float) : 0, stream, params);
     if (fused) return;

@@ -14,6 +14,9 @@ namespace flashvsr::kernels {
 // means are over the 128 tokens of a window, of the rounded q and k, summed in fp32 in an order
 // that depends on nothing but the sizes, and rounded to the element type. Outputs do not overlap
 // qk. On CUDA pointers are aligned to 16 bytes and 8 divides row_stride.
+//
+// With scales, q and k are stored in e4m3 as fp8 attention reads them (kernels/attention_e4m3.h):
+// the rounded element / scale, rounded once more, beyond 448 to 448. On CUDA that needs sm_90.
 struct QkPrepare {
     // Row r holds projected q at r * row_stride and projected k at r * row_stride + dim.
     const void* qk = nullptr;        // [windows * 128] rows
@@ -25,6 +28,8 @@ struct QkPrepare {
     void* k = nullptr;               // [windows * 128, dim], such as slots of the KV ring
     void* q_mean = nullptr;          // [windows, dim]
     void* k_mean = nullptr;          // [windows, dim], such as slots of the ring
+    float q_scale = 0.0f;            // 0: q in the element type
+    float k_scale = 0.0f;            // 0: k in the element type
     int windows = 0;
     int dim = 0;  // a multiple of 128; on CUDA at most 2048
     float eps = 1e-6f;

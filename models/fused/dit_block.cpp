@@ -28,7 +28,7 @@ struct Fp8Layers {
     bool cross_attention;  // q
     bool feed_forward;     // both
 };
-constexpr Fp8Layers kFp8Layers = {true, false, true};
+constexpr Fp8Layers kFp8Layers = {true, true, true};
 
 // Where weights are while they are folded.
 Placement unrounded(Placement placement) {
@@ -160,7 +160,6 @@ FusedDitBlock::Queries FusedDitBlock::project(const at::Tensor& x, const DitStep
     const int64_t tokens = step.grid.tokens();
     const at::Tensor own_k = cache.k.narrow(0, step.first_slot * tokens, step.slices * tokens);
     const at::Tensor own_v = cache.v.narrow(0, step.first_slot * tokens, step.slices * tokens);
-    const at::Tensor k = e4m3_ ? at::empty_like(x) : own_k;
     const at::Tensor v = e4m3_ ? at::empty_like(x) : own_v;
     const at::Tensor u = layer_norm_for(self_attn_.qk, x);
     const at::Tensor qk = staged("self projections", [&] {
@@ -168,30 +167,20 @@ FusedDitBlock::Queries FusedDitBlock::project(const at::Tensor& x, const DitStep
         return self_attn_.qk(u);
     });
     return staged("q and k", [&] {
-        Queries queries = prepare(qk, k, step, cache);
-        if (e4m3_) queries.q = store_e4m3(queries.q, k, v, own_k, own_v);
-        return queries;
+        if (e4m3_) store_values_e4m3(v, own_v);
+        return prepare(qk, own_k, step, cache);
     });
 }
 
-at::Tensor FusedDitBlock::store_e4m3(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                                     const at::Tensor& own_k, const at::Tensor& own_v) const {
-    const at::Tensor stored = at::empty_like(q, q.options().dtype(at::kFloat8_e4m3fn));
+void FusedDitBlock::store_values_e4m3(const at::Tensor& v, const at::Tensor& own_v) const {
     kernels::AttentionE4m3 params;
-    params.q = q.const_data_ptr();
-    params.k = k.const_data_ptr();
     params.v = v.const_data_ptr();
-    params.q_e4m3 = stored.mutable_data_ptr();
-    params.k_e4m3 = own_k.mutable_data_ptr();
     params.v_e4m3 = own_v.mutable_data_ptr();
-    params.q_scale = e4m3_->q;
-    params.k_scale = e4m3_->k;
     params.v_scale = e4m3_->v;
-    params.windows = static_cast<int>(q.size(0) / kWindowTokens);
+    params.windows = static_cast<int>(v.size(0) / kWindowTokens);
     params.heads = static_cast<int>(config_.heads);
-    params.type = element_type(q);
-    FLASHVSR_LAUNCH(attention_e4m3, q, params);
-    return stored;
+    params.type = element_type(v);
+    FLASHVSR_LAUNCH(attention_e4m3, v, params);
 }
 
 FusedDitBlock::Queries FusedDitBlock::prepare(const at::Tensor& qk, const at::Tensor& k,
@@ -199,7 +188,8 @@ FusedDitBlock::Queries FusedDitBlock::prepare(const at::Tensor& qk, const at::Te
                                               const KvCache::Layer& cache) const {
     const int64_t tokens = step.grid.tokens();
     const int64_t windows = step.grid.windows();
-    const Queries queries{at::empty({step.slices * tokens, config_.dim}, qk.options()),
+    const at::ScalarType type = e4m3_ ? at::kFloat8_e4m3fn : qk.scalar_type();
+    const Queries queries{at::empty({step.slices * tokens, config_.dim}, qk.options().dtype(type)),
                           at::empty({step.slices * windows, config_.dim}, qk.options())};
     kernels::QkPrepare params;
     params.qk = qk.const_data_ptr();
@@ -211,6 +201,10 @@ FusedDitBlock::Queries FusedDitBlock::prepare(const at::Tensor& qk, const at::Te
     params.k = k.mutable_data_ptr();
     params.q_mean = queries.mean.mutable_data_ptr();
     params.k_mean = cache.k_mean.narrow(0, step.first_slot * windows, windows).mutable_data_ptr();
+    if (e4m3_) {
+        params.q_scale = e4m3_->q;
+        params.k_scale = e4m3_->k;
+    }
     params.windows = static_cast<int>(step.slices * windows);
     params.dim = static_cast<int>(config_.dim);
     params.eps = static_cast<float>(kNormEps);

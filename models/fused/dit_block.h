@@ -58,13 +58,12 @@ class FusedDitBlock : public Block {
     void attend_prompt(const at::Tensor& x) const;
     void feed_forward(const at::Tensor& x, int64_t tokens_at_once) const;
 
-    // q, k and v of this step to e4m3: k and v into the cache's slots own_k and own_v, q returned.
-    at::Tensor store_e4m3(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                          const at::Tensor& own_k, const at::Tensor& own_v) const;
+    // v of this step to e4m3, into the cache's slots own_v.
+    void store_values_e4m3(const at::Tensor& v, const at::Tensor& own_v) const;
 
     // Queries of this step; its keys, their means and its values go into the cache.
     Queries project(const at::Tensor& x, const DitStep& step, const KvCache::Layer& cache) const;
-    // The keys go to k, [slices * tokens, dim].
+    // The keys go to k, [slices * tokens, dim]. Both in e4m3 where attention is.
     Queries prepare(const at::Tensor& qk, const at::Tensor& k, const DitStep& step,
                     const KvCache::Layer& cache) const;
 

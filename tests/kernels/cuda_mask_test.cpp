@@ -1,4 +1,5 @@
 // The CUDA kernels between the q and k projections and attention, against their twins on the CPU.
+#include "kernels/attention_e4m3.h"
 #include "kernels/norm.h"
 #include "kernels/qk_prepare.h"
 #include "tests/kernels/device_array.h"
@@ -99,6 +100,49 @@ TYPED_TEST(CudaMaskTest, QkPrepareEqualsRmsNormRopeToTheLastBitAndItsTwinsMeans)
             EXPECT_LT(relative_l2(to_floats(result), to_floats(is_k ? twin_k : twin_q)), 5e-4);
         }
     }
+}
+
+TYPED_TEST(CudaMaskTest, QkPrepareStoresInE4m3WhatFp8AttentionReads) {
+    using T = TypeParam;
+    if (!have_sm90()) GTEST_SKIP() << "no GPU of compute capability 9.0";
+    const QkCase<T> c(3, 1536, 3072);
+    const size_t size = c.rows() * c.dim;
+    DeviceArray<T> qk(c.qkv), norm_q(c.norm_q), norm_k(c.norm_k), rows(2 * size);
+    DeviceArray<T> means(size_t{4} * c.windows * c.dim);
+    DeviceArray<float> cos_sin(c.cos_sin);
+    DeviceArray<Float8E4M3> stored(2 * size), expected(3 * size);
+    QkPrepare params;
+    params.qk = qk.get();
+    params.row_stride = c.stride;
+    params.norm_q = norm_q.get();
+    params.norm_k = norm_k.get();
+    params.cos_sin = cos_sin.get();
+    params.windows = c.windows;
+    params.dim = c.dim;
+    params.type = element_type_of<T>();
+    auto run = [&](auto* to, T* means) {
+        params.q = to;
+        params.k = to + size;
+        params.q_mean = means;
+        params.k_mean = means + size_t(c.windows) * c.dim;
+        qk_prepare_cuda(params, nullptr);
+    };
+    run(rows.get(), means.get());
+    params.q_scale = 0.003f;  // the largest are beyond what e4m3 holds
+    params.k_scale = 0.02f;
+    run(stored.get(), means.get() + size_t{2} * c.windows * c.dim);
+
+    const T* q = rows.get();
+    Float8E4M3* to = expected.get();
+    attention_e4m3_cuda({q, q + size, q, to, to + size, to + 2 * size, params.q_scale,
+                         params.k_scale, 1.0f, c.windows, c.dim / kHeadDim, params.type},
+                        nullptr);
+    auto wanted = to_floats(expected.download());
+    wanted.resize(2 * size);
+    EXPECT_EQ(to_floats(stored.download()), wanted);
+    const auto all = to_floats(means.download());
+    EXPECT_TRUE(std::equal(all.begin(), all.begin() + all.size() / 2, all.begin() + all.size() / 2))
+        << "the means depend on how the rows are stored";
 }
 
 // ---- draft mask
