@@ -36,6 +36,7 @@ const Driver* driver() {
     static const Driver loaded = [] {
         Driver result;
         if (!gst_cuda_load_library() || CuInit(0) != CUDA_SUCCESS) return result;
+        gst_cuda_memory_init_once(); /* pools need it, and no other element need be there */
         void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
         if (!library) return result;
         const auto load = [library](auto* function, const char* name) {

@@ -27,6 +27,7 @@ class CudaMemory : public testing::Test {
             CuDeviceGetCount(&devices) != CUDA_SUCCESS || devices == 0) {
             GTEST_SKIP() << "needs a GPU";
         }
+        gst_cuda_memory_init_once();
         foreign_ = gst_cuda_context_new(0);
     }
     void TearDown() override { gst_clear_object(&foreign_); }
