@@ -1,0 +1,42 @@
+#ifndef FLASHVSR_PIPELINES_WEBRTC_GATE_H_
+#define FLASHVSR_PIPELINES_WEBRTC_GATE_H_
+
+#include <libsoup/soup.h>
+
+#include <string>
+#include <vector>
+
+namespace webrtc {
+
+/// Decides who may ask for the page and open the WebSocket.
+class Gate {
+  public:
+    /// token: what a request has to bring as "?token="; empty: nothing. open: without a token, let
+    /// in who calls this machine by any name. origins: of other pages that may connect
+    /// ("https://example.org"), besides those of this server.
+    Gate(std::string token, bool open, std::vector<std::string> origins);
+
+    /// Empty: the request may pass. Else why not, for the person who sent it.
+    ///
+    /// A request brings the token. Where there is none, as on loopback, its Host is this machine's:
+    /// a name of somebody else's that points here would let a page of theirs in. What an Origin is
+    /// sent with (every WebSocket from a browser is) comes from the server's own page or a listed
+    /// one.
+    std::string refusal(SoupServerMessage* message) const;
+
+    const std::string& token() const { return token_; }
+
+  private:
+    bool is_own_origin(const std::string& origin, const std::string& host) const;
+
+    std::string token_;
+    bool open_;
+    std::vector<std::string> origins_;
+};
+
+/// 128 random bits in hexadecimal.
+std::string make_token();
+
+}  // namespace webrtc
+
+#endif  // FLASHVSR_PIPELINES_WEBRTC_GATE_H_

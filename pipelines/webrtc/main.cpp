@@ -1,0 +1,64 @@
+// flashvsr-webrtc: a video and its upscaled form, side by side in a browser.
+#include <glib-unix.h>
+#include <gst/gst.h>
+
+#include <clocale>
+#include <csignal>
+#include <cstdio>
+
+#include "pipelines/common/exit_code.h"
+#include "pipelines/webrtc/broadcast.h"
+#include "pipelines/webrtc/options.h"
+#include "pipelines/webrtc/server.h"
+
+namespace webrtc {
+
+namespace {
+
+using pipelines::ExitCode;
+using pipelines::Failure;
+
+gboolean on_signal(gpointer loop) {
+    g_main_loop_quit(static_cast<GMainLoop*>(loop));
+    return G_SOURCE_CONTINUE;
+}
+
+void say(const std::string& line) {
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+}
+
+ExitCode run(int argc, char** argv) {
+    const Options options = parse_options(argc, argv);
+    gst_init(nullptr, nullptr);
+    Broadcast broadcast(options, say);
+    Server server(options, &broadcast);
+    GMainLoop* loop = g_main_loop_new(nullptr, FALSE);
+    g_unix_signal_add(SIGINT, on_signal, loop);
+    g_unix_signal_add(SIGTERM, on_signal, loop);
+    std::string failure;
+    broadcast.play([&](const std::string& why) {
+        failure = why;
+        g_main_loop_quit(loop);
+    });
+    say("open " + server.url());
+    g_main_loop_run(loop);
+    g_main_loop_unref(loop);
+    if (!failure.empty()) throw Failure(ExitCode::kFailed, failure);
+    return ExitCode::kDone;
+}
+
+}  // namespace
+
+}  // namespace webrtc
+
+int main(int argc, char** argv) {
+    std::setlocale(LC_ALL, "");
+    std::setlocale(LC_NUMERIC, "C");  // JSON has points
+    try {
+        return static_cast<int>(webrtc::run(argc, argv));
+    } catch (const pipelines::Failure& failure) {
+        std::fprintf(stderr, "flashvsr-webrtc: %s\n", failure.what());
+        return static_cast<int>(failure.code());
+    }
+}

@@ -1,0 +1,136 @@
+#include "pipelines/webrtc/options.h"
+
+#include "pipelines/common/access.h"
+#include "pipelines/common/command_line.h"
+#include "pipelines/common/exit_code.h"
+#include "pipelines/webrtc/gate.h"
+
+namespace webrtc {
+
+namespace {
+
+using pipelines::ExitCode;
+using pipelines::Failure;
+
+constexpr char kDescription[] =
+    "SOURCE is a URL (rtsp, srt, udp, http ...), a camera (/dev/video0), a file, which is played "
+    "over\nand over, or \"test\".\n"
+    "\n"
+    "Examples:\n"
+    "  flashvsr-webrtc pipelines/media/clip.mp4\n"
+    "  flashvsr-webrtc rtsp://camera.example/stream --scale 2 --codec h264\n"
+    "  flashvsr-webrtc test --address 0.0.0.0\n"
+    "\n"
+    "Open the address that it prints in a browser.\n";
+
+/// What GLib writes into; it owns the strings until the program ends.
+struct Raw {
+    gchar* caps = nullptr;
+    gchar* codec = nullptr;
+    gint bitrate = 0;
+    gboolean no_time_code = FALSE;
+    gchar* address = nullptr;
+    gint port = 8080;
+    gchar* token = nullptr;
+    gboolean open = FALSE;
+    gchar** origins = nullptr;
+    gint max_viewers = 8;
+    gchar* stun = nullptr;
+    gchar* turn = nullptr;
+};
+
+std::vector<GOptionEntry> video_entries(Raw* raw) {
+    return {
+        {"caps", 0, 0, G_OPTION_ARG_STRING, &raw->caps,
+         "Of the camera or the test picture (\"video/x-raw,width=640,height=360\")", "CAPS"},
+        {"codec", 0, 0, G_OPTION_ARG_STRING, &raw->codec, "vp8 (default) or h264", "CODEC"},
+        {"bitrate", 0, 0, G_OPTION_ARG_INT, &raw->bitrate,
+         "Of the upscaled video in kbit/s (default: 0.2 bits a pixel)", "N"},
+        {"no-time-code", 0, 0, G_OPTION_ARG_NONE, &raw->no_time_code,
+         "Start without the time code in the picture, which tells the latency", nullptr},
+    };
+}
+
+std::vector<GOptionEntry> server_entries(Raw* raw) {
+    return {
+        {"address", 0, 0, G_OPTION_ARG_STRING, &raw->address,
+         "IP address to listen on (default 127.0.0.1)", "ADDRESS"},
+        {"port", 0, 0, G_OPTION_ARG_INT, &raw->port, "To listen on (default 8080; 0: a free one)",
+         "PORT"},
+        {"token", 0, 0, G_OPTION_ARG_STRING, &raw->token,
+         "Viewers have to bring it (default: a random one where others can reach the address)",
+         "TOKEN"},
+        {"open", 0, 0, G_OPTION_ARG_NONE, &raw->open, "No token: let in who can reach the address",
+         nullptr},
+        {"origin", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw->origins,
+         "Of another page that may connect, as https://example.org; may be repeated", "ORIGIN"},
+        {"max-viewers", 0, 0, G_OPTION_ARG_INT, &raw->max_viewers, "At the same time (default 8)",
+         "N"},
+        {"stun", 0, 0, G_OPTION_ARG_STRING, &raw->stun, "STUN server, as stun://host:port", "URL"},
+        {"turn", 0, 0, G_OPTION_ARG_STRING, &raw->turn,
+         "TURN server, as turn://user:password@host:port; viewers are told the password", "URL"},
+    };
+}
+
+std::string text(const gchar* given, const char* otherwise = "") {
+    return given ? given : otherwise;
+}
+
+void check_url(const std::string& url, const char* scheme, bool login, const char* form) {
+    const bool good = url.rfind(scheme, 0) == 0 &&
+                      (!login || (url.find('@') != std::string::npos &&
+                                  url.find(':', url.find("://") + 3) < url.find('@')));
+    if (!url.empty() && !good) {
+        throw Failure(ExitCode::kUsage, "'" + url + "' is not of the form " + form);
+    }
+}
+
+void take_network(const Raw& raw, Options* options) {
+    options->address = text(raw.address, "127.0.0.1");
+    options->port = raw.port;
+    pipelines::check_range("--port", raw.port, 0, 65535);
+    options->token = text(raw.token);
+    if (options->token.empty() && !raw.open && !pipelines::is_loopback(options->address)) {
+        options->token = make_token();
+    }
+    options->open = raw.open;
+    for (gchar** origin = raw.origins; origin && *origin; ++origin) {
+        options->origins.emplace_back(*origin);
+    }
+    options->max_viewers = raw.max_viewers;
+    pipelines::check_range("--max-viewers", raw.max_viewers, 1, 1000);
+    options->network.stun = text(raw.stun);
+    options->network.turn = text(raw.turn);
+    check_url(options->network.stun, "stun://", false, "stun://host:port");
+    check_url(options->network.turn, "turn", true, "turn://user:password@host:port");
+    // Media go where the page goes; all addresses where that is all of them.
+    const bool any = options->address == "0.0.0.0" || options->address == "::";
+    options->network.address = any ? "" : options->address;
+}
+
+}  // namespace
+
+Options parse_options(int argc, char** argv) {
+    static Raw raw;
+    Options options;
+    pipelines::CommandLine line("SOURCE - show a video and its upscaled form in a browser",
+                                kDescription);
+    options.upscaler.add_to(&line);
+    line.add_group("Video:", video_entries(&raw));
+    line.add_group("Server:", server_entries(&raw));
+    const std::vector<std::string> words = line.parse(argc, argv);
+    if (words.size() != 1) {
+        throw Failure(ExitCode::kUsage,
+                      words.empty() ? "no source; see --help" : "one source at a time; see --help");
+    }
+    options.source.place = words[0];
+    options.source.caps = text(raw.caps);
+    options.codec = &find_codec(text(raw.codec, "vp8"));
+    options.bitrate = raw.bitrate;
+    if (raw.bitrate != 0) pipelines::check_range("--bitrate", raw.bitrate, 50, 200000);
+    options.time_code = !raw.no_time_code;
+    take_network(raw, &options);
+    return options;
+}
+
+}  // namespace webrtc

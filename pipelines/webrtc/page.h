@@ -1,0 +1,29 @@
+#ifndef FLASHVSR_PIPELINES_WEBRTC_PAGE_H_
+#define FLASHVSR_PIPELINES_WEBRTC_PAGE_H_
+
+#include <map>
+#include <string>
+
+namespace webrtc {
+
+/// The files of the page, read once.
+class Page {
+  public:
+    struct File {
+        const char* type;  ///< of its content
+        std::string text;
+    };
+
+    /// Looks in $FLASHVSR_PAGE_DIR, else in the installed data folder. Throws Failure (kMissing).
+    Page();
+
+    /// By the path of a request; null: there is no such file.
+    const File* find(const std::string& path) const;
+
+  private:
+    std::map<std::string, File> files_;
+};
+
+}  // namespace webrtc
+
+#endif  // FLASHVSR_PIPELINES_WEBRTC_PAGE_H_

@@ -1,0 +1,218 @@
+#include "pipelines/webrtc/viewer.h"
+
+#define GST_USE_UNSTABLE_API
+#include <gst/sdp/sdp.h>
+#include <gst/video/video.h>
+#include <gst/webrtc/webrtc.h>
+
+#include "pipelines/common/bridge.h"
+#include "pipelines/common/launch.h"
+#include "pipelines/webrtc/main_thread.h"
+
+namespace webrtc {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kVideos[] = {"input", "output"};  // in the order of the offer's lines
+
+/// Source and payloader of each video.
+std::string launch_line(const Codec& codec) {
+    std::string line = "webrtcbin name=peer bundle-policy=max-bundle";
+    for (int i = 0; i < 2; ++i) {
+        const std::string name = kVideos[i];
+        // What a viewer cannot take in time is dropped: it asks for a key frame then.
+        line.append(" appsrc name=").append(name);
+        line.append(" is-live=true format=time max-time=1000000000 leaky-type=downstream ! ");
+        line.append(codec.payloader)
+            .append(" name=")
+            .append(name)
+            .append("-payloader ! peer.sink_");
+        line.append(std::to_string(i));
+    }
+    return line;
+}
+
+void watch_upstream(GstElement* source, GstPadProbeCallback callback, Feed* feed) {
+    GstPad* pad = gst_element_get_static_pad(source, "src");
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_UPSTREAM, callback, feed, nullptr);
+    gst_object_unref(pad);
+}
+
+/// The media sockets are opened on this address alone.
+void use_address(GstElement* peer, const std::string& address) {
+    GObject* agent = nullptr;
+    g_object_get(peer, "ice-agent", &agent, nullptr);
+    gboolean added = FALSE;
+    g_signal_emit_by_name(agent, "add-local-ip-address", address.c_str(), &added);
+    if (!added) g_warning("media cannot be sent from %s", address.c_str());
+    g_object_unref(agent);
+}
+
+}  // namespace
+
+Viewer::Viewer(GstElement* shared, Feed* input, Feed* output, const Codec& codec,
+               const Network& network, Send send)
+    : input_(input),
+      output_(output),
+      send_(std::move(send)),
+      pipeline_(pipelines::launch(launch_line(codec))),
+      peer_(pipelines::named(pipeline_, "peer")),
+      input_source_(pipelines::named(pipeline_, "input")),
+      output_source_(pipelines::named(pipeline_, "output")) {
+    if (!network.stun.empty()) {
+        g_object_set(peer_, "stun-server", network.stun.c_str(), nullptr);
+    }
+    if (!network.turn.empty()) {
+        g_object_set(peer_, "turn-server", network.turn.c_str(), nullptr);
+    }
+    if (!network.address.empty()) use_address(peer_, network.address);
+    offer_only(codec.offer);
+    watch_upstream(input_source_, on_upstream_event, input_);
+    watch_upstream(output_source_, on_upstream_event, output_);
+    pipelines::use_shared_clock(pipeline_);
+    GstBus* bus = gst_element_get_bus(pipeline_);
+    gst_bus_add_watch(bus, on_message, this);
+    gst_object_unref(bus);
+    gst_element_set_start_time(pipeline_, GST_CLOCK_TIME_NONE);
+    gst_element_set_base_time(pipeline_, gst_element_get_base_time(shared));
+}
+
+Viewer::~Viewer() {
+    input_->remove(input_source_);
+    output_->remove(output_source_);
+    GstBus* bus = gst_element_get_bus(pipeline_);
+    gst_bus_remove_watch(bus);
+    gst_object_unref(bus);
+    gst_element_set_state(pipeline_, GST_STATE_NULL);
+    gst_object_unref(pipeline_);
+}
+
+/// Both videos are sent, in this coding, and none is received. Browsers tell them apart by ssrc.
+void Viewer::offer_only(const char* coding) {
+    for (int line = 0; line < 2; ++line) {
+        const guint ssrc = g_random_int();
+        g_object_set(
+            pipelines::named(pipeline_, (std::string(kVideos[line]) + "-payloader").c_str()),
+            "ssrc", ssrc, nullptr);
+        GstCaps* caps = gst_caps_from_string(coding);
+        gst_caps_set_simple(caps, "ssrc", G_TYPE_UINT, ssrc, nullptr);
+        GstWebRTCRTPTransceiver* transceiver = nullptr;
+        g_signal_emit_by_name(peer_, "get-transceiver", line, &transceiver);
+        g_object_set(transceiver, "direction", GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_SENDONLY,
+                     "codec-preferences", caps, "do-nack", TRUE, nullptr);
+        gst_object_unref(transceiver);
+        gst_caps_unref(caps);
+    }
+}
+
+void Viewer::watch(const char* signal, GCallback callback) {
+    const auto destroy = [](gpointer weak, GClosure*) { free_weak(weak); };
+    g_signal_connect_data(peer_, signal, callback, new Weak(weak_from_this()), destroy,
+                          static_cast<GConnectFlags>(0));
+}
+
+void Viewer::start() {
+    watch("on-negotiation-needed", G_CALLBACK(on_negotiation_needed));
+    watch("on-ice-candidate", G_CALLBACK(on_candidate));
+    watch("notify::connection-state", G_CALLBACK(on_state));
+    gst_element_set_state(pipeline_, GST_STATE_PLAYING);
+}
+
+void Viewer::accept_answer(const std::string& sdp) {
+    GstSDPMessage* message = nullptr;
+    if (gst_sdp_message_new_from_text(sdp.c_str(), &message) != GST_SDP_OK) {
+        g_warning("a viewer's answer cannot be read");
+        return;
+    }
+    GstWebRTCSessionDescription* answer =
+        gst_webrtc_session_description_new(GST_WEBRTC_SDP_TYPE_ANSWER, message);
+    g_signal_emit_by_name(peer_, "set-remote-description", answer, nullptr);
+    gst_webrtc_session_description_free(answer);
+}
+
+void Viewer::add_candidate(unsigned line, const std::string& candidate) {
+    g_signal_emit_by_name(peer_, "add-ice-candidate", line, candidate.c_str());
+}
+
+// ---- On threads of webrtcbin, which must not be the last to hold a viewer --------------------
+
+void Viewer::on_negotiation_needed(GstElement* peer, gpointer weak) {
+    GstPromise* promise =
+        gst_promise_new_with_change_func(on_offer, new Weak(*static_cast<Weak*>(weak)), free_weak);
+    g_signal_emit_by_name(peer, "create-offer", nullptr, promise);
+}
+
+void Viewer::on_offer(GstPromise* promise, gpointer weak) {
+    on_main_thread([weak = *static_cast<Weak*>(weak), promise] {
+        if (const auto viewer = weak.lock()) viewer->send_offer(gst_promise_get_reply(promise));
+        gst_promise_unref(promise);
+    });
+}
+
+void Viewer::on_candidate(GstElement*, guint line, gchar* candidate, gpointer weak) {
+    json message = {{"type", "candidate"}, {"line", line}, {"candidate", candidate}};
+    on_main_thread([weak = *static_cast<Weak*>(weak), message = std::move(message)] {
+        if (const auto viewer = weak.lock()) viewer->send_(message);
+    });
+}
+
+void Viewer::on_state(GstElement* peer, GParamSpec*, gpointer weak) {
+    gint state = 0;
+    g_object_get(peer, "connection-state", &state, nullptr);
+    on_main_thread([weak = *static_cast<Weak*>(weak), state] {
+        if (const auto viewer = weak.lock()) viewer->note_state(state);
+    });
+}
+
+/// The browser lacks a picture to go on from.
+GstPadProbeReturn Viewer::on_upstream_event(GstPad*, GstPadProbeInfo* info, gpointer feed) {
+    if (gst_video_event_is_force_key_unit(GST_PAD_PROBE_INFO_EVENT(info))) {
+        static_cast<Feed*>(feed)->request_key_frame();
+    }
+    return GST_PAD_PROBE_OK;
+}
+
+// ---- Main thread -----------------------------------------------------------------------------
+
+void Viewer::send_offer(const GstStructure* reply) {
+    GstWebRTCSessionDescription* offer = nullptr;
+    if (reply) {
+        gst_structure_get(reply, "offer", GST_TYPE_WEBRTC_SESSION_DESCRIPTION, &offer, nullptr);
+    }
+    if (!offer) {
+        send_({{"type", "failed"}});
+        return;
+    }
+    g_signal_emit_by_name(peer_, "set-local-description", offer, nullptr);
+    gchar* sdp = gst_sdp_message_as_text(offer->sdp);
+    send_({{"type", "offer"}, {"sdp", sdp}});
+    g_free(sdp);
+    gst_webrtc_session_description_free(offer);
+}
+
+/// Frames are for those who can take them: before, they would only pile up.
+void Viewer::note_state(int state) {
+    if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED && !connected_) {
+        connected_ = true;
+        input_->add(input_source_);
+        output_->add(output_source_);
+    } else if (state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED) {
+        send_({{"type", "failed"}});
+    }
+}
+
+gboolean Viewer::on_message(GstBus*, GstMessage* message, gpointer self) {
+    auto* viewer = static_cast<Viewer*>(self);
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_LATENCY) {
+        gst_bin_recalculate_latency(GST_BIN(viewer->pipeline_));
+    } else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+        const std::string why = pipelines::text_of(message);
+        g_warning("a viewer's connection failed: %s", why.c_str());
+        viewer->send_({{"type", "failed"}, {"why", why}});
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+}  // namespace webrtc
