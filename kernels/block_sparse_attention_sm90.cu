@@ -294,6 +294,7 @@ template <typename Out>
 __device__ void write_rows(const Accumulators& out, const float (&factor)[2], char* tile,
                            const CUtensorMap& map, int first_row, int head) {
     const int thread = threadIdx.x % kGroupThreads, lane = threadIdx.x % 32;
+    __syncwarp();  // the warp's queries lay in these rows
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
         const int row = thread / 32 * 16 + half * 8 + lane / 4;

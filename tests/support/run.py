@@ -185,7 +185,8 @@ def quality_checks(build, arguments, gpu):
 def script_checks(arguments):
     if arguments.gpu:
         return
-    slow = {'tidy', 'docs', 'demo', 'examples', 'sanitize', 'upscale', 'rtsp', 'launch', 'webrtc'}
+    slow = {'tidy', 'docs', 'demo', 'examples', 'sanitize', 'upscale', 'rtsp', 'launch', 'webrtc',
+            'raw_frames'}
     for folder in ('style', 'core', 'gst', 'pipelines'):
         for script in sorted((ROOT / 'tests' / folder).glob('*')):
             if script.is_file() and os.access(script, os.X_OK):
