@@ -54,12 +54,17 @@ struct Pixel {
             const int r = row + tap / params.kernel - before(params, py);
             const int c = column + tap % params.kernel - before(params, px);
             if (r < 0 || r >= params.h || c < 0 || c >= params.w) continue;
-            const int64_t at = offset(shape.x, frame, r, c);
-            accumulate(static_cast<const T*>(params.x) + at, weight + tap * channels);
-            if (params.past)
-                accumulate(static_cast<const T*>(params.past) + at,
-                           weight + tap * channels + params.in);
+            for (int input = 0; input < shape.inputs; ++input)
+                accumulate(frame_before(input) + offset(shape.x, 0, r, c),
+                           weight + tap * channels + input * params.in);
         }
+    }
+
+    // The frame `input` frames earlier.
+    const T* frame_before(int input) const {
+        const int t = frame - input;
+        return t < 0 ? static_cast<const T*>(params.past) + (t + params.history) * shape.x.frame
+                     : static_cast<const T*>(params.x) + t * shape.x.frame;
     }
 
     void write() const {
@@ -106,10 +111,13 @@ ConvShape conv_shape(const Conv& params) {
     require(params.pad == 0 || params.pad == 1, "conv pads by 0 or 1");
     require(params.leak >= 0 && params.leak <= 1, "conv's slope below zero is 0 to 1");
     require(params.grow >= 1, "conv makes at least one frame of one");
+    require(params.history >= 0 && params.history <= 2, "conv sees at most two earlier frames");
+    require((params.history > 0) == (params.past != nullptr),
+            "conv takes a past exactly where it sees earlier frames");
     ConvShape shape;
     shape.phases = params.grow * params.upsample * params.upsample;
     shape.taps = params.kernel * params.kernel;
-    shape.inputs = params.past ? 2 : 1;
+    shape.inputs = 1 + params.history;
     const int cut = params.kernel == 3 && params.pad == 0 ? 2 : 0;
     require(params.h > cut && params.w > cut, "conv without padding takes at least three rows");
     shape.h = (params.h - cut) * params.upsample;

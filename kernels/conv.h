@@ -1,6 +1,6 @@
 // Two-dimensional convolution of frames, channels innermost (NHWC), with what the decoder and the
-// projector put around it (spec/flashvsr.md sections 5 and 8): a second input beside the first,
-// nearest resize and growth in time before it, bias, residual and activation after it.
+// projector put around it (spec/flashvsr.md sections 5, 8 and 9): earlier frames as inputs beside
+// a frame itself, nearest resize and growth in time before it, bias, residual and activation after.
 //
 //   y = RN(activation(sum over taps and channels of weight * x + bias + residual))
 //
@@ -32,10 +32,14 @@ struct Conv {
     };
 
     const void* x = nullptr;  // [n, h, w, in]
-    // A second input of x's shape and strides, or NULL: its channels come after x's. The memory of
-    // a decoder block is the same buffer one frame earlier.
+    // The frames before x's first, [history, h, w, in] in the order of time with x's strides; they
+    // may be what lies in front of x. A causal convolution over time has a history of its taps
+    // but one.
     const void* past = nullptr;
-    const void* weight = nullptr;    // [phases, out, kernel * kernel, in, or 2 in with a past]
+    int history = 0;  // 0 to 2: frames before its own that a frame sees
+    // [phases, out, kernel * kernel, 1 + history, in], a frame's own channels first, then those
+    // of one frame earlier, then of two.
+    const void* weight = nullptr;
     const float* bias = nullptr;     // [out], or NULL
     const void* residual = nullptr;  // y's shape, or NULL
     void* y = nullptr;  // [n * grow, h', w', out]: the shape that conv_shape gives; may be residual
@@ -52,7 +56,7 @@ struct Conv {
 // What follows from the parameters: phases, y's size, every stride as a number.
 struct ConvShape {
     int phases = 0, taps = 0;
-    int inputs = 1;  // 2 with a past
+    int inputs = 1;  // frames that a frame of y sees, its own among them
     int h = 0, w = 0;
     Conv::Strides x, residual, y;
 };
@@ -64,8 +68,8 @@ ConvShape conv_shape(const Conv& params);
 void conv_cpu(const Conv& params);
 
 // Tensor cores (wgmma), fp16 and bf16, sm_90a only. Device pointers, aligned to 16 bytes. `in` and
-// `out` are multiples of 8, and so are strides; with upsample 2, `out` is a multiple of 64 and the
-// pixels of y and the residual are dense. Fast where `in` is a multiple of 64 and `out` of 128.
+// `out` are multiples of 8, and so are strides. Fast where 16 divides `in`, and where `out` is 32,
+// 48, 64, or a multiple of 96 or 128.
 void conv_sm90(const Conv& params, CudaStream stream);
 
 }  // namespace flashvsr::kernels

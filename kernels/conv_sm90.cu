@@ -1,9 +1,11 @@
 // Implicit GEMM on Hopper: a producer warpgroup that copies and two consumer warpgroups that each
-// make tiles of 16 x 8 pixels by 128 channels.
+// make tiles of 16 x 8 pixels by 32 to 128 channels.
 //
-//  - Per 128 bytes of channels the copy engine brings a warpgroup's pixels with their halo, once.
-//    A tap is the same matrix with a later start: rows are swizzled by their address, so that a
-//    matrix may start at any pixel.
+//  - Per frame that a frame sees and 128 bytes of its channels the copy engine brings a warpgroup's
+//    pixels with their halo, once. A tap is the same matrix with a later start: rows are swizzled
+//    by their address, so that a matrix may start at any pixel.
+//  - Where frames see earlier ones, the same pixels of all frames are made one after the other, so
+//    that a frame is read from memory once and later from the cache.
 //  - Both warpgroups use one tile of weights per tap; the second starts kLead steps behind the
 //    first, so that one multiplies while the other writes.
 //  - Results leave through shared memory and the copy engine while the next tile is made; a
@@ -24,15 +26,22 @@ constexpr int kConsumers = 2;                     // warpgroups
 constexpr int kThreads = (kConsumers + 1) * 128;  // the first warpgroup copies
 constexpr int kRows = 16, kColumns = 8;           // pixels of a consumer's tile
 constexpr int kPixels = kRows * kColumns;
-constexpr int kOut = 128;       // output channels of a tile
 constexpr int kRowBytes = 128;  // channels of a pixel, or of a weight, at a time: a swizzled row
 constexpr int kLead = 1;        // steps; a step is a tap of 128 bytes of channels
 
-template <typename Element, int kKernelSize>
+// kOutChannels: of a tile. kWholePieces: inputs are made of whole 128 bytes of channels.
+template <typename Element, int kKernelSize, int kOutChannels, bool kWholePieces>
 struct Tiling {
     using T = Element;
     static constexpr int kKernel = kKernelSize, kTaps = kKernel * kKernel;
+    static constexpr int kOut = kOutChannels;
+    static constexpr bool kWhole = kWholePieces;
     static constexpr int kChannels = kRowBytes / sizeof(T);  // at a time
+    // Results leave in boxes whose channels divide a tile's.
+    static constexpr int kBoxChannels = kOut % 64 == 0 ? 64 : kOut % 32 == 0 ? 32 : 16;
+    static constexpr int kBoxRow = kBoxChannels * sizeof(T);  // bytes of a pixel, swizzled
+    static constexpr int kBoxBytes = kPixels * kBoxRow;
+    static constexpr int kBoxes = kOut / kBoxChannels;
 
     static constexpr int kHaloRows = kRows + kKernel - 1, kHaloColumns = kColumns + kKernel - 1;
     static constexpr int kInputBytes = kHaloRows * kHaloColumns * kRowBytes;
@@ -41,7 +50,7 @@ struct Tiling {
     static constexpr int kStageBytes = kPixels * kOut * sizeof(T);
     // The consumers take turns at the slots for inputs.
     static constexpr int kInputSlots = 4;
-    static constexpr int kWeightSlots = 4;
+    static constexpr int kWeightSlots = kOut >= 128 ? 4 : kOut >= 64 ? 6 : 8;
 
     static constexpr int kWeights = kInputSlots * kInputPitch;
     static constexpr int kStage = kWeights + kWeightSlots * kWeightBytes;
@@ -58,7 +67,8 @@ struct Geometry {
     int columns, blocks;                       // of output channels: all phases', one phase's
     bool columns_first;  // a pair of subtiles goes through all columns, or the other way round
     int in, in_blocks;   // channels of one input, in pieces of 128 bytes
-    int inputs;
+    int last_slices;     // of 32 bytes in the last piece
+    int n, inputs;
     int out, upsample, grow, pad;
     const float* bias;
     bool residual;
@@ -66,6 +76,11 @@ struct Geometry {
 
     __device__ int tiles() const { return pairs * columns; }
     __device__ int steps(int taps) const { return inputs * in_blocks * taps; }
+};
+
+// Of y or the residual: the pixels of even and of odd columns, or all where nothing is resized.
+struct OutputMaps {
+    CUtensorMap of_column[2];
 };
 
 // A ring of slots in shared memory with barriers for full and empty.
@@ -110,23 +125,22 @@ struct Shared {
 struct Work {
     int phase, channel;      // the first of its output channels
     int f, py, px;           // the phase's frame, row and column
-    int y_channel, y_frame;  // as output_map counts them
-    int frame, row, column;  // the first pixel; frame n, which is outside, where there are no more
+    int frame, row, column;  // the first pixel; outside, where there are no more
+    int y_frame;             // as output_map counts them
     __device__ Work() {}
-    __device__ Work(const Geometry& g, int tile, int consumer) {
+    __device__ Work(const Geometry& g, int tile, int consumer, int channels) {
         const int index = g.columns_first ? tile % g.columns : tile / g.pairs;
         const int pair = g.columns_first ? tile / g.columns : tile % g.pairs;
         phase = index / g.blocks;
-        channel = index % g.blocks * kOut;
+        channel = index % g.blocks * channels;
         px = phase % g.upsample;
         py = phase / g.upsample % g.upsample;
         f = phase / (g.upsample * g.upsample);
         const int subtile = pair * kConsumers + consumer;
-        const int in_frame = subtile % g.subtiles_per_frame;
-        frame = subtile / g.subtiles_per_frame;
-        row = in_frame / g.subtiles_per_row * kRows;
-        column = in_frame % g.subtiles_per_row * kColumns;
-        y_channel = px * g.out + channel;
+        const int place = g.inputs > 1 ? subtile / g.n : subtile % g.subtiles_per_frame;
+        frame = g.inputs > 1 ? subtile % g.n : subtile / g.subtiles_per_frame;
+        row = place / g.subtiles_per_row * kRows;
+        column = place % g.subtiles_per_row * kColumns;
         y_frame = frame * g.grow + f;
     }
 };
@@ -138,7 +152,7 @@ template <typename Tile>
 __device__ void copy_inputs(const Geometry& g, const CUtensorMap* x, const CUtensorMap* past,
                             Ring ring) {
     for (int tile = blockIdx.x; tile < g.tiles(); tile += gridDim.x) {
-        const Work work[kConsumers] = {{g, tile, 0}, {g, tile, 1}};
+        const Work work[kConsumers] = {{g, tile, 0, Tile::kOut}, {g, tile, 1, Tile::kOut}};
         const int above = g.upsample == 2 ? 1 - work[0].py : g.pad;
         const int before = g.upsample == 2 ? 1 - work[0].px : g.pad;
         for (int input = 0; input < g.inputs; ++input) {
@@ -146,11 +160,12 @@ __device__ void copy_inputs(const Geometry& g, const CUtensorMap* x, const CUten
 #pragma unroll
                 for (int consumer = 0; consumer < kConsumers; ++consumer) {
                     const Work& to = work[consumer];
+                    const int frame = to.frame - input;
                     ptx::mbarrier_wait(ring.empty(), ring.parity ^ 1);
                     ptx::mbarrier_arrive_expect(ring.full(), Tile::kInputBytes);
-                    ptx::tma_load(ring.address(), input ? past : x, ring.full(),
+                    ptx::tma_load(ring.address(), frame < 0 ? past : x, ring.full(),
                                   block * Tile::kChannels, to.column - before, to.row - above,
-                                  to.frame);
+                                  frame < 0 ? frame + g.inputs - 1 : frame);
                     ring.advance();
                 }
             }
@@ -162,7 +177,7 @@ __device__ void copy_inputs(const Geometry& g, const CUtensorMap* x, const CUten
 template <typename Tile>
 __device__ void copy_weights(const Geometry& g, const CUtensorMap* map, Ring ring) {
     for (int tile = blockIdx.x; tile < g.tiles(); tile += gridDim.x) {
-        const Work work(g, tile, 0);
+        const Work work(g, tile, 0, Tile::kOut);
         for (int input = 0; input < g.inputs; ++input) {
             for (int block = 0; block < g.in_blocks; ++block) {
                 for (int tap = 0; tap < Tile::kTaps; ++tap) {
@@ -184,20 +199,23 @@ __device__ void copy_weights(const Geometry& g, const CUtensorMap* map, Ring rin
 constexpr int kLeadBarrier = 1;
 constexpr int kConsumerBarrier = 2;  // and 3
 
-// Two matrices of 64 pixels (8 x 8) by 128 channels.
-using Accumulators = float[2][kOut / 2];
+// Two matrices of 64 pixels (8 x 8) by a tile's channels.
+template <typename Tile>
+using Accumulators = float[2][Tile::kOut / 2];
 
 __device__ inline bool first_lane() { return threadIdx.x % 32 == 0; }
 __device__ inline bool first_thread() { return threadIdx.x % 128 == 0; }
 
-template <typename Tile>
-__device__ void multiply_tap(uint32_t input, uint32_t weight, bool accumulate, Accumulators& acc) {
+// Of the first kSlices times 32 bytes of channels.
+template <typename Tile, int kSlices>
+__device__ void multiply_slices(uint32_t input, uint32_t weight, bool accumulate,
+                                Accumulators<Tile>& acc) {
     constexpr int kLineBytes = Tile::kHaloColumns * kRowBytes;
     const uint64_t a = ptx::matrix_descriptor(input, 16, kLineBytes);
     const uint64_t b = ptx::matrix_descriptor(weight);
     ptx::wgmma_fence();
 #pragma unroll
-    for (int k = 0; k < kRowBytes; k += 32) {
+    for (int k = 0; k < kSlices * 32; k += 32) {
 #pragma unroll
         for (int m = 0; m < 2; ++m) {
             ptx::Wgmma<typename Tile::T>::multiply(acc[m], ptx::advanced(a, m * 8 * kLineBytes + k),
@@ -207,39 +225,56 @@ __device__ void multiply_tap(uint32_t input, uint32_t weight, bool accumulate, A
     ptx::wgmma_commit();
 }
 
-// Of this thread's columns: two of every eight.
-using Bias = float2[kOut / 8];
+// slices: 1 to 4; fewer than 4 where the rest of a piece is no channels of the input.
+template <typename Tile>
+__device__ void multiply_tap(uint32_t input, uint32_t weight, int slices, bool accumulate,
+                             Accumulators<Tile>& acc) {
+    if (Tile::kWhole || slices == 4)
+        return multiply_slices<Tile, 4>(input, weight, accumulate, acc);
+    if (slices == 3) return multiply_slices<Tile, 3>(input, weight, accumulate, acc);
+    if (slices == 2) return multiply_slices<Tile, 2>(input, weight, accumulate, acc);
+    multiply_slices<Tile, 1>(input, weight, accumulate, acc);
+}
 
-__device__ inline void load_bias(const Geometry& g, int channel, Bias& bias) {
+// Of this thread's columns: two of every eight.
+template <typename Tile>
+using Bias = float2[Tile::kOut / 8];
+
+template <typename Tile>
+__device__ void load_bias(const Geometry& g, int channel, Bias<Tile>& bias) {
     channel += threadIdx.x % 4 * 2;
 #pragma unroll
-    for (int j = 0; j < kOut / 8; ++j) {
+    for (int j = 0; j < Tile::kOut / 8; ++j) {
         bias[j] = g.bias && channel + j * 8 < g.out
                       ? __ldg(reinterpret_cast<const float2*>(g.bias + channel + j * 8))
                       : float2{};
     }
 }
 
-// The stage is [channel boxes][pixels] of swizzled 128-byte rows. This lane's address for
-// ldmatrix and stmatrix of 16 pixels by 16 channels; chunk c of a row is at ^ (c * 16).
-__device__ inline uint32_t stage_lane(uint32_t stage) {
+// The stage is [channel boxes][pixels] of rows of 128, 64 or 32 bytes, swizzled: of 128 bytes of
+// rows, the copy engine's number of eight turns the 16-byte chunks within a row. This lane's
+// address for ldmatrix and stmatrix of 16 pixels by 16 channels; chunk c of a row is at ^ (c * 16).
+template <typename Tile>
+__device__ uint32_t stage_lane(uint32_t stage) {
+    constexpr int kChunks = Tile::kBoxRow / 16, kRowsPerTurn = 8 / kChunks;
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
     const int pixel = warp * 16 + lane % 16;
-    return stage + pixel * kRowBytes + ((lane / 16) ^ (pixel % 8)) * 16;
+    return stage + pixel * Tile::kBoxRow + ((lane / 16) ^ (pixel / kRowsPerTurn % kChunks)) * 16;
 }
 
 template <typename Tile>
-__device__ void finish(const Geometry& g, uint32_t stage, const Bias& bias,
-                       const Accumulators& acc) {
+__device__ void finish(const Geometry& g, uint32_t stage, const Bias<Tile>& bias,
+                       const Accumulators<Tile>& acc) {
     using T = typename Tile::T;
-    constexpr int kBoxBytes = kPixels * kRowBytes;
-    const uint32_t lane_address = stage_lane(stage);
+    constexpr int kChunks = Tile::kBoxRow / 16;
+    const uint32_t lane_address = stage_lane<Tile>(stage);
 #pragma unroll
-    for (int j = 0; j < kOut / 8; j += 2) {
+    for (int j = 0; j < Tile::kOut / 8; j += 2) {
 #pragma unroll
         for (int m = 0; m < 2; ++m) {
             const uint32_t address =
-                (lane_address + j / 8 * kBoxBytes + m * 64 * kRowBytes) ^ (j % 8 * 16);
+                (lane_address + j / kChunks * Tile::kBoxBytes + m * 64 * Tile::kBoxRow) ^
+                (j % kChunks * 16);
             uint32_t packed[4] = {};
             if (g.residual) ptx::ldmatrix_x4(packed, address);
 #pragma unroll
@@ -256,9 +291,8 @@ __device__ void finish(const Geometry& g, uint32_t stage, const Bias& bias,
 }
 
 template <typename Tile>
-__device__ void consume(const Geometry& g, const CUtensorMap* y, const CUtensorMap* residual,
+__device__ void consume(const Geometry& g, const OutputMaps& y, const OutputMaps& residual,
                         const Shared<Tile>& shared, int consumer) {
-    constexpr int kBoxes = Tile::kStageBytes / (kPixels * kRowBytes);
     Ring weights = shared.weights(), inputs = shared.inputs();
     if (consumer == 1) inputs.advance();
     const uint32_t stage = shared.stage(consumer);
@@ -271,16 +305,19 @@ __device__ void consume(const Geometry& g, const CUtensorMap* y, const CUtensorM
 
     for (int tile = blockIdx.x; tile < g.tiles(); tile += gridDim.x) {
         Work work;
-        Accumulators acc;
+        Accumulators<Tile> acc;
         uint32_t used_weight = 0, used_input = 0;
         int step = 0;
-        for (int block = 0; block < g.inputs * g.in_blocks; ++block) {
+        for (int block = 0, piece = 0; block < g.inputs * g.in_blocks; ++block) {
+            const bool last_piece = ++piece == g.in_blocks;
+            const int slices = last_piece ? g.last_slices : kRowBytes / 32;
+            if (last_piece) piece = 0;
             ptx::mbarrier_wait(inputs.full(), inputs.parity);
 #pragma unroll
             for (int tap = 0; tap < Tile::kTaps; ++tap, ++step) {
                 ptx::mbarrier_wait(weights.full(), weights.parity);
                 const int shift = tap / Tile::kKernel * Tile::kHaloColumns + tap % Tile::kKernel;
-                multiply_tap<Tile>(inputs.address() + shift * kRowBytes, weights.address(),
+                multiply_tap<Tile>(inputs.address() + shift * kRowBytes, weights.address(), slices,
                                    step > 0, acc);
                 ptx::wgmma_wait<1>();
                 if (step > 0 && first_lane()) {
@@ -299,21 +336,21 @@ __device__ void consume(const Geometry& g, const CUtensorMap* y, const CUtensorM
             inputs.advance();
             // Behind the multiplications; by now the stage has long been read.
             if (block > 0) continue;
-            work = Work(g, tile, consumer);
+            work = Work(g, tile, consumer, Tile::kOut);
             if (first_thread()) {
                 ptx::tma_store_wait_read<0>();
                 if (g.residual) {
                     ptx::mbarrier_arrive_expect(residual_full, Tile::kStageBytes);
-                    for (int box = 0; box < kBoxes; ++box) {
-                        ptx::tma_load(stage + box * kPixels * kRowBytes, residual, residual_full,
-                                      work.y_channel + box * Tile::kChannels, work.column, work.py,
-                                      work.row, work.y_frame);
+                    for (int box = 0; box < Tile::kBoxes; ++box) {
+                        ptx::tma_load(stage + box * Tile::kBoxBytes, &residual.of_column[work.px],
+                                      residual_full, work.channel + box * Tile::kBoxChannels,
+                                      work.column, work.py, work.row, work.y_frame);
                     }
                 }
             }
         }
-        Bias bias;
-        load_bias(g, work.channel, bias);
+        Bias<Tile> bias;
+        load_bias<Tile>(g, work.channel, bias);
         ptx::wgmma_wait<0>();
         if (first_lane()) {
             ptx::mbarrier_arrive(used_weight);
@@ -329,11 +366,11 @@ __device__ void consume(const Geometry& g, const CUtensorMap* y, const CUtensorM
         ptx::fence_proxy_async();
         ptx::named_barrier_sync(kConsumerBarrier + consumer, 128);
         if (first_thread()) {
-            for (int box = 0; box < kBoxes; ++box) {
-                if (work.channel + box * Tile::kChannels >= g.out) break;
-                ptx::tma_store(y, stage + box * kPixels * kRowBytes,
-                               work.y_channel + box * Tile::kChannels, work.column, work.py,
-                               work.row, work.y_frame);
+            for (int box = 0; box < Tile::kBoxes; ++box) {
+                const int channel = work.channel + box * Tile::kBoxChannels;
+                if (channel >= g.out) break;
+                ptx::tma_store(&y.of_column[work.px], stage + box * Tile::kBoxBytes, channel,
+                               work.column, work.py, work.row, work.y_frame);
             }
             ptx::tma_store_commit();
         }
@@ -346,8 +383,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     conv_kernel(const __grid_constant__ Geometry g, const __grid_constant__ CUtensorMap x,
                 const __grid_constant__ CUtensorMap past,
                 const __grid_constant__ CUtensorMap weight,
-                const __grid_constant__ CUtensorMap residual,
-                const __grid_constant__ CUtensorMap y) {
+                const __grid_constant__ OutputMaps residual, const __grid_constant__ OutputMaps y) {
     extern __shared__ char dynamic_shared[];
     const Shared<Tile> shared{(ptx::shared_address(dynamic_shared) + 1023) / 1024 * 1024};
     if (threadIdx.x == 0) {
@@ -374,7 +410,7 @@ __global__ void __launch_bounds__(kThreads, 1)
         if (threadIdx.x == 32) copy_inputs<Tile>(g, &x, &past, shared.inputs());
     } else {
         ptx::increase_registers<224>();
-        consume<Tile>(g, &y, &residual, shared, warpgroup - 1);
+        consume<Tile>(g, y, residual, shared, warpgroup - 1);
     }
 }
 
@@ -395,12 +431,13 @@ constexpr CUtensorMapDataType kMapType =
     std::is_same_v<T, __half> ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
 
 template <typename Tile>
-CUtensorMap input_map(const Conv& params, const Conv::Strides& strides, const void* data) {
+CUtensorMap input_map(const Conv& params, const Conv::Strides& strides, const void* data,
+                      int frames) {
     constexpr cuuint64_t kSize = sizeof(typename Tile::T);
     return encode(
         {data,
          kMapType<typename Tile::T>,
-         {cuuint64_t(params.in), cuuint64_t(params.w), cuuint64_t(params.h), cuuint64_t(params.n)},
+         {cuuint64_t(params.in), cuuint64_t(params.w), cuuint64_t(params.h), cuuint64_t(frames)},
          {strides.pixel * kSize, strides.row * kSize, strides.frame * kSize},
          {Tile::kChannels, Tile::kHaloColumns, Tile::kHaloRows, 1}});
 }
@@ -413,23 +450,37 @@ CUtensorMap weight_map(const Conv& params, const ConvShape& shape) {
                    kMapType<typename Tile::T>,
                    {k, cuuint64_t(shape.phases) * params.out},
                    {k * kSize},
-                   {Tile::kChannels, kOut}});
+                   {Tile::kChannels, Tile::kOut}});
 }
 
-// Of y or the residual: [frames, row pairs, row of the pair, column pairs, column of the pair and
-// channel], where pairs are of one when nothing is resized.
+// [frames, row pairs, row of the pair, column pairs, channel], where pairs are of one when nothing
+// is resized.
 template <typename Tile>
 CUtensorMap output_map(const Conv& params, const ConvShape& shape, const Conv::Strides& strides,
+                       const void* data, int column) {
+    using T = typename Tile::T;
+    constexpr CUtensorMapSwizzle kSwizzle = Tile::kBoxRow == 128  ? CU_TENSOR_MAP_SWIZZLE_128B
+                                            : Tile::kBoxRow == 64 ? CU_TENSOR_MAP_SWIZZLE_64B
+                                                                  : CU_TENSOR_MAP_SWIZZLE_32B;
+    const cuuint64_t up = params.upsample, row = strides.row * sizeof(T);
+    return encode({static_cast<const T*>(data) + column * strides.pixel,
+                   kMapType<T>,
+                   {cuuint64_t(params.out), shape.w / up, up, shape.h / up,
+                    cuuint64_t(params.n) * params.grow},
+                   {up * strides.pixel * sizeof(T), row, up * row, strides.frame * sizeof(T)},
+                   {Tile::kBoxChannels, kColumns, 1, kRows, 1},
+                   kSwizzle});
+}
+
+template <typename Tile>
+OutputMaps output_maps(const Conv& params, const ConvShape& shape, const Conv::Strides& strides,
                        const void* data) {
-    constexpr cuuint64_t kSize = sizeof(typename Tile::T);
-    const cuuint64_t up = params.upsample;
-    return encode(
-        {data,
-         kMapType<typename Tile::T>,
-         {up * params.out, shape.w / up, up, shape.h / up, cuuint64_t(params.n) * params.grow},
-         {up * strides.pixel * kSize, strides.row * kSize, up * strides.row * kSize,
-          strides.frame * kSize},
-         {Tile::kChannels, kColumns, 1, kRows, 1}});
+    OutputMaps maps;
+    for (int column = 0; column < 2; ++column) {
+        maps.of_column[column] =
+            output_map<Tile>(params, shape, strides, data, column % params.upsample);
+    }
+    return maps;
 }
 
 template <typename Tile>
@@ -438,7 +489,7 @@ Geometry geometry(const Conv& params, const ConvShape& shape) {
     g.subtiles_per_row = ceil_div(shape.w / params.upsample, kColumns);
     g.subtiles_per_frame = ceil_div(shape.h / params.upsample, kRows) * g.subtiles_per_row;
     g.pairs = ceil_div(params.n * g.subtiles_per_frame, kConsumers);
-    g.blocks = ceil_div(params.out, kOut);
+    g.blocks = ceil_div(params.out, Tile::kOut);
     g.columns = shape.phases * g.blocks;
     // Weights that stay in the L2 cache are gone through for each pair of subtiles, so that inputs
     // are read once; larger ones are read once, by all pixels.
@@ -448,6 +499,8 @@ Geometry geometry(const Conv& params, const ConvShape& shape) {
                       kCacheable;
     g.in = params.in;
     g.in_blocks = ceil_div(params.in, Tile::kChannels);
+    g.last_slices = ceil_div(params.in - (g.in_blocks - 1) * Tile::kChannels, Tile::kChannels / 4);
+    g.n = params.n;
     g.inputs = shape.inputs;
     g.out = params.out;
     g.upsample = params.upsample;
@@ -462,12 +515,13 @@ Geometry geometry(const Conv& params, const ConvShape& shape) {
 template <typename Tile>
 void launch(const Conv& params, const ConvShape& shape, CudaStream stream) {
     const Geometry g = geometry<Tile>(params, shape);
-    const CUtensorMap x = input_map<Tile>(params, shape.x, params.x);
-    const CUtensorMap past = params.past ? input_map<Tile>(params, shape.x, params.past) : x;
+    const CUtensorMap x = input_map<Tile>(params, shape.x, params.x, params.n);
+    const CUtensorMap past =
+        params.past ? input_map<Tile>(params, shape.x, params.past, params.history) : x;
     const CUtensorMap weight = weight_map<Tile>(params, shape);
-    const CUtensorMap y = output_map<Tile>(params, shape, shape.y, params.y);
-    const CUtensorMap residual =
-        g.residual ? output_map<Tile>(params, shape, shape.residual, params.residual) : y;
+    const OutputMaps y = output_maps<Tile>(params, shape, shape.y, params.y);
+    const OutputMaps residual =
+        g.residual ? output_maps<Tile>(params, shape, shape.residual, params.residual) : y;
     FLASHVSR_CUDA_CHECK(cudaFuncSetAttribute(
         conv_kernel<Tile>, cudaFuncAttributeMaxDynamicSharedMemorySize, Tile::kSharedBytes));
     conv_kernel<Tile><<<std::min(g.pairs * g.columns, multiprocessors()), kThreads,
@@ -475,12 +529,45 @@ void launch(const Conv& params, const ConvShape& shape, CudaStream stream) {
     FLASHVSR_CUDA_CHECK_LAUNCH(conv_kernel);
 }
 
+// The tile that makes the fewest channels in vain; a tile's pixels cost as much as 32 channels.
+int tile_channels(int out) {
+    int best = 128;
+    const auto cost = [out](int channels) { return ceil_div(out, channels) * (channels + 32); };
+    for (const int channels : {96, 64, 48, 32}) {
+        if (cost(channels) < cost(best)) best = channels;
+    }
+    return best;
+}
+
+template <typename T, int kKernel, int kOut>
+void launch_tile(const Conv& params, const ConvShape& shape, CudaStream stream) {
+    // Narrow results are made of narrow inputs.
+    if (kOut >= 64 && params.in % (kRowBytes / sizeof(T)) == 0) {
+        launch<Tiling<T, kKernel, kOut, kOut >= 64>>(params, shape, stream);
+    } else {
+        launch<Tiling<T, kKernel, kOut, false>>(params, shape, stream);
+    }
+}
+
+template <typename T, int kKernel>
+void launch_kernel(const Conv& params, const ConvShape& shape, CudaStream stream) {
+    const int channels = tile_channels(params.out);
+    if (channels == 128) return launch_tile<T, kKernel, 128>(params, shape, stream);
+    // 1x1 convolutions are cheap: fewer tiles for them.
+    if (channels == 96 || kKernel == 1) return launch_tile<T, kKernel, 96>(params, shape, stream);
+    if constexpr (kKernel > 1) {
+        if (channels == 64) return launch_tile<T, kKernel, 64>(params, shape, stream);
+        if (channels == 48) return launch_tile<T, kKernel, 48>(params, shape, stream);
+        launch_tile<T, kKernel, 32>(params, shape, stream);
+    }
+}
+
 template <typename T>
 void launch_type(const Conv& params, const ConvShape& shape, CudaStream stream) {
     switch (params.kernel) {
-        case 1: return launch<Tiling<T, 1>>(params, shape, stream);
-        case 2: return launch<Tiling<T, 2>>(params, shape, stream);
-        case 3: return launch<Tiling<T, 3>>(params, shape, stream);
+        case 1: return launch_kernel<T, 1>(params, shape, stream);
+        case 2: return launch_kernel<T, 2>(params, shape, stream);
+        case 3: return launch_kernel<T, 3>(params, shape, stream);
     }
 }
 
@@ -489,10 +576,6 @@ void launch_type(const Conv& params, const ConvShape& shape, CudaStream stream) 
 void conv_sm90(const Conv& params, CudaStream stream) {
     const ConvShape shape = conv_shape(params);
     require(params.in % 8 == 0 && params.out % 8 == 0, "conv_sm90 takes channels in eights");
-    require(params.upsample == 1 || (params.out % 64 == 0 && shape.y.pixel == params.out),
-            "conv_sm90 resizes to dense pixels of channels in 64s");
-    require(params.upsample == 1 || !params.residual || shape.residual.pixel == params.out,
-            "conv_sm90 resizes with a residual of dense pixels");
     if (params.n == 0) return;
     switch (params.type) {
         case ElementType::kFloat16: return launch_type<__half>(params, shape, stream);

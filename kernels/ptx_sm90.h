@@ -229,25 +229,29 @@ __device__ inline void hold(T (&registers)[kCount]) {
 }
 
 // d = accumulate ? d + a b^T : a b^T, with both operands in shared memory or a in registers. T is
-// __half, __nv_bfloat16 or __nv_fp8_e4m3, N the number of rows of b: 32, 64, 128 or 256.
+// __half, __nv_bfloat16 or __nv_fp8_e4m3, N the number of rows of b: 32, 48, 64, 96,
+// 128 or 256.
 template <typename T, bool kTransposedB = false>
 struct Wgmma;
 
 #define FLASHVSR_D4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
 #define FLASHVSR_DS16(i) FLASHVSR_D4(i), FLASHVSR_D4(i + 4), FLASHVSR_D4(i + 8), FLASHVSR_D4(i + 12)
 #define FLASHVSR_D16 FLASHVSR_DS16(0)
+#define FLASHVSR_D24 FLASHVSR_D16, FLASHVSR_D4(16), FLASHVSR_D4(20)
 #define FLASHVSR_D32 FLASHVSR_D16, FLASHVSR_DS16(16)
+#define FLASHVSR_D48 FLASHVSR_D32, FLASHVSR_DS16(32)
 #define FLASHVSR_D64 FLASHVSR_D32, FLASHVSR_DS16(32), FLASHVSR_DS16(48)
 #define FLASHVSR_D128 \
     FLASHVSR_D64, FLASHVSR_DS16(64), FLASHVSR_DS16(80), FLASHVSR_DS16(96), FLASHVSR_DS16(112)
 #define FLASHVSR_NAMES16 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
-#define FLASHVSR_NAMES32 \
-    FLASHVSR_NAMES16     \
-    ",%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
-#define FLASHVSR_NAMES64                                                                   \
-    FLASHVSR_NAMES32                                                                       \
-    ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52" \
-    ",%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
+#define FLASHVSR_NAMES24 FLASHVSR_NAMES16 ",%16,%17,%18,%19,%20,%21,%22,%23"
+#define FLASHVSR_NAMES32 FLASHVSR_NAMES24 ",%24,%25,%26,%27,%28,%29,%30,%31"
+#define FLASHVSR_NAMES48 \
+    FLASHVSR_NAMES32     \
+    ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47"
+#define FLASHVSR_NAMES64 \
+    FLASHVSR_NAMES48     \
+    ",%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
 #define FLASHVSR_NAMES128                                                                  \
     FLASHVSR_NAMES64                                                                       \
     ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,%80,%81,%82,%83,%84" \
@@ -278,7 +282,9 @@ struct Wgmma;
     }
 #define FLASHVSR_WGMMA_SHAPES(TYPES, TAIL_SHARED, TAIL_REGISTERS)                       \
     FLASHVSR_WGMMA(32, 16, TYPES, TAIL_SHARED, TAIL_REGISTERS, 16, 17, 18, 19, 20, 21)  \
+    FLASHVSR_WGMMA(48, 24, TYPES, TAIL_SHARED, TAIL_REGISTERS, 24, 25, 26, 27, 28, 29)  \
     FLASHVSR_WGMMA(64, 32, TYPES, TAIL_SHARED, TAIL_REGISTERS, 32, 33, 34, 35, 36, 37)  \
+    FLASHVSR_WGMMA(96, 48, TYPES, TAIL_SHARED, TAIL_REGISTERS, 48, 49, 50, 51, 52, 53)  \
     FLASHVSR_WGMMA(128, 64, TYPES, TAIL_SHARED, TAIL_REGISTERS, 64, 65, 66, 67, 68, 69) \
     FLASHVSR_WGMMA(256, 128, TYPES, TAIL_SHARED, TAIL_REGISTERS, 128, 129, 130, 131, 132, 133)
 
@@ -307,11 +313,15 @@ struct Wgmma<__nv_fp8_e4m3> {
 #undef FLASHVSR_WGMMA
 #undef FLASHVSR_NAMES128
 #undef FLASHVSR_NAMES64
+#undef FLASHVSR_NAMES48
 #undef FLASHVSR_NAMES32
+#undef FLASHVSR_NAMES24
 #undef FLASHVSR_NAMES16
 #undef FLASHVSR_D128
 #undef FLASHVSR_D64
+#undef FLASHVSR_D48
 #undef FLASHVSR_D32
+#undef FLASHVSR_D24
 #undef FLASHVSR_D16
 #undef FLASHVSR_DS16
 #undef FLASHVSR_D4

@@ -4,7 +4,9 @@
 #include <filesystem>
 
 #include "models/error.h"
+#include "models/fused/taehv_decoder.h"
 #include "models/fused/tc_decoder.h"
+#include "models/fused/wan_decoder.h"
 #include "models/latent_adapter.h"
 #include "models/taehv_encoder.h"
 #include "models/wan_decoder.h"
@@ -30,6 +32,19 @@ std::unique_ptr<const Decoder> load_tcd(Weights& weights, int64_t latent_channel
         FusedTcDecoder::supports(TcDecoder::config_of(weights, latent_channels, graph)))
         return std::make_unique<FusedTcDecoder>(weights, latent_channels, placement);
     return std::make_unique<TcDecoder>(weights, latent_channels, graph, placement);
+}
+
+std::unique_ptr<const Decoder> load_taehv(Weights& weights, const TaehvDecoder::Graph& graph,
+                                          const Placement& placement) {
+    if (placement.fused()) return std::make_unique<FusedTaehvDecoder>(weights, graph, placement);
+    return std::make_unique<TaehvDecoder>(weights, graph, placement);
+}
+
+std::unique_ptr<const Decoder> load_wan(Weights& weights, WanVersion version,
+                                        const Placement& placement) {
+    if (placement.fused() && FusedWanDecoder::supports(WanDecoder::width_of(weights)))
+        return std::make_unique<FusedWanDecoder>(weights, version, placement);
+    return std::make_unique<WanDecoder>(weights, version, placement);
 }
 
 }  // namespace
@@ -138,11 +153,9 @@ std::unique_ptr<const Decoder> load_own_decoder(const DecoderType& type, Weights
     using Family = DecoderType::Family;
     switch (type.family) {
         case Family::kTcd: break;
-        case Family::kTaehv: return std::make_unique<TaehvDecoder>(weights, type.graph, placement);
-        case Family::kWan21:
-            return std::make_unique<WanDecoder>(weights, WanVersion::k2_1, placement);
-        case Family::kWan22:
-            return std::make_unique<WanDecoder>(weights, WanVersion::k2_2, placement);
+        case Family::kTaehv: return load_taehv(weights, type.graph, placement);
+        case Family::kWan21: return load_wan(weights, WanVersion::k2_1, placement);
+        case Family::kWan22: return load_wan(weights, WanVersion::k2_2, placement);
     }
     throw Error(Error::Kind::kInvalidArgument, std::string(type.name) + " is no VAE's decoder");
 }

@@ -43,6 +43,7 @@ class AdaptedDecoder : public Decoder {
                       State& state) const override {
         return decoder_->decode(adapter_(latents), condition, state);
     }
+    bool in_place() const override { return decoder_->in_place(); }
     bool clamps() const override { return decoder_->clamps(); }
     int64_t parameters() const override { return adapter_.parameters() + decoder_->parameters(); }
 

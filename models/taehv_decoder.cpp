@@ -10,8 +10,6 @@ using tc::kStageFrames;
 using tc::kTrim;
 using tc::layer;
 
-constexpr std::array<int64_t, 3> kStageIndex = {3, 9, 15};  // of each stage's first MemBlock
-
 }  // namespace
 
 Manifest TaehvDecoder::manifest(const Config& c) {

@@ -32,7 +32,10 @@ class TaehvDecoder : public Decoder {
         std::array<int64_t, 4> channels = {256, 128, 64, 64};  // of the stages and the output
         int64_t patch = 1;  // the last convolution makes 3 * patch^2 channels, patch x patch pixels
     };
+    static constexpr std::array<int64_t, 3> kStageIndex = {3, 9,
+                                                           15};  // each stage's first MemBlock
     static Manifest manifest(const Config& config);
+    static Config config_of(const Weights& weights);
 
     // Names of the encoder are passed over.
     TaehvDecoder(Weights& weights, const Graph& graph, const Placement& placement);
@@ -44,7 +47,6 @@ class TaehvDecoder : public Decoder {
     int64_t parameters() const override;
 
   private:
-    static Config config_of(const Weights& weights);
     at::Tensor decode_latent(const at::Tensor& latent, State& state) const;
 
     Graph graph_;

@@ -10,16 +10,10 @@ constexpr size_t kModules = 4;  // of a stage: three blocks and what follows the
 constexpr int64_t kWide = wan::kStageWidth[kStages - 1];
 constexpr std::array<bool, kStages> kDoublesFrames = {true, true, false, false};
 
-int64_t stage_width(size_t stage) { return wan::kStageWidth[kStages - 1 - stage]; }
-
 // Channels that the first block of a stage takes.
 int64_t stage_input(const wan::Graph& graph, size_t stage) {
     if (stage == 0) return kWide;
-    return stage_width(stage - 1) / (graph.halves ? 2 : 1);
-}
-
-std::string module(const wan::Graph& graph, size_t stage, size_t index) {
-    return graph.module("decoder.upsamples.", stage, kModules, index);
+    return WanDecoder::stage_width(stage - 1) / (graph.halves ? 2 : 1);
 }
 
 // Each channel of x, repeated, fills the frames and pixels that one of x's positions becomes.
@@ -41,6 +35,16 @@ at::Tensor unpatchify(const at::Tensor& x, int64_t patch) {
 }
 
 }  // namespace
+
+int64_t WanDecoder::width_of(const Weights& weights) {
+    return size_of(weights, "decoder.head.0.gamma", 0);
+}
+
+int64_t WanDecoder::stage_width(size_t stage) { return wan::kStageWidth[kStages - 1 - stage]; }
+
+std::string WanDecoder::module(const wan::Graph& graph, size_t stage, size_t index) {
+    return graph.module("decoder.upsamples.", stage, kModules, index);
+}
 
 Manifest WanDecoder::manifest(WanVersion version, int64_t width) {
     const wan::Graph& graph = wan::graph_of(version);
@@ -68,7 +72,7 @@ Manifest WanDecoder::manifest(WanVersion version, int64_t width) {
 WanDecoder::WanDecoder(Weights& weights, WanVersion version, const Placement& placement)
     : graph_(wan::graph_of(version)) {
     pass_over(weights, {"encoder.", "conv1."});
-    const int64_t width = size_of(weights, "decoder.head.0.gamma", 0);
+    const int64_t width = width_of(weights);
     check(weights, manifest(version, width));
 
     const wan::Reader read(weights, placement);

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include <array>
+#include <string>
 
 #include "models/checkpoint/weights.h"
 #include "models/decoder.h"
@@ -22,6 +23,11 @@ class WanDecoder : public Decoder {
   public:
     // width: channels at full resolution, 96 in Wan2.1, 24 in LightVAE and 256 in Wan2.2.
     static Manifest manifest(WanVersion version, int64_t width);
+    static int64_t width_of(const Weights& weights);
+    // A stage's width in units of that, and the names of its modules: three blocks and what
+    // follows.
+    static int64_t stage_width(size_t stage);
+    static std::string module(const wan::Graph& graph, size_t stage, size_t index);
 
     // Names of the encoder are passed over.
     WanDecoder(Weights& weights, WanVersion version, const Placement& placement);

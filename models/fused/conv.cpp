@@ -2,6 +2,7 @@
 
 #include <array>
 #include <optional>
+#include <vector>
 
 #ifdef FLASHVSR_CUDA
 #include <ATen/cuda/CUDAContext.h>
@@ -14,7 +15,6 @@ namespace flashvsr {
 namespace {
 
 constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
-constexpr float kRelu = 0.0f;                     // slope below zero
 constexpr std::array<int64_t, 2> kOnce = {1, 1};  // stride, dilation
 
 // Between [n, h, w, c] and LibTorch's view of the same memory.
@@ -22,6 +22,9 @@ at::Tensor to_nchw(const at::Tensor& x) { return x.permute({0, 3, 1, 2}); }
 at::Tensor to_nhwc(const at::Tensor& x) {
     return x.contiguous(kChannelsLast).permute({0, 2, 3, 1});
 }
+
+// Whether our kernel has the channels of a convolution.
+bool kernel_takes(int64_t in, int64_t out) { return in % 8 == 0 && out % 8 == 0; }
 
 // Whether cuDNN must do what our kernel would, were it not for its limits on channels.
 bool use_library(const Placement& placement, bool kernel_fits) {
@@ -38,12 +41,19 @@ std::optional<at::Tensor> bias_of(const at::Tensor& bias) {
     return bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
 }
 
-kernels::Conv arguments(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& y) {
+kernels::Conv arguments(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                        const at::Tensor& y, const Then& then) {
     kernels::Conv params;
     params.x = x.const_data_ptr();
     params.weight = weight.const_data_ptr();
+    if (bias.defined()) params.bias = bias.const_data_ptr<float>();
     params.y = y.mutable_data_ptr();
     params.y_strides.frame = y.stride(0);
+    if (then.add.defined()) {
+        params.residual = then.add.const_data_ptr();
+        params.residual_strides.frame = then.add.stride(0);
+    }
+    params.leak = then.leak;
     params.n = static_cast<int>(x.size(0));
     params.h = static_cast<int>(x.size(1));
     params.w = static_cast<int>(x.size(2));
@@ -69,96 +79,115 @@ at::Tensor resized_taps(const at::Tensor& weight, int64_t axis) {
     return at::stack({even, odd}, axis);
 }
 
-// 1x1 `grow`, [frames * mid, in], then 3x3 `conv`, [out, mid, 3, 3], both fp32, after nearest x2:
-// [frames, out, in, py, ty, px, tx], see kernels/conv.h.
+// 1x1 `grow`, [frames * mid, in], or none, then 3x3 `conv`, [out, mid, 3, 3], both fp32, after
+// nearest x2: [frames, out, in, py, ty, px, tx], see kernels/conv.h.
 at::Tensor compose(const at::Tensor& grow, const at::Tensor& conv) {
-    const int64_t out = conv.size(0), mid = conv.size(1), in = grow.size(1);
-    const at::Tensor taps = conv.permute({0, 2, 3, 1}).reshape({1, out * 9, mid});
-    const at::Tensor product = at::matmul(taps, grow.view({-1, mid, in}));
-    const at::Tensor weight =
-        product.view({-1, out, 3, 3, in}).permute({0, 1, 4, 2, 3});  // [frames, out, in, 3, 3]
+    const int64_t out = conv.size(0), mid = conv.size(1);
+    at::Tensor weight = conv.unsqueeze(0);
+    if (grow.defined()) {
+        const int64_t in = grow.size(1);
+        const at::Tensor taps = conv.permute({0, 2, 3, 1}).reshape({1, out * 9, mid});
+        const at::Tensor product = at::matmul(taps, grow.view({-1, mid, in}));
+        // [frames, out, in, 3, 3]
+        weight = product.view({-1, out, 3, 3, in}).permute({0, 1, 4, 2, 3});
+    }
     return resized_taps(resized_taps(weight, 3), 5);
+}
+
+// The epilogue of a library's convolution that has none.
+void apply(const at::Tensor& y, const Then& then) {
+    at::Tensor result = y;
+    if (then.add.defined()) result.add_(then.add);
+    if (then.leak == 0.0f)
+        result.relu_();
+    else if (then.leak != 1.0f)
+        at::leaky_relu_(result, then.leak);
 }
 
 }  // namespace
 
-FusedConv::FusedConv(const at::Tensor& weight, const at::Tensor& bias, int64_t pad,
+at::Tensor in_eights(const at::Tensor& weight) {
+    std::vector<int64_t> missing = weight.sizes().vec();
+    missing[0] = (8 - missing[0] % 8) % 8;
+    return at::cat({weight, at::zeros(missing, weight.options())});
+}
+
+FusedConv::FusedConv(const at::Tensor& weight, const at::Tensor& bias, const Shape& shape,
                      const Placement& placement)
     : weight_(placement.place(weight).contiguous(kChannelsLast)),
-      pad_(pad),
-      library_(use_library(placement, weight.size(0) % 8 == 0 && weight.size(1) % 16 == 0)) {
+      shape_(shape),
+      library_(use_library(placement, kernel_takes(in(), out()))) {
     if (bias.defined()) bias_ = bias.to(library_ ? placement.options() : placement.fp32());
 }
 
-at::Tensor FusedConv::empty_result(const at::Tensor& x) const {
-    const int64_t cut = 2 - 2 * pad_;
-    return at::empty({x.size(0), x.size(1) - cut, x.size(2) - cut, weight_.size(0)}, x.options());
+FusedConv FusedConv::causal(const at::Tensor& weight, const at::Tensor& bias,
+                            const Placement& placement) {
+    const at::Tensor newest_first = weight.flip(2).transpose(1, 2).flatten(1, 2);
+    return FusedConv(newest_first, bias, {1, weight.size(2) - 1}, placement);
 }
 
-kernels::Conv FusedConv::arguments_of(const at::Tensor& x, const at::Tensor& y) const {
-    kernels::Conv params = arguments(x, weight_, y);
-    if (bias_.defined()) params.bias = bias_.const_data_ptr<float>();
-    params.pad = static_cast<int>(pad_);
-    return params;
+at::Tensor FusedConv::operator()(const at::Tensor& x, const Then& then) const {
+    return (*this)(x, {}, then);
 }
 
-at::Tensor FusedConv::operator()(const at::Tensor& x) const {
-    if (library_) return to_nhwc(at::conv2d(to_nchw(x), weight_, bias_, 1, pad_));
-    const at::Tensor y = empty_result(x);
-    launch(arguments_of(x, y), x);
-    return y;
-}
-
-at::Tensor FusedConv::relu(const at::Tensor& x) const {
-    if (library_)
-        return to_nhwc(at::cudnn_convolution_relu(to_nchw(x), weight_, bias_of(bias_), kOnce,
-                                                  {pad_, pad_}, kOnce, 1));
-    const at::Tensor y = empty_result(x);
-    kernels::Conv params = arguments_of(x, y);
-    params.leak = kRelu;
-    launch(params, x);
-    return y;
-}
-
-at::Tensor FusedConv::relu_add(const at::Tensor& x, const at::Tensor& residual) const {
-    if (library_)
-        return to_nhwc(at::cudnn_convolution_add_relu(to_nchw(x), weight_, to_nchw(residual), 1.0,
-                                                      bias_of(bias_), kOnce, {pad_, pad_}, kOnce,
-                                                      1));
-    kernels::Conv params = arguments_of(x, residual);
-    params.residual = residual.const_data_ptr();
-    params.leak = kRelu;
-    launch(params, x);
-    return residual;
-}
-
-at::Tensor FusedConv::relu_with_past(const at::Tensor& x, const at::Tensor& memory) const {
-    const int64_t n = x.size(0);
-    if (library_) {
-        const at::Tensor both = at::empty({n, x.size(1), x.size(2), 2 * x.size(3)}, x.options());
-        for (int64_t t = 0; t < n; ++t) {
-            at::Tensor frame = both[t];
-            at::cat_out(frame, {x[t], t == 0 ? memory[0] : x[t - 1]}, 2);
-        }
-        return relu(both);
+at::Tensor FusedConv::operator()(const at::Tensor& x, const at::Tensor& past,
+                                 const Then& then) const {
+    if (library_ && shape_.history == 0 && !then.add.defined()) return by_library(x, then);
+    at::Tensor y = then.add;
+    if (!y.defined()) {
+        const int64_t cut = weight_.size(2) == 3 ? 2 - 2 * shape_.pad : 0;
+        y = at::empty({x.size(0), x.size(1) - cut, x.size(2) - cut, out()}, x.options());
     }
-    const at::Tensor y = empty_result(x);
-    auto run = [&](int64_t first, int64_t count, const at::Tensor& past) {
-        kernels::Conv params = arguments_of(x.narrow(0, first, count), y.narrow(0, first, count));
-        params.past = past.const_data_ptr();
-        params.leak = kRelu;
-        launch(params, x);
-    };
-    run(0, 1, memory);
-    if (n > 1) run(1, n - 1, x);
+    write(x, past, y, then);
     return y;
 }
 
-FusedUpConv::FusedUpConv(const at::Tensor& grow, const at::Tensor& conv, const Placement& placement)
-    : library_(use_library(placement, conv.size(0) % 64 == 0 && grow.size(1) % 8 == 0)) {
-    const at::Tensor weight = compose(grow.to(placement.fp32()).flatten(1),
+void FusedConv::write(const at::Tensor& x, const at::Tensor& past, const at::Tensor& y,
+                      const Then& then) const {
+    if (!library_) {
+        kernels::Conv params = arguments(x, weight_, bias_, y, then);
+        params.kernel = static_cast<int>(weight_.size(2));
+        params.pad = static_cast<int>(shape_.pad);
+        params.history = static_cast<int>(shape_.history);
+        if (shape_.history > 0) params.past = past.const_data_ptr();
+        return launch(params, x);
+    }
+    if (shape_.history == 0) {
+        y.copy_(by_library(x, then));
+        return;
+    }
+    // A frame at a time, for the sake of memory.
+    for (int64_t t = 0; t < x.size(0); ++t) {
+        std::vector<at::Tensor> seen;
+        for (int64_t from = t; from >= t - shape_.history; --from)
+            seen.push_back(from < 0 ? past[from + shape_.history] : x[from]);
+        Then here = then;
+        if (then.add.defined()) here.add = then.add.narrow(0, t, 1);
+        y.narrow(0, t, 1).copy_(by_library(at::cat(seen, 2).unsqueeze(0), here));
+    }
+}
+
+at::Tensor FusedConv::by_library(const at::Tensor& x, const Then& then) const {
+    const int64_t pad = weight_.size(2) == 3 ? shape_.pad : 0;
+    if (then.leak == 0.0f && then.add.defined())
+        return to_nhwc(at::cudnn_convolution_add_relu(to_nchw(x), weight_, to_nchw(then.add), 1.0,
+                                                      bias_of(bias_), kOnce, {pad, pad}, kOnce, 1));
+    if (then.leak == 0.0f)
+        return to_nhwc(at::cudnn_convolution_relu(to_nchw(x), weight_, bias_of(bias_), kOnce,
+                                                  {pad, pad}, kOnce, 1));
+    const at::Tensor y = to_nhwc(at::conv2d(to_nchw(x), weight_, bias_, 1, pad));
+    apply(y, then);
+    return y;
+}
+
+FusedUpConv::FusedUpConv(const at::Tensor& grow, const at::Tensor& conv, const at::Tensor& bias,
+                         const Placement& placement)
+    : library_(use_library(placement,
+                           kernel_takes((grow.defined() ? grow : conv).size(1), conv.size(0)))) {
+    const at::Tensor weight = compose(grow.defined() ? grow.to(placement.fp32()).flatten(1) : grow,
                                       conv.to(placement.fp32()));  // f o i py ty px tx
     const int64_t frames = weight.size(0), out = weight.size(1), in = weight.size(2);
+    if (bias.defined()) bias_ = bias.to(library_ ? placement.options() : placement.fp32());
     if (!library_) {
         weight_ =
             placement.place(weight.permute({0, 3, 5, 1, 4, 6, 2}).reshape({frames, 4, out, 4, in}));
@@ -171,37 +200,37 @@ FusedUpConv::FusedUpConv(const at::Tensor& grow, const at::Tensor& conv, const P
     weight_ = placement.place(taps).contiguous(kChannelsLast).view({frames, in, out, 4, 4});
 }
 
-void FusedUpConv::write(const at::Tensor& x, int64_t part, const at::Tensor& y) const {
-    if (library_)
-        y.copy_(transposed(x, part));
-    else
-        launch(arguments_of(x, part, y), x);
+at::Tensor FusedUpConv::operator()(const at::Tensor& x, const Then& then) const {
+    const int64_t n = x.size(0), h = 2 * x.size(1), w = 2 * x.size(2);
+    const at::Tensor y = then.add.defined() ? then.add.view({n, frames(), h, w, out()})
+                                            : at::empty({n, frames(), h, w, out()}, x.options());
+    for (int64_t part = 0; part < frames(); ++part) {
+        const at::Tensor frame = y.select(1, part);
+        write(x, part, frame, {then.leak, then.add.defined() ? frame : at::Tensor()});
+    }
+    return y.flatten(0, 1);
 }
 
-void FusedUpConv::write_relu(const at::Tensor& x, int64_t part, const at::Tensor& y) const {
+void FusedUpConv::write(const at::Tensor& x, int64_t part, const at::Tensor& y,
+                        const Then& then) const {
     if (library_) {
-        at::Tensor out = y;
-        at::clamp_min_out(out, transposed(x, part), 0);
+        const at::Tensor result = transposed(x, part);
+        apply(result, then);
+        y.copy_(result);
         return;
     }
-    kernels::Conv params = arguments_of(x, part, y);
-    params.leak = kRelu;
+    kernels::Conv params = arguments(x, weight_[part], bias_, y, then);
+    params.kernel = 2;
+    params.upsample = 2;
     launch(params, x);
 }
 
 at::Tensor FusedUpConv::transposed(const at::Tensor& x, int64_t part) const {
-    return to_nhwc(at::cudnn_convolution_transpose(
+    at::Tensor y = to_nhwc(at::cudnn_convolution_transpose(
         to_nchw(x), weight_[part], /*padding=*/{1, 1}, /*output_padding=*/{0, 0}, /*stride=*/{2, 2},
         /*dilation=*/{1, 1}, /*groups=*/1, /*benchmark=*/false, /*deterministic=*/true,
         /*allow_tf32=*/false));
-}
-
-kernels::Conv FusedUpConv::arguments_of(const at::Tensor& x, int64_t part,
-                                        const at::Tensor& y) const {
-    kernels::Conv params = arguments(x, weight_[part], y);
-    params.kernel = 2;
-    params.upsample = 2;
-    return params;
+    return bias_.defined() ? y.add_(bias_) : y;
 }
 
 FusedConvOut::FusedConvOut(const at::Tensor& weight, const at::Tensor& bias,

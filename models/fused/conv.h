@@ -12,29 +12,51 @@ namespace flashvsr {
 // Our kernel on compute capability 9.0, its twin on the CPU; on other cards, and for channels that
 // the kernel does not take, cuDNN with its epilogues.
 
-// 3x3.
+// What follows a convolution.
+struct Then {
+    float leak = 1.0f;  // slope of the activation below zero: 1 is none, 0 is ReLU
+    at::Tensor add =
+        {};  // added before the activation; the result lies where it lay, which is lost
+};
+inline const Then kRelu = {0.0f};
+
+// A weight or a bias with zeros behind it, so that the results are as many as our kernel takes.
+at::Tensor in_eights(const at::Tensor& weight);
+
+// 1x1 or 3x3, over earlier frames too.
 class FusedConv {
   public:
-    FusedConv() = default;
-    // weight: [out, in, 3, 3]; bias: [out], or undefined; pad: 1, zeros outside, or 0.
-    FusedConv(const at::Tensor& weight, const at::Tensor& bias, int64_t pad,
-              const Placement& placement);
+    struct Shape {
+        int64_t pad = 1;      // of 3x3: 1, zeros outside, or 0
+        int64_t history = 0;  // earlier frames that a frame sees, at most 2
+    };
 
-    at::Tensor operator()(const at::Tensor& x) const;  // conv(x)
-    at::Tensor relu(const at::Tensor& x) const;        // relu(conv(x))
-    // relu(conv(x) + residual); may lie where the residual lay, which is lost.
-    at::Tensor relu_add(const at::Tensor& x, const at::Tensor& residual) const;
-    // relu(conv(x beside past)), the channels of x first; `past` is x one frame earlier, which is
-    // `memory`, [1, h, w, c], for its first frame.
-    at::Tensor relu_with_past(const at::Tensor& x, const at::Tensor& memory) const;
+    FusedConv() = default;
+    // weight: [out, (1 + history) * in, k, k], a frame's own channels first, then those of the
+    // frame before it, then of the one before that; bias: [out], or undefined.
+    FusedConv(const at::Tensor& weight, const at::Tensor& bias, const Shape& shape,
+              const Placement& placement);
+    // From [out, in, frames, k, k], the frames in order of time.
+    static FusedConv causal(const at::Tensor& weight, const at::Tensor& bias,
+                            const Placement& placement);
+
+    at::Tensor operator()(const at::Tensor& x, const Then& then = {}) const;
+    // past: [history, h, w, in], the frames before x in order.
+    at::Tensor operator()(const at::Tensor& x, const at::Tensor& past, const Then& then = {}) const;
+    // y: [n, h', w', out], each frame contiguous, the frames apart or not.
+    void write(const at::Tensor& x, const at::Tensor& past, const at::Tensor& y,
+               const Then& then = {}) const;
+
+    bool defined() const { return weight_.defined(); }
+    int64_t out() const { return weight_.size(0); }
+    int64_t in() const { return weight_.size(1) / (1 + shape_.history); }
 
   private:
-    at::Tensor empty_result(const at::Tensor& x) const;
-    kernels::Conv arguments_of(const at::Tensor& x, const at::Tensor& y) const;
+    at::Tensor by_library(const at::Tensor& x, const Then& then) const;
 
-    at::Tensor weight_;  // [out, in, 3, 3], channels last
+    at::Tensor weight_;  // [out, (1 + history) * in, k, k], channels last
     at::Tensor bias_;    // [out], or undefined; fp32 for our kernel
-    int64_t pad_ = 1;
+    Shape shape_;
     bool library_ = false;
 };
 
@@ -43,24 +65,28 @@ class FusedConv {
 class FusedUpConv {
   public:
     FusedUpConv() = default;
-    // grow: [frames * mid, in, 1, 1]; conv: [out, mid, 3, 3]
-    FusedUpConv(const at::Tensor& grow, const at::Tensor& conv, const Placement& placement);
+    // grow: [frames * mid, in, 1, 1], or undefined: one frame of mid = in; conv: [out, mid, 3, 3];
+    // bias: [out], or undefined
+    FusedUpConv(const at::Tensor& grow, const at::Tensor& conv, const at::Tensor& bias,
+                const Placement& placement);
 
+    // [n, h, w, c] -> [n * frames, 2 h, 2 w, out], the frames of each in order.
+    at::Tensor operator()(const at::Tensor& x, const Then& then = {}) const;
     // Of the frames that each frame of x becomes, the one of index `part`; y: [n, 2 h, 2 w, out],
     // each frame contiguous, the frames apart or not.
-    void write(const at::Tensor& x, int64_t part, const at::Tensor& y) const;
-    void write_relu(const at::Tensor& x, int64_t part, const at::Tensor& y) const;
+    void write(const at::Tensor& x, int64_t part, const at::Tensor& y, const Then& then = {}) const;
 
+    bool defined() const { return weight_.defined(); }
     int64_t frames() const { return weight_.size(0); }
     int64_t out() const { return weight_.size(2); }
 
   private:
-    kernels::Conv arguments_of(const at::Tensor& x, int64_t part, const at::Tensor& y) const;
     at::Tensor transposed(const at::Tensor& x, int64_t part) const;
 
     // For our kernel [frames, 4 phases, out, 4 taps, in]; for cuDNN, as a transposed convolution,
     // [frames, in, out, 4, 4], each part channels last.
     at::Tensor weight_;
+    at::Tensor bias_;  // as FusedConv's
     bool library_ = false;
 };
 

@@ -55,7 +55,7 @@ FusedLqProjector::Conv FusedLqProjector::take_conv(Weights& weights, int index, 
     result.channels = in;
     // Taps before channels, as they lie in a stack.
     result.conv = FusedConv(weight.permute({0, 2, 1, 3, 4}).reshape({out, -1, 3, 3}), {},
-                            /*pad=*/0, placement);
+                            {/*pad=*/0, /*history=*/0}, placement);
     result.bias = placement.place(weights.take(conv + ".bias", {out}));
     result.gamma = placement.place(weights.take(norm + ".gamma", {out, 1, 1, 1})).flatten();
     return result;

@@ -10,6 +10,7 @@
 #include "models/checkpoint/weights.h"
 #include "models/decoder.h"
 #include "models/fused/conv.h"
+#include "models/fused/tc_stage.h"
 #include "models/placement.h"
 #include "models/tc_decoder.h"
 
@@ -31,25 +32,13 @@ class FusedTcDecoder : public Decoder {
     int64_t parameters() const override { return parameters_; }
 
   private:
-    struct MemBlock {
-        FusedConv conv_0, conv_2, conv_4;
-        // x: frames in order; may write over it.
-        at::Tensor operator()(const at::Tensor& x, at::Tensor& memory) const;
-    };
-    struct Stage {
-        std::array<MemBlock, 3> blocks;
-        FusedUpConv up;
-        at::Tensor operator()(at::Tensor x, at::Tensor* memory) const;  // blocks alone
-    };
-
-    void start(const at::Tensor& latents, State& state) const;
     at::Tensor input(const at::Tensor& latents, const at::Tensor& condition, int64_t lead) const;
     // What the last stage's blocks made of a frame, [1, H/2, W/2, C], to one of its two frames.
     void finish(const at::Tensor& x, int64_t part, const at::Tensor& frame) const;
 
     int64_t parameters_ = 0;
     FusedConv in_, deepen_in_;
-    std::array<Stage, 3> stages_;
+    std::array<FusedTcStage, 3> stages_;
     std::array<int64_t, 3> channels_;
     FusedConv deepen_out_;
     FusedConvOut out_;

@@ -59,40 +59,54 @@ std::vector<float> floats(const std::vector<double>& values) {
     return {values.begin(), values.end()};
 }
 
-TEST(Conv, IsTheDecodersBlockLayerOverInputAndPast) {
-    const int n = 3, h = 4, w = 5, in = 6, out = 7;
-    // A buffer that begins with the memory: frame 0 is the past of frame 1.
-    const Frames buffer(n + 1, h, w, in, 1);
-    Frames both(n, h, w, 2 * in);
-    for (int t = 0; t < n; ++t)
-        for (int r = 0; r < h; ++r)
-            for (int c = 0; c < w; ++c)
-                for (int i = 0; i < 2 * in; ++i)
-                    both.at(t, r, c, i) = i < in ? buffer(t + 1, r, c, i) : buffer(t, r, c, i - in);
-    const auto weight = random_weight(size_t(out) * 2 * in * 9, 2);
-    const auto bias = random_normal(out, 3), residual = random_normal(size_t(n) * h * w * out, 4);
-    std::vector<double> expected = convolve(both, weight, out, 3).values;
-    for (size_t i = 0; i < expected.size(); ++i) {
-        expected[i] += bias[i % out] + residual[i];
-        if (expected[i] < 0) expected[i] *= 0.25;
-    }
+// Frames and those before them beside each other, a frame's own channels first.
+Frames with_history(const Frames& past, const Frames& x) {
+    const int history = past.n;
+    Frames all(x.n, x.h, x.w, (1 + history) * x.c);
+    for (int t = 0; t < x.n; ++t)
+        for (int r = 0; r < x.h; ++r)
+            for (int c = 0; c < x.w; ++c)
+                for (int i = 0; i < all.c; ++i) {
+                    const int from = t - i / x.c;
+                    all.at(t, r, c, i) =
+                        from < 0 ? past(history + from, r, c, i % x.c) : x(from, r, c, i % x.c);
+                }
+    return all;
+}
 
-    const auto x = floats(buffer.values), packed = channels_last(weight, out, 2 * in, 9);
-    std::vector<float> y = residual;
-    Conv params;
-    params.x = x.data() + h * w * in;
-    params.past = x.data();
-    params.weight = packed.data();
-    params.bias = bias.data();
-    params.residual = params.y = y.data();
-    params.n = n;
-    params.h = h;
-    params.w = w;
-    params.in = in;
-    params.out = out;
-    params.leak = 0.25f;
-    conv_cpu(params);
-    EXPECT_LT(relative_l2(y, expected), 1e-6);
+TEST(Conv, SeesEarlierFrames) {
+    const int n = 3, h = 4, w = 5, in = 6, out = 7;
+    for (const int history : {1, 2}) {
+        const Frames past(history, h, w, in, 1), x(n, h, w, in, 5);
+        const int inputs = (1 + history) * in;
+        const auto weight = random_weight(size_t(out) * inputs * 9, 2);
+        const auto bias = random_normal(out, 3),
+                   residual = random_normal(size_t(n) * h * w * out, 4);
+        std::vector<double> expected = convolve(with_history(past, x), weight, out, 3).values;
+        for (size_t i = 0; i < expected.size(); ++i) {
+            expected[i] += bias[i % out] + residual[i];
+            if (expected[i] < 0) expected[i] *= 0.25;
+        }
+
+        const auto values = floats(x.values), before = floats(past.values);
+        const auto packed = channels_last(weight, out, inputs, 9);
+        std::vector<float> y = residual;
+        Conv params;
+        params.x = values.data();
+        params.past = before.data();
+        params.history = history;
+        params.weight = packed.data();
+        params.bias = bias.data();
+        params.residual = params.y = y.data();
+        params.n = n;
+        params.h = h;
+        params.w = w;
+        params.in = in;
+        params.out = out;
+        params.leak = 0.25f;
+        conv_cpu(params);
+        EXPECT_LT(relative_l2(y, expected), 1e-6) << history;
+    }
 }
 
 // [phase, out, 4, in] of the header's resizing form.
@@ -243,6 +257,9 @@ TEST(Conv, RefusesWhatDoesNotFitTogether) {
     params.upsample = 2;
     EXPECT_THROW(conv_shape(params), std::invalid_argument);
     params.upsample = 1;
+    params.history = 1;  // without a past
+    EXPECT_THROW(conv_shape(params), std::invalid_argument);
+    params.history = 0;
     params.pad = 0;
     params.h = 2;
     EXPECT_THROW(conv_shape(params), std::invalid_argument);

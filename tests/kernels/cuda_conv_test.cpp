@@ -23,19 +23,30 @@ using Types16 = testing::Types<Float16, BFloat16>;
 TYPED_TEST_SUITE(ConvCudaTest, Types16);
 
 struct Layer {
-    int n, h, w, in, out, kernel, pad, upsample, grow;
-    bool past, bias, residual;
+    int n, h, w, in, out, kernel, pad, upsample, grow, history;
+    bool bias, residual;
 };
 constexpr Layer kLayers[] = {
-    {1, 16, 8, 64, 128, 3, 1, 1, 1, false, false, false},  // one tile
-    {1, 1, 1, 8, 8, 3, 1, 1, 1, false, true, false},
-    {2, 19, 13, 72, 160, 3, 1, 1, 1, false, true, true},
-    {3, 17, 9, 80, 96, 3, 1, 1, 1, true, true, true},
-    {2, 11, 18, 128, 256, 3, 0, 1, 1, false, true, false},
-    {1, 20, 7, 64, 64, 3, 1, 1, 2, false, true, true},
-    {2, 9, 21, 64, 64, 2, 1, 2, 2, false, true, true},
-    {1, 40, 24, 256, 128, 2, 1, 2, 1, false, false, false},
-    {2, 33, 5, 200, 64, 1, 1, 1, 1, true, true, false},
+    {1, 16, 8, 64, 128, 3, 1, 1, 1, 0, false, false},  // one tile
+    {1, 1, 1, 8, 8, 3, 1, 1, 1, 0, true, false},
+    {2, 19, 13, 72, 160, 3, 1, 1, 1, 0, true, true},
+    {3, 17, 9, 80, 96, 3, 1, 1, 1, 1, true, true},
+    {2, 11, 18, 128, 256, 3, 0, 1, 1, 0, true, false},
+    {1, 20, 7, 64, 64, 3, 1, 1, 2, 0, true, true},
+    {2, 9, 21, 64, 64, 2, 1, 2, 2, 0, true, true},
+    {1, 40, 24, 256, 128, 2, 1, 2, 1, 0, false, false},
+    {2, 33, 5, 200, 64, 1, 1, 1, 1, 1, true, false},
+    // Causal over three frames, and every width of a tile.
+    {3, 19, 13, 96, 96, 3, 1, 1, 1, 2, true, true},
+    {2, 17, 9, 192, 192, 3, 1, 1, 1, 2, true, true},
+    {1, 35, 10, 16, 384, 3, 1, 1, 1, 2, true, false},
+    {5, 17, 23, 24, 24, 3, 1, 1, 1, 2, true, true},
+    {3, 40, 9, 48, 48, 3, 1, 1, 1, 2, true, true},
+    {3, 19, 34, 96, 8, 3, 1, 1, 1, 2, true, false},
+    {2, 17, 9, 384, 384, 1, 1, 1, 1, 2, true, false},
+    {3, 18, 14, 96, 48, 2, 1, 2, 1, 0, true, true},
+    {2, 17, 15, 48, 24, 2, 1, 2, 1, 0, true, true},
+    {1, 17, 9, 384, 192, 2, 1, 2, 1, 0, true, false},
 };
 
 TYPED_TEST(ConvCudaTest, EqualsItsTwin) {
@@ -51,12 +62,14 @@ TYPED_TEST(ConvCudaTest, EqualsItsTwin) {
         params.pad = layer.pad;
         params.upsample = layer.upsample;
         params.grow = layer.grow;
+        params.history = layer.history;
         params.leak = 0.1f;
         params.type = element_type_of<T>();
-        // The input's buffer begins with one frame more: the past of the first.
-        const size_t frame = size_t(layer.h) * layer.w * layer.in;
-        const auto x = to_type<T>(random_normal((layer.n + 1) * frame, 1));
-        if (layer.past) params.past = x.data();
+        // The input's buffer begins with the frames before the first.
+        const size_t before = size_t(layer.history) * layer.h * layer.w * layer.in;
+        const size_t inside = size_t(layer.n) * layer.h * layer.w * layer.in;
+        const auto x = to_type<T>(random_normal(before + inside, 1));
+        if (layer.history) params.past = x.data();
         const ConvShape shape = conv_shape(params);
         const int terms = layer.in * shape.inputs * shape.taps;
         const auto weight = to_type<T>(random_normal(size_t(shape.phases) * layer.out * terms, 2,
@@ -65,7 +78,7 @@ TYPED_TEST(ConvCudaTest, EqualsItsTwin) {
         const size_t count = size_t(layer.n) * layer.grow * shape.h * shape.w * layer.out;
         const auto residual = to_type<T>(random_normal(count, 4));
         auto expected = poisoned<T>(count);
-        params.x = x.data() + frame;
+        params.x = x.data() + before;
         params.weight = weight.data();
         params.bias = layer.bias ? bias.data() : nullptr;
         params.residual = layer.residual ? residual.data() : nullptr;
@@ -75,8 +88,8 @@ TYPED_TEST(ConvCudaTest, EqualsItsTwin) {
         DeviceArray<T> device_x(x), device_weight(weight), device_residual(residual);
         DeviceArray<T> y(count), again(residual);
         DeviceArray<float> device_bias(bias);
-        params.x = device_x.get() + frame;
-        params.past = layer.past ? device_x.get() : nullptr;
+        params.x = device_x.get() + before;
+        params.past = layer.history ? device_x.get() : nullptr;
         params.weight = device_weight.get();
         params.bias = layer.bias ? device_bias.get() : nullptr;
         params.residual = layer.residual ? device_residual.get() : nullptr;
@@ -84,7 +97,8 @@ TYPED_TEST(ConvCudaTest, EqualsItsTwin) {
         conv_sm90(params, nullptr);
         const auto result = y.download();
         EXPECT_LT(relative_l2(to_floats(result), to_floats(expected)), kTolerance<T>)
-            << layer.h << " x " << layer.w << ", " << layer.in << " to " << layer.out;
+            << layer.h << " x " << layer.w << ", " << layer.in << " to " << layer.out << ", kernel "
+            << layer.kernel << ", history " << layer.history;
 
         // In place of the residual.
         params.residual = layer.residual ? again.get() : nullptr;

@@ -1,6 +1,7 @@
 // The decoder's and the projector's CUDA kernels against their twins on the CPU.
 #include "kernels/channel_norm.h"
 #include "kernels/decoder_input.h"
+#include "kernels/pixel_norm.h"
 #include "kernels/space_to_channel.h"
 #include "tests/kernels/device_array.h"
 #include "tests/kernels/projector_kernels.h"
@@ -103,6 +104,35 @@ TYPED_TEST(CudaDecoderTest, ChannelNormEqualsItsTwin) {
             EXPECT_LT(relative_l2(to_floats(device_past.download()), to_floats(past)),
                       this->kTolerance);
         }
+    }
+}
+
+TYPED_TEST(CudaDecoderTest, PixelNormEqualsItsTwin) {
+    using T = TypeParam;
+    for (const int channels : {8, 24, 48, 96, 192, 264, 384, 1024}) {
+        const int64_t pixels = 1031;
+        const auto x = to_type<T>(random_normal(size_t(pixels) * channels, 1, 3.0f));
+        const auto gamma = to_type<T>(random_uniform(channels, 3, 0.5f, 1.5f));
+        std::vector<T> expected = poisoned<T>(x.size());
+        DeviceArray<T> device_x(x), device_gamma(gamma), y(x.size());
+        PixelNorm params;
+        params.pixels = pixels;
+        params.channels = channels;
+        params.silu = channels != 48;
+        params.type = element_type_of<T>();
+        params.x = x.data();
+        params.gamma = gamma.data();
+        params.y = expected.data();
+        pixel_norm_cpu(params);
+        params.x = device_x.get();
+        params.gamma = device_gamma.get();
+        params.y = y.get();
+        pixel_norm_cuda(params, nullptr);
+        const auto result = to_floats(y.download());
+        EXPECT_LT(relative_l2(result, to_floats(expected)), this->kTolerance) << channels;
+        params.y = device_x.get();
+        pixel_norm_cuda(params, nullptr);
+        EXPECT_EQ(to_floats(device_x.download()), result);
     }
 }
 

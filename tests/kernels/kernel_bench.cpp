@@ -5,8 +5,10 @@
 //
 //   kernel_bench [WORD]   only kernels that have WORD in their name
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <functional>
+#include <map>
 #include <string>
 
 #include "kernels/block_list.h"
@@ -18,6 +20,7 @@
 #include "kernels/decoder_input.h"
 #include "kernels/noise.h"
 #include "kernels/norm.h"
+#include "kernels/pixel_norm.h"
 #include "kernels/qk_prepare.h"
 #include "kernels/space_to_channel.h"
 #include "tests/kernels/device_array.h"
@@ -478,31 +481,61 @@ void bench_projector(Timer& timer) {
     }
 }
 
-// The decoder's and the projector's layers for eight frames; `times`: how often each runs.
+// Layers of the decoders and of the projector for eight frames; `times`: how often each runs.
 struct ConvLayer {
+    const char* network;
     const char* name;
-    int n, h, w, in, out, kernel, pad, upsample, grow;
-    bool past, residual;
+    int n, h, w, in, out, kernel, pad, upsample, grow, history;
+    bool residual;
     int times;
 };
 constexpr int kRows8 = kHeight / 8, kColumns8 = kWidth / 8;
 constexpr ConvLayer kConvLayers[] = {
-    {"in 784 to 512, 1/8", 2, kRows8, kColumns8, 784, 512, 3, 1, 1, 1, false, false, 1},
-    {"512, 1/8", 2, kRows8, kColumns8, 512, 512, 3, 1, 1, 1, false, false, 4},
-    {"512 + 512, 1/8", 2, kRows8, kColumns8, 512, 512, 3, 1, 1, 1, true, false, 3},
-    {"512 residual, 1/8", 2, kRows8, kColumns8, 512, 512, 3, 1, 1, 1, false, true, 3},
-    {"512 to 256, x2", 2, kRows8, kColumns8, 512, 256, 2, 1, 2, 1, false, false, 1},
-    {"256, 1/4", 2, 2 * kRows8, 2 * kColumns8, 256, 256, 3, 1, 1, 1, false, false, 3},
-    {"256 + 256, 1/4", 2, 2 * kRows8, 2 * kColumns8, 256, 256, 3, 1, 1, 1, true, false, 3},
-    {"256 residual, 1/4", 2, 2 * kRows8, 2 * kColumns8, 256, 256, 3, 1, 1, 1, false, true, 3},
-    {"256 to 128, x2, grow 2", 2, 2 * kRows8, 2 * kColumns8, 256, 128, 2, 1, 2, 2, false, false, 1},
-    {"128, 1/2", 4, 4 * kRows8, 4 * kColumns8, 128, 128, 3, 1, 1, 1, false, false, 3},
-    {"128 + 128, 1/2", 4, 4 * kRows8, 4 * kColumns8, 128, 128, 3, 1, 1, 1, true, false, 3},
-    {"128 residual, 1/2", 4, 4 * kRows8, 4 * kColumns8, 128, 128, 3, 1, 1, 1, false, true, 3},
-    {"128 to 128, x2, grow 2", 4, 4 * kRows8, 4 * kColumns8, 128, 128, 2, 1, 2, 2, false, false, 1},
-    {"128, 1/1", 8, kHeight, kWidth, 128, 128, 3, 1, 1, 1, false, false, 1},
-    {"projector 1", 4, kHeight / 16 + 2, kWidth / 16 + 2, 3072, 2048, 3, 0, 1, 1, false, false, 1},
-    {"projector 2", 2, kHeight / 16 + 2, kWidth / 16 + 2, 8192, 3072, 3, 0, 1, 1, false, false, 1},
+    {"tcd", "in 784 to 512, 1/8", 2, kRows8, kColumns8, 784, 512, 3, 1, 1, 1, 0, false, 1},
+    {"tcd", "512, 1/8", 2, kRows8, kColumns8, 512, 512, 3, 1, 1, 1, 0, false, 4},
+    {"tcd", "512 + 512, 1/8", 2, kRows8, kColumns8, 512, 512, 3, 1, 1, 1, 1, false, 3},
+    {"tcd", "512 residual, 1/8", 2, kRows8, kColumns8, 512, 512, 3, 1, 1, 1, 0, true, 3},
+    {"tcd", "512 to 256, x2", 2, kRows8, kColumns8, 512, 256, 2, 1, 2, 1, 0, false, 1},
+    {"tcd", "256, 1/4", 2, 2 * kRows8, 2 * kColumns8, 256, 256, 3, 1, 1, 1, 0, false, 3},
+    {"tcd", "256 + 256, 1/4", 2, 2 * kRows8, 2 * kColumns8, 256, 256, 3, 1, 1, 1, 1, false, 3},
+    {"tcd", "256 residual, 1/4", 2, 2 * kRows8, 2 * kColumns8, 256, 256, 3, 1, 1, 1, 0, true, 3},
+    {"tcd", "256 to 128, x2, grow 2", 2, 2 * kRows8, 2 * kColumns8, 256, 128, 2, 1, 2, 2, 0, false,
+     1},
+    {"tcd", "128, 1/2", 4, 4 * kRows8, 4 * kColumns8, 128, 128, 3, 1, 1, 1, 0, false, 3},
+    {"tcd", "128 + 128, 1/2", 4, 4 * kRows8, 4 * kColumns8, 128, 128, 3, 1, 1, 1, 1, false, 3},
+    {"tcd", "128 residual, 1/2", 4, 4 * kRows8, 4 * kColumns8, 128, 128, 3, 1, 1, 1, 0, true, 3},
+    {"tcd", "128 to 128, x2, grow 2", 4, 4 * kRows8, 4 * kColumns8, 128, 128, 2, 1, 2, 2, 0, false,
+     1},
+    {"tcd", "128, 1/1", 8, kHeight, kWidth, 128, 128, 3, 1, 1, 1, 0, false, 1},
+    {"projector", "1", 4, kHeight / 16 + 2, kWidth / 16 + 2, 3072, 2048, 3, 0, 1, 1, 0, false, 1},
+    {"projector", "2", 2, kHeight / 16 + 2, kWidth / 16 + 2, 8192, 3072, 3, 0, 1, 1, 0, false, 1},
+    {"wan2.1", "384, 1/8", 2, kRows8, kColumns8, 384, 384, 3, 1, 1, 1, 2, true, 10},
+    {"wan2.1", "384 to 192, x2 to 1/4", 4, kRows8, kColumns8, 384, 192, 2, 1, 2, 1, 0, false, 1},
+    {"wan2.1", "192 to 384, 1/4", 2, 2 * kRows8, 2 * kColumns8, 192, 384, 3, 1, 1, 1, 2, false, 2},
+    {"wan2.1", "384, 1/4", 2, 2 * kRows8, 2 * kColumns8, 384, 384, 3, 1, 1, 1, 2, true, 10},
+    {"wan2.1", "384 to 192, x2 to 1/2", 4, 2 * kRows8, 2 * kColumns8, 384, 192, 2, 1, 2, 1, 0,
+     false, 2},
+    {"wan2.1", "192, 1/2", 4, 4 * kRows8, 4 * kColumns8, 192, 192, 3, 1, 1, 1, 2, true, 12},
+    {"wan2.1", "192 to 96, x2 to 1/1", 4, 4 * kRows8, 4 * kColumns8, 192, 96, 2, 1, 2, 1, 0, false,
+     2},
+    {"wan2.1", "96, 1/1", 4, 8 * kRows8, 8 * kColumns8, 96, 96, 3, 1, 1, 1, 2, true, 12},
+    {"wan2.1", "96 to 3 and 5, 1/1", 4, 8 * kRows8, 8 * kColumns8, 96, 8, 3, 1, 1, 1, 2, false, 2},
+    {"light", "96, 1/8", 2, kRows8, kColumns8, 96, 96, 3, 1, 1, 1, 2, true, 10},
+    {"light", "96 to 48, x2 to 1/4", 4, kRows8, kColumns8, 96, 48, 2, 1, 2, 1, 0, false, 1},
+    {"light", "48 to 96, 1/4", 2, 2 * kRows8, 2 * kColumns8, 48, 96, 3, 1, 1, 1, 2, false, 2},
+    {"light", "96, 1/4", 2, 2 * kRows8, 2 * kColumns8, 96, 96, 3, 1, 1, 1, 2, true, 10},
+    {"light", "96 to 48, x2 to 1/2", 4, 2 * kRows8, 2 * kColumns8, 96, 48, 2, 1, 2, 1, 0, false, 2},
+    {"light", "48, 1/2", 4, 4 * kRows8, 4 * kColumns8, 48, 48, 3, 1, 1, 1, 2, true, 12},
+    {"light", "48 to 24, x2 to 1/1", 4, 4 * kRows8, 4 * kColumns8, 48, 24, 2, 1, 2, 1, 0, false, 2},
+    {"light", "24, 1/1", 4, 8 * kRows8, 8 * kColumns8, 24, 24, 3, 1, 1, 1, 2, true, 12},
+    {"light", "24 to 3 and 5, 1/1", 4, 8 * kRows8, 8 * kColumns8, 24, 8, 3, 1, 1, 1, 2, false, 2},
+    {"taew2.1", "256, 1/8", 2, kRows8, kColumns8, 256, 256, 3, 1, 1, 1, 0, true, 6},
+    {"taew2.1", "256 + 256, 1/8", 2, kRows8, kColumns8, 256, 256, 3, 1, 1, 1, 1, false, 3},
+    {"taew2.1", "128, 1/4", 2, 2 * kRows8, 2 * kColumns8, 128, 128, 3, 1, 1, 1, 0, true, 6},
+    {"taew2.1", "64, 1/2", 2, 4 * kRows8, 4 * kColumns8, 64, 64, 3, 1, 1, 1, 0, true, 12},
+    {"taew2.1", "64 + 64, 1/2", 2, 4 * kRows8, 4 * kColumns8, 64, 64, 3, 1, 1, 1, 1, false, 6},
+    {"taew2.1", "64 to 64, x2 to 1/1", 4, 4 * kRows8, 4 * kColumns8, 64, 64, 2, 1, 2, 1, 0, false,
+     2},
 };
 
 // Milliseconds of one launch.
@@ -519,10 +552,11 @@ double bench_conv_layer(Timer& timer, const ConvLayer& layer, const std::string&
     params.grow = layer.grow;
     params.leak = 0.0f;
     params.type = ElementType::kBFloat16;
+    params.history = layer.history;
     const int64_t frame = int64_t{layer.h} * layer.w * layer.in;
-    const auto x = random_device<BFloat16>((layer.n + 1) * frame, 1);
-    params.x = x.get() + frame;
-    if (layer.past) params.past = x.get();
+    const auto x = random_device<BFloat16>((layer.n + layer.history) * frame, 1);
+    params.x = x.get() + layer.history * frame;
+    if (layer.history > 0) params.past = x.get();
     const ConvShape shape = conv_shape(params);
     const int64_t weights =
         int64_t{shape.phases} * layer.out * shape.taps * shape.inputs * layer.in;
@@ -543,15 +577,39 @@ double bench_conv_layer(Timer& timer, const ConvLayer& layer, const std::string&
 }
 
 void bench_conv(Timer& timer) {
-    double decoder = 0, projector = 0;
+    std::map<std::string, double> sums;
     for (const ConvLayer& layer : kConvLayers) {
-        const std::string name = std::string("conv_sm90 ") + layer.name;
+        const std::string name = std::string("conv_sm90 ") + layer.network + " " + layer.name;
         if (!wanted(name)) continue;
-        const double milliseconds = layer.times * bench_conv_layer(timer, layer, name);
-        (layer.in >= 3072 ? projector : decoder) += milliseconds;
+        sums[layer.network] += layer.times * bench_conv_layer(timer, layer, name);
     }
-    if (decoder > 0) std::printf("%-44s %8.4f ms\n", "conv_sm90, decoder's layers", decoder);
-    if (projector > 0) std::printf("%-44s %8.4f ms\n", "conv_sm90, projector's layers", projector);
+    for (const auto& [network, sum] : sums)
+        std::printf("%-44s %8.4f ms\n", ("conv_sm90, layers of " + network).c_str(), sum);
+}
+
+void bench_pixel_norm(Timer& timer) {
+    for (const auto& [channels, scale, frames] :
+         {std::array{384, 1, 2}, {384, 2, 2}, {192, 4, 4}, {96, 8, 4}, {48, 4, 4}, {24, 8, 4}}) {
+        const std::string name = "pixel_norm bf16, " + std::to_string(channels) + " channels, " +
+                                 std::to_string(frames) + " frames of 1/" +
+                                 std::to_string(8 / scale);
+        if (!wanted(name)) continue;
+        const int64_t pixels = int64_t{frames} * kRows8 * kColumns8 * scale * scale;
+        const auto x = random_devices<BFloat16>(2, pixels * channels, 1);
+        const auto gamma = random_device<BFloat16>(channels, 5);
+        DeviceArray<BFloat16> y(pixels * channels);
+        const double milliseconds = timer.median(5, [&](int i) {
+            PixelNorm params;
+            params.x = x[i % 2].get();
+            params.gamma = gamma.get();
+            params.y = y.get();
+            params.pixels = pixels;
+            params.channels = channels;
+            params.type = ElementType::kBFloat16;
+            pixel_norm_cuda(params, nullptr);
+        });
+        report_bytes(name, milliseconds, 4.0 * pixels * channels);
+    }
 }
 
 void bench_conv_out(Timer& timer) {
@@ -616,6 +674,7 @@ void bench_all() {
     }
     bench_decoder_input(timer);
     bench_projector(timer);
+    bench_pixel_norm(timer);
     if (have_sm90()) {
         bench_conv(timer);
         bench_conv_out(timer);
