@@ -1,7 +1,8 @@
 // Speed of the engine: frames per second of a stream, and what its parts take.
 //
 //     bench [--size HEIGHTxWIDTH] [--precision fp32|bf16|fp16|fp8-linears|fp8] [--device D]
-//           [--model released|tiny|DIR] [--sparse-ratio R] [--chunks N] [--streams N]
+//           [--model released|tiny|DIR] [--mode tiny|full] [--vae-type NAME]
+//           [--sparse-ratio R] [--chunks N] [--streams N]
 //           [--memory host|device] [--plain] [--profile] [--json]
 //     bench --write-model DIR
 //
@@ -63,6 +64,7 @@ struct Options {
     std::string precision = "bf16";
     std::string device = "auto";
     std::string model = "released";
+    flashvsr::DecoderRequest decoder;
     std::string memory = "host";
     std::string write_model;
     double sparse_ratio = 2.0;
@@ -99,6 +101,12 @@ Options parse(int argc, char** argv) {
             options.device = value;
         } else if (name == "--model") {
             options.model = value;
+        } else if (name == "--mode") {
+            if (value != "tiny" && value != "full") refuse("--mode takes tiny or full");
+            options.decoder.mode = value == "full" ? flashvsr::Mode::kFull : flashvsr::Mode::kTiny;
+        } else if (name == "--vae-type") {
+            options.decoder.type = value;
+            options.decoder.mode = flashvsr::decoder_type(value).mode;
         } else if (name == "--memory") {
             if (value != "host" && value != "device") refuse("--memory takes host or device");
             options.memory = value;
@@ -208,6 +216,10 @@ flashvsr::ModelShape shape_of(const Options& options) {
                                    : flashvsr::testing::released_shape();
 }
 
+flashvsr::DecoderChoice decoder_of(const Options& options) {
+    return flashvsr::choose_decoder(options.decoder, [](const std::string&) {});
+}
+
 bool is_random(const Options& options) {
     return options.model == "released" || options.model == "tiny";
 }
@@ -217,10 +229,11 @@ std::shared_ptr<const flashvsr::Engine> open_engine(const Options& options,
     const c10::NoGradGuard no_grad;
     if (!is_random(options))
         return std::make_shared<const flashvsr::Engine>(flashvsr::load_model(
-            flashvsr::open_model_weights(options.model), flashvsr::describe_model(options.model),
-            placement, [](double, const char*) {}));
-    return std::make_shared<const flashvsr::Engine>(flashvsr::testing::random_model(
-        shape_of(options), flashvsr::ModelVersion::k1_1, placement, /*seed=*/1));
+            flashvsr::open_model_weights(options.model, decoder_of(options)),
+            flashvsr::describe_model(options.model), placement, [](double, const char*) {}));
+    return std::make_shared<const flashvsr::Engine>(
+        flashvsr::testing::random_model(shape_of(options), flashvsr::ModelVersion::k1_1, placement,
+                                        /*seed=*/1, *decoder_of(options).type));
 }
 
 FlashvsrStreamConfig stream_config(const Options& options) {
@@ -311,6 +324,7 @@ class Bench {
         report["device"] = device_name(placement_.device);
         report["output"] = std::to_string(options_.height) + "x" + std::to_string(options_.width);
         report["precision"] = options_.precision + (options_.plain ? ", plain" : "");
+        report["decoder"] = decoder_of(options_).type->name;
         report["sparse_ratio"] = options_.sparse_ratio;
         report["streams"] = options_.streams;
         time_streams(report);
@@ -392,8 +406,8 @@ class Bench {
         }
         for (const auto& [name, values] : times) report["parts_ms"][name] = median(values);
         if (options_.model != "released") return;
-        for (const auto& part :
-             flashvsr::testing::budget(shape_of(options_), grid, settings.sparse))
+        for (const auto& part : flashvsr::testing::budget(
+                 shape_of(options_), *decoder_of(options_).type, grid, settings.sparse))
             report["budget"].push_back({{"part", part.stage},
                                         {"tflop", part.tflop},
                                         {"bf16_ms", part.bf16_ms},
@@ -429,10 +443,11 @@ void print_parts(const nlohmann::json& report) {
 }
 
 void print(const nlohmann::json& report, const Options& options) {
-    std::printf(
-        "%s, output %s, %s, sparse ratio %.1f\n", report["device"].get<std::string>().c_str(),
-        report["output"].get<std::string>().c_str(), report["precision"].get<std::string>().c_str(),
-        report["sparse_ratio"].get<double>());
+    std::printf("%s, output %s, %s, decoder %s, sparse ratio %.1f\n",
+                report["device"].get<std::string>().c_str(),
+                report["output"].get<std::string>().c_str(),
+                report["precision"].get<std::string>().c_str(),
+                report["decoder"].get<std::string>().c_str(), report["sparse_ratio"].get<double>());
     std::printf("  %d stream%s, %s memory in and out: %.2f FPS in all; %.2f ms per %d frames\n",
                 options.streams, options.streams == 1 ? "" : "s", options.memory.c_str(),
                 report["stream_fps"].get<double>(), report["stream_ms_per_chunk"].get<double>(),

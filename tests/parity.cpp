@@ -29,9 +29,9 @@
 #include "core/flashvsr.h"
 #include "core/noise.h"
 #include "models/checkpoint/safetensors.h"
+#include "models/decoders.h"
 #include "models/error.h"
 #include "models/tiled_decoder.h"
-#include "models/wan_decoder.h"
 #include "tests/support/precision.h"
 
 namespace {
@@ -221,17 +221,18 @@ class CaseRun {
 
 // A case of a VAE alone: latents to frames, in calls of one and then two latent frames.
 Results run_vae(const Options& options, const nlohmann::json& json) {
-    const flashvsr::Placement placement =
+    flashvsr::Placement placement =
         flashvsr::testing::placement_of(options.device, options.precision);
+    placement.plain = options.plain;
     const flashvsr::ComputeQueue queue(placement.device);
     const flashvsr::ComputeScope scope(queue);
     flashvsr::Weights weights = flashvsr::Weights::open(options.case_dir + "/Wan2.1_VAE.pth");
-    const auto plain = std::make_shared<const flashvsr::WanDecoder>(
-        weights, flashvsr::WanVersion::k2_1, placement);
+    const std::shared_ptr<const flashvsr::Decoder> decoder =
+        flashvsr::load_own_decoder(flashvsr::decoder_type("wan2.1"), weights, placement);
     const at::Tensor latents = flashvsr::read_safetensors(options.case_dir + "/input.safetensors")
                                    .at("latents")[0]
                                    .to(placement.options());
-    auto decode = [&](const flashvsr::Decoder& decoder) {
+    auto decode = [&](const flashvsr::Decoder& by) {
         flashvsr::Decoder::State state;
         std::vector<at::Tensor> frames;
         for (int64_t at = 0; at < latents.size(1); at += at == 0 ? 1 : 2) {
@@ -239,18 +240,18 @@ Results run_vae(const Options& options, const nlohmann::json& json) {
             const at::Tensor condition = at::empty(
                 {4 * count - (at == 0 ? 3 : 0), 3, 8 * latents.size(2), 8 * latents.size(3)},
                 placement.options());
-            frames.push_back(decoder.decode(latents.narrow(1, at, count), condition, state));
+            frames.push_back(by.decode(latents.narrow(1, at, count), condition, state));
         }
         return (at::cat(frames, 0).to(at::kFloat) * 2 - 1).clamp(-1, 1).transpose(0, 1).cpu();
     };
     Results results;
-    results.tensors["frames"] = decode(*plain);
+    results.tensors["frames"] = decode(*decoder);
     auto pair = [&](const char* name) {
         return std::array<int64_t, 2>{json.at(name).at(0), json.at(name).at(1)};
     };
     if (json.contains("tile_size"))
         results.tensors["frames.tiled"] =
-            decode(flashvsr::TiledDecoder(plain, pair("tile_size"), pair("tile_stride")));
+            decode(flashvsr::TiledDecoder(decoder, pair("tile_size"), pair("tile_stride")));
     return results;
 }
 

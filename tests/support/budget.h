@@ -18,7 +18,7 @@ struct BudgetPart {
 
 // In the order of computing. Targets are those of 768x1408, scaled by the picture's area; for other
 // shapes than the released one they say nothing.
-std::vector<BudgetPart> budget(const ModelShape& shape, const WindowGrid& grid,
-                               const SparseSettings& settings);
+std::vector<BudgetPart> budget(const ModelShape& shape, const DecoderType& decoder,
+                               const WindowGrid& grid, const SparseSettings& settings);
 
 }  // namespace flashvsr::testing

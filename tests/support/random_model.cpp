@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "models/checkpoint/safetensors.h"
+#include "models/latent_adapter.h"
+#include "models/wan_decoder.h"
 
 namespace flashvsr::testing {
 namespace {
@@ -15,7 +17,8 @@ bool has(const std::string& name, const char* part) { return name.find(part) != 
 at::Tensor random_tensor(const std::string& name, const std::vector<int64_t>& shape,
                          const at::TensorOptions& options) {
     at::Tensor tensor = at::randn(shape, options);
-    if (has(name, "norm") && !has(name, "bias")) return tensor.mul_(0.05).add_(1.0);
+    if ((has(name, "norm") && !has(name, "bias")) || has(name, "gamma"))
+        return tensor.mul_(0.05).add_(1.0);
     if (has(name, "modulation")) return tensor.mul_(0.1);
     if (shape.size() == 1) return tensor.mul_(0.02);
     const int64_t fan_in = tensor[0].numel();
@@ -30,6 +33,18 @@ TensorMap random_tensors(const Manifest& manifest, const at::TensorOptions& opti
 
 Weights random_weights(const Manifest& manifest, const at::TensorOptions& options) {
     return Weights::from(random_tensors(manifest, options), "random weights");
+}
+
+Manifest decoder_manifest(const ModelShape& shape, const DecoderType& type) {
+    using Family = DecoderType::Family;
+    switch (type.family) {
+        case Family::kTcd: return TcDecoder::manifest(shape.decoder);
+        case Family::kTaehv: return TaehvDecoder::manifest(released_taehv(type));
+        case Family::kWan21:
+            return WanDecoder::manifest(WanVersion::k2_1, released_wan_width(type));
+        case Family::kWan22: break;
+    }
+    return WanDecoder::manifest(WanVersion::k2_2, released_wan_width(type));
 }
 
 }  // namespace
@@ -63,14 +78,29 @@ ModelShape tiny_shape() {
     return shape;
 }
 
+TaehvDecoder::Config released_taehv(const DecoderType& type) {
+    TaehvDecoder::Config config;
+    config.latent_channels = type.latent_channels;
+    config.patch = type.needs_adapter() ? 2 : 1;
+    return config;
+}
+
+int64_t released_wan_width(const DecoderType& type) {
+    if (type.family == DecoderType::Family::kWan22) return 256;
+    return std::string(type.name) == "light" ? 24 : 96;
+}
+
 Model random_model(const ModelShape& shape, ModelVersion version, const Placement& placement,
-                   uint64_t seed) {
+                   uint64_t seed, const DecoderType& type) {
     at::manual_seed(seed);
     const at::TensorOptions options = placement.options();
     ModelWeights weights{random_weights(Dit::manifest(shape.dit), options),
                          random_weights(LqProjector::manifest(shape.projector), options),
-                         random_weights(TcDecoder::manifest(shape.decoder), options),
-                         at::randn({1, shape.prompt_tokens, shape.dit.text_dim}, options)};
+                         random_weights(decoder_manifest(shape, type), options),
+                         at::randn({1, shape.prompt_tokens, shape.dit.text_dim}, options), &type};
+    if (type.needs_adapter())
+        weights.adapter = random_weights(
+            LatentAdapter::manifest(shape.dit.latent_channels, type.latent_channels), options);
     ModelDescription description;
     description.version = version;
     description.decoder = shape.decoder.graph;
