@@ -18,6 +18,7 @@
 #include "kernels/conv.h"
 #include "kernels/conv_out.h"
 #include "kernels/decoder_input.h"
+#include "kernels/kv_int8.h"
 #include "kernels/noise.h"
 #include "kernels/norm.h"
 #include "kernels/pixel_norm.h"
@@ -282,6 +283,38 @@ void bench_qk_prepare(Timer& timer, const std::string& type, int windows) {
         qk_prepare_cuda(params, stream);
     });
     report_bytes(name, milliseconds, 4.0 * count * sizeof(T) + tokens * 512.0);
+}
+
+// One slice's keys.
+void bench_kv_int8(Timer& timer) {
+    const int64_t count = int64_t{kTokens} * kDim;
+    const int64_t scales = int64_t{kQueryWindows} * kHeads;
+    const auto x = random_devices<BFloat16>(4, count, 1);
+    DeviceArray<int8_t> q(count);
+    DeviceArray<float> scale(std::vector<float>(scales, 0.01f));
+    const double bytes = count * (sizeof(BFloat16) + 1.0) + scales * sizeof(float);
+    if (wanted("quantize_kv bf16")) {
+        report_bytes("quantize_kv bf16",
+                     timer.median_in_graph(500,
+                                           [&](int i, CudaStream stream) {
+                                               quantize_kv_cuda(
+                                                   {x[i % 4].get(), q.get(), scale.get(),
+                                                    kQueryWindows, kHeads, ElementType::kBFloat16},
+                                                   stream);
+                                           }),
+                     bytes);
+    }
+    if (wanted("dequantize_kv bf16")) {
+        report_bytes("dequantize_kv bf16",
+                     timer.median_in_graph(500,
+                                           [&](int i, CudaStream stream) {
+                                               dequantize_kv_cuda(
+                                                   {q.get(), scale.get(), x[i % 4].get(),
+                                                    kQueryWindows, kHeads, ElementType::kBFloat16},
+                                                   stream);
+                                           }),
+                     bytes);
+    }
 }
 
 struct MaskSize {
@@ -665,6 +698,7 @@ void bench_all() {
     bench_norms<float>(timer, "fp32");
     bench_qk_prepare<BFloat16>(timer, "bf16", kQueryWindows);
     bench_qk_prepare<BFloat16>(timer, "bf16", 135);
+    bench_kv_int8(timer);
     for (const MaskSize& size :
          {MaskSize{"768x1408", 6, 11, 1, 4, 7919},
           MaskSize{"768x1408, first step", 6, 11, 3, 3, 7919},
