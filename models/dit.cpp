@@ -8,6 +8,7 @@
 #include "models/error.h"
 #include "models/fused/dit_block.h"
 #include "models/fused/fold.h"
+#include "models/kv_pass.h"
 #include "models/norm.h"
 #include "models/time_embedding.h"
 
@@ -25,11 +26,12 @@ Placement constants_of(Placement placement) {
 
 }  // namespace
 
-Dit::State::State(const Dit& dit, const WindowGrid& grid, const SparseSettings& settings)
+Dit::State::State(const Dit& dit, const WindowGrid& grid, const SparseSettings& settings,
+                  KvStorage storage)
     : grid(grid),
       rope(grid, dit.placement()),
-      cache(grid, dit.caches_e4m3(), dit.config().dim, static_cast<int64_t>(settings.kv_ratio),
-            dit.placement()),
+      cache(grid, {dit.caches_e4m3(), dit.config().dim, storage},
+            static_cast<int64_t>(settings.kv_ratio), dit.placement()),
       rope_table(
           at::empty({kMostSlices * grid.tokens(), kHeadDim / 2, 2}, dit.placement().fp32())) {
     step.grid = grid;
@@ -197,13 +199,16 @@ void Dit::begin_step(int64_t latent_frames, const SparseSettings& settings, Stat
 at::Tensor Dit::run(const at::Tensor& latents, const std::vector<at::Tensor>& lq_tokens,
                     const State& state, const MaskProbe& probe) const {
     at::Tensor x = patchify(latents, state.grid);
+    KvPass pass(state.cache);
     for (size_t i = 0; i < blocks_.size(); ++i) {
         if (i < lq_tokens.size()) x.add_(lq_tokens[i]);
         DraftMask mask;
         const auto layer = static_cast<int64_t>(i);
-        x = blocks_[i]->forward(x, state.step, state.cache.layer(layer), probe ? &mask : nullptr);
+        x = blocks_[i]->forward(x, state.step, pass.load(layer), probe ? &mask : nullptr);
+        pass.save(layer);
         if (probe) probe(layer, mask, state.cache.ring().slots());
     }
+    pass.finish();
     return unpatchify(apply_head(x), state.grid);
 }
 

@@ -28,7 +28,8 @@ class Dit {
   public:
     // What crosses steps.
     struct State {
-        State(const Dit& dit, const WindowGrid& grid, const SparseSettings& settings);
+        State(const Dit& dit, const WindowGrid& grid, const SparseSettings& settings,
+              KvStorage storage = KvStorage::kDevice);
 
         WindowGrid grid;
         Rope rope;

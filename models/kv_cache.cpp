@@ -2,11 +2,32 @@
 
 #include <algorithm>
 
+#include "models/attention.h"
+
 namespace flashvsr {
 
 namespace {
+
 constexpr int64_t kStartSlices = 3;
+constexpr int64_t kNowhere = -1;
+
+// With a place for each kept slice, a slice's place and its slot meet again after kept * (kept + 1)
+// steps, each of which is recorded on its own (core/graph_recorder.h). Beyond this many the places
+// are the slots.
+constexpr int64_t kMostTightPlaces = 3;
+
+bool contains(const std::vector<int64_t>& values, int64_t value) {
+    return std::find(values.begin(), values.end(), value) != values.end();
 }
+
+// Slice `from` of one tensor to slice `to` of another, both with `rows` rows a slice.
+void copy_slice(const at::Tensor& source, int64_t from, const at::Tensor& target, int64_t to,
+                int64_t rows) {
+    if (source.defined())
+        target.narrow(0, to * rows, rows).copy_(source.narrow(0, from * rows, rows));
+}
+
+}  // namespace
 
 SlotRing::SlotRing(int64_t kept) : kept_(std::max<int64_t>(kept, kStartSlices - 1)) {}
 
@@ -17,7 +38,7 @@ int64_t SlotRing::begin_step(int64_t count) {
     TORCH_CHECK(used + count <= capacity(), "the KV ring holds ", capacity(), " slices");
     // The lowest free slot: the one that was evicted last, else the first never used.
     int64_t first = 0;
-    while (std::find(slots_.begin(), slots_.end(), first) != slots_.end()) ++first;
+    while (contains(slots_, first)) ++first;
     TORCH_CHECK(count == 1 || first == used, "several slices at once need an empty ring");
     for (int64_t i = 0; i < count; ++i) slots_.push_back(first + i);
     return first;
@@ -27,50 +48,146 @@ void SlotRing::end_step() {
     if (static_cast<int64_t>(slots_.size()) > kept_) slots_.erase(slots_.begin());
 }
 
-KvCache::KvCache(const WindowGrid& grid, std::vector<bool> e4m3, int64_t dim, int64_t kept,
-                 const Placement& placement)
+KvCache::Queues::Queues(const at::Device& device)
+    : arrivals(device), departures{SideQueue(device), SideQueue(device)} {}
+
+KvCache::KvCache(const WindowGrid& grid, Format format, int64_t kept, const Placement& placement)
     : grid_(grid),
-      dim_(dim),
+      format_(std::move(format)),
       kept_(kept),
       placement_(placement),
       ring_(kept),
-      e4m3_(std::move(e4m3)),
-      layers_(e4m3_.size()) {
-    allocate();
+      places_(ring_.capacity(), kNowhere),
+      queues_(keeps_on_host(format_.storage) ? std::make_unique<Queues>(placement.device)
+                                             : nullptr) {
+    for (size_t i = 0; i < format_.e4m3.size(); ++i) {
+        layers_.push_back(empty_layer(static_cast<int64_t>(i)));
+        stores_.push_back(empty_store(static_cast<int64_t>(i)));
+    }
 }
 
-void KvCache::allocate() {
+int64_t KvCache::place_count(const SlotRing& ring) {
+    return ring.kept() <= kMostTightPlaces ? ring.kept() : ring.capacity();
+}
+
+at::Tensor KvCache::empty_rows(int64_t layer, int64_t slots) const {
+    const at::ScalarType type = format_.e4m3[layer] ? at::kFloat8_e4m3fn : placement_.dtype;
+    return at::empty({slots * grid_.tokens(), format_.dim}, placement_.options().dtype(type));
+}
+
+KvCache::Store KvCache::empty_int8(int64_t slices) const {
+    Store store;
+    store.k =
+        at::empty({slices * grid_.tokens(), format_.dim}, placement_.options().dtype(at::kChar));
+    store.v = at::empty_like(store.k);
+    store.k_scale =
+        at::empty({slices * grid_.windows(), format_.dim / kHeadDim}, placement_.fp32());
+    store.v_scale = at::empty_like(store.k_scale);
+    return store;
+}
+
+KvCache::Layer KvCache::empty_layer(int64_t index) const {
     const int64_t capacity = ring_.capacity();
-    for (size_t i = 0; i < layers_.size(); ++i) {
-        Layer& layer = layers_[i];
-        const at::ScalarType type = e4m3_[i] ? at::kFloat8_e4m3fn : placement_.dtype;
-        layer.k = at::empty({capacity * grid_.tokens(), dim_}, placement_.options().dtype(type));
-        layer.v = at::empty_like(layer.k);
-        layer.k_mean = at::empty({capacity * grid_.windows(), dim_}, placement_.options());
+    Layer layer;
+    layer.k_mean = at::empty({capacity * grid_.windows(), format_.dim}, placement_.options());
+    const bool in_ring = format_.storage == KvStorage::kDevice ||
+                         (format_.storage == KvStorage::kInt8 && format_.e4m3[index]);
+    if (in_ring) {
+        layer.k = empty_rows(index, capacity);
+        layer.v = empty_rows(index, capacity);
     }
+    return layer;
+}
+
+KvCache::Store KvCache::empty_store(int64_t index) const {
+    if (layers_[index].k.defined()) return {};
+    const bool int8 = keeps_int8(format_.storage) && !format_.e4m3[index];
+    if (!keeps_on_host(format_.storage)) return empty_int8(place_count(ring_));
+    auto on_host = [&](int64_t rows, int64_t columns, at::ScalarType type) {
+        return host_memory({place_count(ring_) * rows, columns}, type, placement_.device);
+    };
+    const at::ScalarType type = int8                  ? at::kChar
+                                : format_.e4m3[index] ? at::kFloat8_e4m3fn
+                                                      : placement_.dtype;
+    Store store;
+    store.k = on_host(grid_.tokens(), format_.dim, type);
+    store.v = on_host(grid_.tokens(), format_.dim, type);
+    if (int8) {
+        store.k_scale = on_host(grid_.windows(), format_.dim / kHeadDim, at::kFloat);
+        store.v_scale = on_host(grid_.windows(), format_.dim / kHeadDim, at::kFloat);
+    }
+    return store;
+}
+
+// A new slice that stays takes a place that is free, else that of one that leaves after this step,
+// which has been read by then.
+int64_t KvCache::begin_step(int64_t slices) {
+    const std::vector<int64_t> past = ring_.slots();
+    const int64_t first = ring_.begin_step(slices);
+    incoming_.clear();
+    outgoing_.clear();
+    if (format_.storage == KvStorage::kDevice) return first;
+
+    SlotRing after = ring_;
+    after.end_step();
+    std::vector<int64_t> taken;  // when this step begins, and by whom stays when it ends
+    std::vector<int64_t> staying;
+    for (const int64_t slot : past) {
+        incoming_.push_back({slot, places_[slot]});
+        taken.push_back(places_[slot]);
+        if (contains(after.slots(), slot)) staying.push_back(places_[slot]);
+    }
+    auto lowest_beside = [&](const std::vector<int64_t>& places) {
+        int64_t place = 0;
+        while (contains(places, place)) ++place;
+        return place;
+    };
+    for (const int64_t slot : after.slots()) {
+        if (contains(past, slot)) continue;
+        int64_t place = lowest_beside(taken);
+        if (place >= place_count(ring_)) place = lowest_beside(staying);
+        outgoing_.push_back({slot, place});
+        taken.push_back(place);
+        staying.push_back(place);
+    }
+    return first;
+}
+
+void KvCache::end_step() {
+    ring_.end_step();
+    for (const Move& move : outgoing_) places_[move.slot] = move.place;
 }
 
 void KvCache::set_kept(int64_t kept) {
     if (kept == kept_) return;
     const SlotRing old_ring = ring_;
-    const std::vector<Layer> old_layers = layers_;
+    const std::vector<int64_t> old_places = places_;
     kept_ = kept;
     ring_ = SlotRing(kept);
-    allocate();
+    places_.assign(ring_.capacity(), kNowhere);
     const int64_t used = static_cast<int64_t>(old_ring.slots().size());
     const int64_t moved = std::min(used, ring_.capacity() - 1);
+    std::vector<int64_t> from, to;
     for (int64_t i = 0; i < moved; ++i) {
-        const int64_t from = old_ring.slots()[used - moved + i];
-        const int64_t to = ring_.begin_step(1);
-        for (size_t l = 0; l < layers_.size(); ++l) {
-            auto copy = [&](at::Tensor Layer::*member, int64_t rows) {
-                (layers_[l].*member)
-                    .narrow(0, to * rows, rows)
-                    .copy_((old_layers[l].*member).narrow(0, from * rows, rows));
-            };
-            copy(&Layer::k, grid_.tokens());
-            copy(&Layer::v, grid_.tokens());
-            copy(&Layer::k_mean, grid_.windows());
+        from.push_back(old_ring.slots()[used - moved + i]);
+        to.push_back(ring_.begin_step(1));
+        places_[to.back()] = i;
+    }
+    wait_for_device(placement_.device);
+    // Layer by layer, so that no more than one is there twice.
+    for (int64_t l = 0; l < layers(); ++l) {
+        const Layer layer = layers_[l];
+        const Store store = stores_[l];
+        layers_[l] = empty_layer(l);
+        stores_[l] = empty_store(l);
+        for (int64_t i = 0; i < moved; ++i) {
+            copy_slice(layer.k, from[i], layers_[l].k, to[i], grid_.tokens());
+            copy_slice(layer.v, from[i], layers_[l].v, to[i], grid_.tokens());
+            copy_slice(layer.k_mean, from[i], layers_[l].k_mean, to[i], grid_.windows());
+            copy_slice(store.k, old_places[from[i]], stores_[l].k, i, grid_.tokens());
+            copy_slice(store.v, old_places[from[i]], stores_[l].v, i, grid_.tokens());
+            copy_slice(store.k_scale, old_places[from[i]], stores_[l].k_scale, i, grid_.windows());
+            copy_slice(store.v_scale, old_places[from[i]], stores_[l].v_scale, i, grid_.windows());
         }
     }
 }

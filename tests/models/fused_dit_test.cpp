@@ -42,8 +42,8 @@ TEST(FusedDit, ABlockIsThePlainBlock) {
     const FusedDitBlock fused(weights, "blocks.0.", config, Placement{}, time, context);
 
     const Rope rope(grid, Placement{});
-    KvCache plain_cache(grid, {false}, config.dim, 3, Placement{});
-    KvCache fused_cache(grid, {false}, config.dim, 3, Placement{});
+    KvCache plain_cache(grid, {{false}, config.dim}, 3, Placement{});
+    KvCache fused_cache(grid, {{false}, config.dim}, 3, Placement{});
     int64_t latent = 0;
     for (const int64_t slices : {3, 1, 1}) {
         DitStep step;
@@ -90,7 +90,7 @@ TEST(FusedDit, LayersInE4m3ErrByTheirRounding) {
     const at::Tensor time = at::randn({1, 6, config.dim}) * 0.3;
     const at::Tensor context = at::randn({5, config.dim});
     const Rope rope(grid, Placement{});
-    KvCache cache(grid, {false}, config.dim, 3, Placement{});
+    KvCache cache(grid, {{false}, config.dim}, 3, Placement{});
     DitStep step{grid, 3, cache.begin_step(3), 3, rope.table(0, 3), local_windows(grid, 11), 9};
     const at::Tensor x = at::randn({3 * grid.tokens(), config.dim});
     auto added = [&](Fp8 fp8) {

@@ -1,0 +1,182 @@
+#include "models/kv_pass.h"
+
+#include "kernels/kv_int8.h"
+#include "models/attention.h"
+#include "models/kernel_args.h"
+
+namespace flashvsr {
+namespace {
+
+using Move = KvCache::Move;
+
+at::Tensor slice_of(const at::Tensor& x, int64_t index, int64_t rows) {
+    return x.narrow(0, index * rows, rows);
+}
+
+// Moves whose places count from 0 in their order: of a store made for them alone.
+std::vector<Move> packed(const std::vector<Move>& moves) {
+    std::vector<Move> result;
+    for (const Move& move : moves)
+        result.push_back({move.slot, static_cast<int64_t>(result.size())});
+    return result;
+}
+
+void quantize_slice(const at::Tensor& x, const at::Tensor& q, const at::Tensor& scale) {
+    kernels::QuantizeKv params;
+    params.x = x.const_data_ptr();
+    params.q = q.mutable_data_ptr<int8_t>();
+    params.scale = scale.mutable_data_ptr<float>();
+    params.windows = static_cast<int>(scale.size(0));
+    params.heads = static_cast<int>(scale.size(1));
+    params.type = element_type(x);
+    FLASHVSR_LAUNCH(quantize_kv, x, params);
+}
+
+void dequantize_slice(const at::Tensor& q, const at::Tensor& scale, const at::Tensor& x) {
+    kernels::DequantizeKv params;
+    params.q = q.const_data_ptr<int8_t>();
+    params.scale = scale.const_data_ptr<float>();
+    params.x = x.mutable_data_ptr();
+    params.windows = static_cast<int>(scale.size(0));
+    params.heads = static_cast<int>(scale.size(1));
+    params.type = element_type(x);
+    FLASHVSR_LAUNCH(dequantize_kv, x, params);
+}
+
+// Slices of one store to slices of another, each in the places of its moves.
+std::vector<TensorCopy> copies_of(const KvCache::Store& from, const std::vector<Move>& from_moves,
+                                  const KvCache::Store& to, const std::vector<Move>& to_moves,
+                                  const WindowGrid& grid) {
+    std::vector<TensorCopy> copies;
+    for (size_t i = 0; i < from_moves.size(); ++i) {
+        auto add = [&](const at::Tensor& source, const at::Tensor& target, int64_t rows) {
+            copies.push_back({slice_of(source, from_moves[i].place, rows),
+                              slice_of(target, to_moves[i].place, rows)});
+        };
+        add(from.k, to.k, grid.tokens());
+        add(from.v, to.v, grid.tokens());
+        add(from.k_scale, to.k_scale, grid.windows());
+        add(from.v_scale, to.v_scale, grid.windows());
+    }
+    return copies;
+}
+
+}  // namespace
+
+KvPass::KvPass(const KvCache& cache)
+    : cache_(cache), on_host_(keeps_on_host(cache.format().storage)) {
+    if (!on_host_) return;
+    cache_.queues().arrivals.forget();
+    for (SideQueue& queue : cache_.queues().departures) queue.forget();
+}
+
+const KvCache::Layer& KvPass::load(int64_t layer) {
+    if (!cache_.is_stored(layer)) return cache_.layer(layer);
+    if (on_host_) {
+        if (layer == 0) begin_arrival(layer);
+        cache_.queues().arrivals.join();
+        // Frees what the layer before the last has lent, for the next one.
+        cache_.queues().departures[layer % 2].join();
+        if (layer + 1 < cache_.layers()) begin_arrival(layer + 1);
+    }
+    if (!loan(layer).ring.k.defined()) make_ring(layer);
+    if (cache_.store(layer).int8()) dequantize(layer);
+    return loan(layer).ring;
+}
+
+void KvPass::save(int64_t layer) {
+    if (!cache_.is_stored(layer)) return;
+    const KvCache::Store& store = cache_.store(layer);
+    if (on_host_) {
+        begin_departure(layer);
+    } else {
+        quantize(layer, cache_.outgoing(), store);
+    }
+    // A ring that is being copied from has to stay.
+    if (store.int8()) loan(layer).ring = {};
+}
+
+void KvPass::finish() {
+    if (on_host_)
+        for (SideQueue& queue : cache_.queues().departures) queue.join();
+    loans_ = {};
+}
+
+void KvPass::make_ring(int64_t layer) {
+    const int64_t capacity = cache_.ring().capacity();
+    loan(layer).ring = {cache_.empty_rows(layer, capacity), cache_.empty_rows(layer, capacity),
+                        cache_.layer(layer).k_mean};
+}
+
+void KvPass::begin_arrival(int64_t layer) {
+    const KvCache::Store& store = cache_.store(layer);
+    const std::vector<Move>& moves = cache_.incoming();
+    loan(layer) = {};
+    std::vector<TensorCopy> copies;
+    if (store.int8()) {
+        loan(layer).arriving = cache_.empty_int8(static_cast<int64_t>(moves.size()));
+        copies = copies_of(store, moves, loan(layer).arriving, packed(moves), cache_.grid());
+    } else {
+        make_ring(layer);
+        const int64_t rows = cache_.grid().tokens();
+        const KvCache::Layer& ring = loan(layer).ring;
+        for (const Move& move : moves) {
+            copies.push_back(
+                {slice_of(store.k, move.place, rows), slice_of(ring.k, move.slot, rows)});
+            copies.push_back(
+                {slice_of(store.v, move.place, rows), slice_of(ring.v, move.slot, rows)});
+        }
+    }
+    cache_.queues().arrivals.copy(copies);
+}
+
+void KvPass::begin_departure(int64_t layer) {
+    const KvCache::Store& store = cache_.store(layer);
+    const std::vector<Move>& moves = cache_.outgoing();
+    std::vector<TensorCopy> copies;
+    if (store.int8()) {
+        loan(layer).departing = cache_.empty_int8(static_cast<int64_t>(moves.size()));
+        quantize(layer, packed(moves), loan(layer).departing);
+        copies = copies_of(loan(layer).departing, packed(moves), store, moves, cache_.grid());
+    } else {
+        const int64_t rows = cache_.grid().tokens();
+        const KvCache::Layer& ring = loan(layer).ring;
+        for (const Move& move : moves) {
+            copies.push_back(
+                {slice_of(ring.k, move.slot, rows), slice_of(store.k, move.place, rows)});
+            copies.push_back(
+                {slice_of(ring.v, move.slot, rows), slice_of(store.v, move.place, rows)});
+        }
+    }
+    cache_.queues().departures[layer % 2].copy(copies);
+}
+
+void KvPass::dequantize(int64_t layer) {
+    Loan& lent = loan(layer);
+    const KvCache::Store& from = on_host_ ? lent.arriving : cache_.store(layer);
+    const std::vector<Move> moves = on_host_ ? packed(cache_.incoming()) : cache_.incoming();
+    const int64_t tokens = cache_.grid().tokens(), windows = cache_.grid().windows();
+    for (const Move& move : moves) {
+        dequantize_slice(slice_of(from.k, move.place, tokens),
+                         slice_of(from.k_scale, move.place, windows),
+                         slice_of(lent.ring.k, move.slot, tokens));
+        dequantize_slice(slice_of(from.v, move.place, tokens),
+                         slice_of(from.v_scale, move.place, windows),
+                         slice_of(lent.ring.v, move.slot, tokens));
+    }
+    lent.arriving = {};
+}
+
+void KvPass::quantize(int64_t layer, const std::vector<Move>& moves,
+                      const KvCache::Store& target) const {
+    const KvCache::Layer& ring = loans_[layer % 3].ring;
+    const int64_t tokens = cache_.grid().tokens(), windows = cache_.grid().windows();
+    for (const Move& move : moves) {
+        quantize_slice(slice_of(ring.k, move.slot, tokens), slice_of(target.k, move.place, tokens),
+                       slice_of(target.k_scale, move.place, windows));
+        quantize_slice(slice_of(ring.v, move.slot, tokens), slice_of(target.v, move.place, tokens),
+                       slice_of(target.v_scale, move.place, windows));
+    }
+}
+
+}  // namespace flashvsr

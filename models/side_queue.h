@@ -1,0 +1,45 @@
+// Copies between host and device beside the computation, and the host memory for them.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <vector>
+
+namespace flashvsr {
+
+struct TensorCopy {
+    at::Tensor from, to;  // contiguous, of one size and type
+};
+
+// A CUDA stream for copies. Nothing on the CPU, where they are made when they are asked for. Calls
+// on one queue may be captured in a CUDA graph, if what is begun in a capture is joined in it.
+class SideQueue {
+  public:
+    explicit SideQueue(const at::Device& device);
+    ~SideQueue();
+    SideQueue(SideQueue&&) noexcept;
+
+    // Begins copies when what is queued on the current stream now is done; that stream goes on
+    // meanwhile. Memory of the host comes from host_memory(), and nobody frees or writes the
+    // tensors before join().
+    void copy(const std::vector<TensorCopy>& copies);
+    // What is queued on the current stream from now on starts after the copies.
+    void join();
+    // Whatever an interrupted capture had begun is nobody's concern any more.
+    void forget();
+
+  private:
+    struct Device;
+    std::unique_ptr<Device> device_;
+    bool pending_ = false;
+};
+
+// Memory of the host that SideQueue copies from and to, for work on the stream that is current now;
+// it is freed when that stream's work is done. Throws Error kNoMemory.
+at::Tensor host_memory(at::IntArrayRef sizes, at::ScalarType type, const at::Device& device);
+
+// Returns when all that is queued on the current stream is done.
+void wait_for_device(const at::Device& device);
+
+}  // namespace flashvsr
