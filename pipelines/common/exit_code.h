@@ -13,11 +13,12 @@ enum class ExitCode {
     kUsage = 2,          ///< an option or a value
     kInput = 3,          ///< the input cannot be read or has no video
     kOutput = 4,         ///< the output exists, or cannot be written
-    kMissing = 5,        ///< a GStreamer element is not installed
+    kMissing = 5,        ///< a GStreamer element or a program is not installed
+    kPartly = 6,         ///< of several files some failed
     kInterrupted = 130,  ///< by SIGINT or SIGTERM; what was done by then is in the output
 };
 
-/// Ends the program with `code` after saying `what()`.
+/// Ends the program, or the work on one of its files, with `code` after saying `what()`.
 class Failure : public std::runtime_error {
   public:
     Failure(ExitCode code, const std::string& what) : std::runtime_error(what), code_(code) {}

@@ -2,40 +2,18 @@
 
 #include <glib-unix.h>
 
+#include <algorithm>
 #include <csignal>
+#include <utility>
 
+#include "pipelines/upscale/launch_line.h"
 #include "pipelines/upscale/settings.h"
 
 namespace upscale {
 
 namespace {
 
-constexpr char kElement[] = "flashvsrupscale";
-
-std::string launch_line(const Output& output) {
-    // Sound has to be able to wait for the upscaler and the encoder: multiqueue lets a queue grow
-    // while another one is empty.
-    return std::string(
-               "filesrc name=source ! parsebin name=tracks "
-               "multiqueue name=waiting max-size-buffers=64 max-size-bytes=0 max-size-time=0 "
-               "decodebin name=decoder ! videoconvert name=input ! ") +
-           kElement + " name=upscaler ! videoconvert ! " + output.encoder() + " ! " +
-           (output.muxer() ? std::string(output.muxer()) + " name=muxer ! " : "") +
-           "filesink name=sink";
-}
-
-GstElement* build(const Output& output) {
-    GError* error = nullptr;
-    GstElement* pipeline = gst_parse_launch_full(launch_line(output).c_str(), nullptr,
-                                                 GST_PARSE_FLAG_FATAL_ERRORS, &error);
-    if (!pipeline) {
-        const std::string message = error->message;
-        g_error_free(error);
-        throw Failure(ExitCode::kMissing,
-                      message + " (GST_PLUGIN_PATH names folders with more plugins)");
-    }
-    return pipeline;
-}
+constexpr GstClockTime kNone = GST_CLOCK_TIME_NONE;
 
 /// An element of the pipeline, which goes on owning it.
 GstElement* named(GstElement* pipeline, const char* name) {
@@ -44,16 +22,17 @@ GstElement* named(GstElement* pipeline, const char* name) {
     return element;
 }
 
-GstClockTime running_time(GstPad* pad, GstClockTime time) {
-    GstClockTime running = GST_CLOCK_TIME_NONE;
+/// The stream time of a buffer on this pad; NONE: it has none.
+GstClockTime stream_time(GstPad* pad, GstClockTime time) {
+    GstClockTime result = kNone;
     GstEvent* event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
     if (event) {
         const GstSegment* segment = nullptr;
         gst_event_parse_segment(event, &segment);
-        running = gst_segment_to_running_time(segment, GST_FORMAT_TIME, time);
+        result = gst_segment_to_stream_time(segment, GST_FORMAT_TIME, time);
         gst_event_unref(event);
     }
-    return running;
+    return result;
 }
 
 /// Ends the stream at this pad in place of the buffer.
@@ -65,52 +44,45 @@ GstPadProbeReturn end_here(GstPad* pad, GstPadProbeInfo* info) {
     return GST_PAD_PROBE_HANDLED;
 }
 
-/// A new pad of the muxer for a stream of this kind; null: the container does not hold it.
-GstPad* request_pad(GstElement* muxer, GstCaps* caps) {
-    const GList* templates = gst_element_class_get_pad_template_list(GST_ELEMENT_GET_CLASS(muxer));
-    for (; templates; templates = templates->next) {
-        auto* pad_template = GST_PAD_TEMPLATE(templates->data);
-        if (GST_PAD_TEMPLATE_DIRECTION(pad_template) == GST_PAD_SINK &&
-            gst_caps_can_intersect(GST_PAD_TEMPLATE_CAPS(pad_template), caps)) {
-            return gst_element_request_pad(muxer, pad_template, nullptr, nullptr);
-        }
-    }
-    return nullptr;
+gulong add_probe(GstElement* element, const char* pad_name, int type, GstPadProbeCallback callback,
+                 gpointer self) {
+    GstPad* pad = gst_element_get_static_pad(element, pad_name);
+    const gulong id =
+        gst_pad_add_probe(pad, static_cast<GstPadProbeType>(type), callback, self, nullptr);
+    gst_object_unref(pad);
+    return id;
 }
 
-std::string kind(const GstCaps* caps) {
-    return caps && gst_caps_get_size(caps) ? gst_structure_get_name(gst_caps_get_structure(caps, 0))
-                                           : "unknown";
+std::string text_of(GError* error) {
+    std::string text = error->message;
+    g_error_free(error);
+    return text;
 }
 
-void link(GstPad* from, GstPad* to) {
-    if (gst_pad_link(from, to) != GST_PAD_LINK_OK) {
-        g_warning("cannot link %s to %s", GST_PAD_NAME(from), GST_PAD_NAME(to));
-    }
+double scale_of(GstElement* upscaler) {
+    gdouble scale = 0;
+    g_object_get(upscaler, "scale", &scale, nullptr);
+    return scale;
 }
 
 }  // namespace
 
-Job::Job(const Options& options, const Output& output)
-    : keep_audio_(options.audio),
-      ending_(output.ending()),
-      pipeline_(build(output)),
-      upscaler_(named(pipeline_, "upscaler")),
-      tracks_(named(pipeline_, "tracks")),
-      waiting_(named(pipeline_, "waiting")),
-      muxer_(named(pipeline_, "muxer")),
+Job::Job(const Options& options, const Source& source, const Media& media, JobPlan plan,
+         Writer* writer)
+    : options_(options),
+      source_(source),
+      media_(media),
+      plan_(std::move(plan)),
+      writer_(writer),
       loop_(g_main_loop_new(nullptr, FALSE)) {
     try {
-        apply_settings(upscaler_, options.settings);
+        build();
     } catch (const Failure&) {
+        if (pipeline_) gst_object_unref(pipeline_);
         g_main_loop_unref(loop_);
-        gst_object_unref(pipeline_);
         throw;
     }
-    g_object_set(named(pipeline_, "source"), "location", options.input.c_str(), nullptr);
-    g_object_set(named(pipeline_, "sink"), "location", output.temporary().c_str(), nullptr);
-    g_signal_connect(tracks_, "pad-added", G_CALLBACK(on_pad_added), this);
-    g_signal_connect(tracks_, "no-more-pads", G_CALLBACK(on_no_more_pads), this);
+    set_up_source();
     watch_frames();
 }
 
@@ -120,17 +92,61 @@ Job::~Job() {
     g_main_loop_unref(loop_);
 }
 
-void Job::watch_frames() {
-    GstPad* input = gst_element_get_static_pad(named(pipeline_, "input"), "src");
-    gst_pad_add_probe(input, GST_PAD_PROBE_TYPE_BUFFER, on_input_frame, this, nullptr);
-    gst_object_unref(input);
-    GstPad* encoded = gst_element_get_static_pad(named(pipeline_, "encoder"), "src");
-    gst_pad_add_probe(encoded, GST_PAD_PROBE_TYPE_BUFFER, on_output_frame, this, nullptr);
-    gst_object_unref(encoded);
+void Job::build() {
+    GstElement* probe = make_upscaler(options_.settings);
+    const double scale = scale_of(probe);
+    gst_object_unref(probe);
+    GError* error = nullptr;
+    pipeline_ =
+        gst_parse_launch_full(launch_line(options_, source_, media_, scale, plan_.encoder).c_str(),
+                              nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
+    if (!pipeline_) {
+        throw Failure(ExitCode::kMissing,
+                      text_of(error) + " (GST_PLUGIN_PATH names folders with more plugins)");
+    }
+    upscaler_ = named(pipeline_, "upscaler");
+    apply_settings(upscaler_, options_.settings);
 }
 
-ExitCode Job::run(Progress* progress) {
+void Job::set_up_source() {
+    GstElement* source = named(pipeline_, "source");
+    if (source_.kind() == Source::Kind::kFile) {
+        g_object_set(source, "location", source_.path().c_str(), nullptr);
+        GstElement* tracks = named(pipeline_, "tracks");
+        g_signal_connect(tracks, "pad-added", G_CALLBACK(on_pad_added), this);
+        g_signal_connect(tracks, "no-more-pads", G_CALLBACK(on_no_more_pads), this);
+        return;
+    }
+    const GstClockTime begin =
+        plan_.window.start > plan_.lead_in ? plan_.window.start - plan_.lead_in : 0;
+    const double fps = options_.fps > 0 ? options_.fps : 30;
+    // The images before it are not even read; a pipe has to be.
+    const bool images = source_.kind() == Source::Kind::kImages;
+    const auto first = images ? static_cast<size_t>(static_cast<double>(begin) / 1e9 * fps) : 0;
+    feed_ = std::make_unique<Feed>(source, source_, fps, first);
+}
+
+void Job::watch_frames() {
+    GstElement* input = named(pipeline_, "input");
+    gate_ = add_probe(input, "sink", GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BLOCK,
+                      on_first_frame, this);
+    add_probe(input, "src", GST_PAD_PROBE_TYPE_BUFFER, on_input_frame, this);
+    add_probe(named(pipeline_, "encoder"), "sink", GST_PAD_PROBE_TYPE_BUFFER, on_upscaled_frame,
+              this);
+    GstAppSinkCallbacks callbacks{};
+    callbacks.new_sample = on_sample;
+    gst_app_sink_set_callbacks(GST_APP_SINK(named(pipeline_, "sink")), &callbacks, this, nullptr);
+}
+
+JobResult Job::run(Progress* progress) {
     progress_ = progress;
+    run_loop();
+    check_complete();
+    writer_->finish(written_end());
+    return {interrupted_, !cut_, frames_out_, origin_};
+}
+
+void Job::run_loop() {
     GstBus* bus = gst_element_get_bus(pipeline_);
     gst_bus_add_watch(bus, on_message, this);
     const guint sources[] = {g_unix_signal_add(SIGINT, on_signal, this),
@@ -142,31 +158,38 @@ ExitCode Job::run(Progress* progress) {
     for (const guint source : sources) g_source_remove(source);
     gst_bus_remove_watch(bus);
     gst_object_unref(bus);
-    try {
-        check_complete();
-    } catch (const Failure&) {
-        progress->end(interrupted_ ? "interrupted" : "failed", frames_out_, {});
-        throw;
-    }
-    return interrupted_ ? ExitCode::kInterrupted : ExitCode::kDone;
 }
 
-void Job::check_complete() const {
-    if (!error_.empty()) throw Failure(ExitCode::kFailed, error_);
+void Job::check_complete() {
+    const std::lock_guard<std::mutex> lock(failure_mutex_);
+    if (!failure_.empty()) throw Failure(ExitCode::kFailed, failure_);
+    if (!error_.empty()) throw Failure(ExitCode::kFailed, source_.name() + ": " + error_);
     if (!ended_ || (interrupted_ && frames_out_ == 0)) {
         throw Failure(ExitCode::kInterrupted, "interrupted, nothing written");
     }
-    if (frames_out_ == 0) throw Failure(ExitCode::kInput, "the input has no frame");
-    if (frames_in_ != frames_out_) {
-        throw Failure(ExitCode::kFailed, std::to_string(frames_in_) + " frames went in, " +
+    if (source_.kind() == Source::Kind::kImages && !cut_ && !interrupted_ &&
+        decoded_ != feed_->handed()) {
+        throw Failure(ExitCode::kFailed, source_.name() + ": of " +
+                                             std::to_string(feed_->handed()) + " images only " +
+                                             std::to_string(decoded_) + " can be read");
+    }
+    // In a comparison the compositor makes frames at a rate of its own.
+    if (options_.compare.empty() && frames_wanted_ != frames_out_) {
+        throw Failure(ExitCode::kFailed, std::to_string(frames_wanted_) + " frames went in, " +
                                              std::to_string(frames_out_) + " came out");
     }
 }
 
-double Job::scale() const {
-    gdouble scale = 0;
-    g_object_get(upscaler_, "scale", &scale, nullptr);
-    return scale;
+/// Where the video was cut; NONE: the input's end.
+GstClockTime Job::written_end() const {
+    if (interrupted_) return end_time_;
+    return cut_ ? plan_.window.end : kNone;
+}
+
+bool Job::has_to_seek() const {
+    // A comparison's times are running times, which a seek would have begin anew.
+    return source_.kind() == Source::Kind::kFile && options_.compare.empty() &&
+           plan_.window.start > plan_.lead_in + GST_SECOND;
 }
 
 // ---- Tracks, on a streaming thread -----------------------------------------------------------
@@ -177,115 +200,135 @@ void Job::on_pad_added(GstElement*, GstPad* pad, gpointer self) {
 
 void Job::on_no_more_pads(GstElement* tracks, gpointer self) {
     if (!static_cast<Job*>(self)->has_video_) {
-        GST_ELEMENT_ERROR(tracks, STREAM, WRONG_TYPE, ("the input has no video"), (nullptr));
+        GST_ELEMENT_ERROR(tracks, STREAM, WRONG_TYPE, ("no video that can be read"), (nullptr));
     }
 }
 
+/// The first video goes to the decoder; Mux copies the other tracks.
 void Job::link_track(GstPad* pad) {
     GstCaps* caps = gst_pad_get_current_caps(pad);
     if (!caps) caps = gst_pad_query_caps(pad, nullptr);
-    const std::string name = kind(caps);
-    if (name.rfind("audio/", 0) == 0) {
-        link_audio(pad, caps);
-    } else if (name.rfind("video/", 0) == 0 && !has_video_) {
-        link_video(pad);
-    } else {
-        note("a track of the kind " + name + " is left out");
-    }
+    const bool video =
+        gst_caps_get_size(caps) > 0 &&
+        g_str_has_prefix(gst_structure_get_name(gst_caps_get_structure(caps, 0)), "video/");
     gst_caps_unref(caps);
-}
-
-void Job::link_video(GstPad* pad) {
+    if (!video || has_video_) return;
     has_video_ = true;
-    GstPad* queued = through_queue(pad);
+    if (media_.matroska) {
+        gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_segment, this, nullptr);
+    }
     GstPad* decoder = gst_element_get_static_pad(named(pipeline_, "decoder"), "sink");
-    link(queued, decoder);
+    if (gst_pad_link(pad, decoder) != GST_PAD_LINK_OK) fail("the video cannot be decoded");
     gst_object_unref(decoder);
-    gst_object_unref(queued);
 }
 
-void Job::link_audio(GstPad* pad, GstCaps* caps) {
-    if (!keep_audio_) return;
-    const std::string what =
-        "audio track " + std::to_string(++audio_track_) + " (" + kind(caps) + ") is left out: ";
-    // AAC has two forms, and aacparse turns the one into the other: the packets stay.
-    const bool aac = gst_structure_has_name(gst_caps_get_structure(caps, 0), "audio/mpeg") &&
-                     gst_structure_has_field_typed(gst_caps_get_structure(caps, 0), "stream-format",
-                                                   G_TYPE_STRING);
-    GstCaps* wanted = gst_caps_copy(caps);
-    if (aac) gst_caps_set_simple(wanted, "stream-format", G_TYPE_STRING, "raw", nullptr);
-    GstPad* held = muxer_ ? request_pad(muxer_, wanted) : nullptr;
-    gst_caps_unref(wanted);
-    if (!held) {
-        note(what + ending_ + " does not hold it" + (ending_ == "mkv" ? "" : ", mkv may"));
-        return;
-    }
-    GstPad* queued = through_queue(pad);
-    gst_pad_add_probe(queued, GST_PAD_PROBE_TYPE_BUFFER, on_sound, this, nullptr);
-    GstElement* parser = aac ? gst_element_factory_make("aacparse", nullptr) : nullptr;
-    if (parser) {
-        gst_bin_add(GST_BIN(pipeline_), parser);
-        GstPad* in = gst_element_get_static_pad(parser, "sink");
-        GstPad* out = gst_element_get_static_pad(parser, "src");
-        link(out, held);
-        gst_element_sync_state_with_parent(parser);
-        link(queued, in);
-        gst_object_unref(in);
-        gst_object_unref(out);
-    } else {
-        link(queued, held);
-    }
-    gst_object_unref(queued);
-    gst_object_unref(held);
-}
-
-/// The far end of a queue for the pad's stream.
-GstPad* Job::through_queue(GstPad* pad) {
-    GstPad* in = gst_element_request_pad_simple(waiting_, "sink_%u");
-    const std::string name = std::string("src_") + (GST_PAD_NAME(in) + 5);
-    link(pad, in);
-    gst_object_unref(in);
-    return gst_element_get_static_pad(waiting_, name.c_str());
-}
-
-void Job::note(const std::string& text) {
-    GstStructure* note = gst_structure_new("note", "text", G_TYPE_STRING, text.c_str(), nullptr);
-    gst_element_post_message(pipeline_, gst_message_new_application(GST_OBJECT(pipeline_), note));
+/// matroskademux moves its segment by the first frame's time when another track turns out to begin
+/// before it, and so would every time that comes after. Its time stamps are the file's times: that
+/// is what this segment says, always.
+GstPadProbeReturn Job::on_segment(GstPad*, GstPadProbeInfo* info, gpointer) {
+    GstEvent* event = GST_PAD_PROBE_INFO_EVENT(info);
+    if (GST_EVENT_TYPE(event) != GST_EVENT_SEGMENT) return GST_PAD_PROBE_OK;
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    GstEvent* plain = gst_event_new_segment(&segment);
+    gst_event_set_seqnum(plain, gst_event_get_seqnum(event));
+    gst_event_unref(event);
+    info->data = plain;
+    return GST_PAD_PROBE_OK;
 }
 
 // ---- Frames, on streaming threads ------------------------------------------------------------
 
-GstPadProbeReturn Job::on_input_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self) {
+/// Says when the video begins, then waits for the jump to where the window does.
+GstPadProbeReturn Job::on_first_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self) {
     auto* job = static_cast<Job*>(self);
-    if (job->interrupted_) return end_here(pad, info);
-    ++job->frames_in_;
+    if (std::exchange(job->sought_, true)) return GST_PAD_PROBE_REMOVE;
+    const GstClockTime time = stream_time(pad, GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info)));
+    if (GST_CLOCK_TIME_IS_VALID(time) && job->source_.kind() == Source::Kind::kFile) {
+        job->origin_ = time;
+        job->writer_->set_origin(time);
+    }
+    if (!job->has_to_seek()) return GST_PAD_PROBE_REMOVE;
+    gst_element_post_message(
+        job->pipeline_,
+        gst_message_new_application(GST_OBJECT(job->pipeline_), gst_structure_new_empty("seek")));
+    return GST_PAD_PROBE_OK;
+}
+
+GstPadProbeReturn Job::on_input_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self) {
+    return static_cast<Job*>(self)->take_input(pad, info);
+}
+
+GstPadProbeReturn Job::take_input(GstPad* pad, GstPadProbeInfo* info) {
+    if (interrupted_) return end_here(pad, info);
+    ++decoded_;
     const GstBuffer* frame = GST_PAD_PROBE_INFO_BUFFER(info);
-    if (GST_BUFFER_PTS_IS_VALID(frame)) {
-        const GstClockTime length =
-            GST_BUFFER_DURATION_IS_VALID(frame) ? GST_BUFFER_DURATION(frame) : 0;
-        const GstClockTime end = running_time(pad, GST_BUFFER_PTS(frame) + length);
-        if (GST_CLOCK_TIME_IS_VALID(end)) job->end_time_ = end;
+    const GstClockTime time = stream_time(pad, GST_BUFFER_PTS(frame));
+    const bool timed = GST_CLOCK_TIME_IS_VALID(time);
+    if (timed && time + plan_.lead_in < plan_.window.start) return GST_PAD_PROBE_DROP;
+    if ((timed && time >= plan_.window.end) ||
+        (plan_.most_frames && frames_in_ >= plan_.most_frames)) {
+        cut_ = true;
+        return end_here(pad, info);
+    }
+    ++frames_in_;
+    if (!timed || time >= plan_.window.start) ++frames_wanted_;
+    if (timed) {
+        end_time_ = time + (GST_BUFFER_DURATION_IS_VALID(frame) ? GST_BUFFER_DURATION(frame) : 0);
     }
     return GST_PAD_PROBE_OK;
 }
 
-GstPadProbeReturn Job::on_output_frame(GstPad*, GstPadProbeInfo*, gpointer self) {
-    ++static_cast<Job*>(self)->frames_out_;
-    return GST_PAD_PROBE_OK;
+GstPadProbeReturn Job::on_upscaled_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self) {
+    auto* job = static_cast<Job*>(self);
+    if (job->plan_.lead_in == 0) return GST_PAD_PROBE_OK;
+    const GstClockTime time = stream_time(pad, GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info)));
+    return time < job->plan_.window.start ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
 }
 
-/// Interrupted: the sound ends where the video does.
-GstPadProbeReturn Job::on_sound(GstPad* pad, GstPadProbeInfo* info, gpointer self) {
+GstFlowReturn Job::on_sample(GstAppSink* sink, gpointer self) {
     auto* job = static_cast<Job*>(self);
-    if (!job->interrupted_) return GST_PAD_PROBE_OK;
-    const GstBuffer* packet = GST_PAD_PROBE_INFO_BUFFER(info);
-    if (!GST_BUFFER_PTS_IS_VALID(packet)) return GST_PAD_PROBE_OK;
-    const GstClockTime time = running_time(pad, GST_BUFFER_PTS(packet));
-    const bool after = GST_CLOCK_TIME_IS_VALID(time) && time >= job->end_time_;
-    return after ? end_here(pad, info) : GST_PAD_PROBE_OK;
+    GstSample* sample = gst_app_sink_pull_sample(sink);
+    if (!sample) return GST_FLOW_EOS;
+    GstFlowReturn flow = GST_FLOW_OK;
+    try {
+        job->writer_->write(sample);
+        ++job->frames_out_;
+    } catch (const Failure& failure) {
+        job->fail(failure.what());
+        flow = GST_FLOW_ERROR;
+    }
+    gst_sample_unref(sample);
+    return flow;
+}
+
+void Job::fail(const std::string& why) {
+    {
+        const std::lock_guard<std::mutex> lock(failure_mutex_);
+        if (failure_.empty()) failure_ = why;
+    }
+    gst_element_post_message(
+        pipeline_,
+        gst_message_new_application(GST_OBJECT(pipeline_), gst_structure_new_empty("failure")));
 }
 
 // ---- Main thread -----------------------------------------------------------------------------
+
+/// To the key frame before the window and its lead-in; what comes before those is dropped. A file
+/// without an index is decoded from its beginning.
+void Job::seek() {
+    GstPad* input = gst_element_get_static_pad(named(pipeline_, "input"), "sink");
+    GstPad* decoded = gst_pad_get_peer(input);
+    const auto flags = static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_KEY_UNIT |
+                                                 GST_SEEK_FLAG_SNAP_BEFORE);
+    const auto begin = static_cast<gint64>(plan_.window.start - plan_.lead_in);
+    const gboolean done = gst_pad_send_event(
+        decoded, gst_event_new_seek(1.0, GST_FORMAT_TIME, flags, GST_SEEK_TYPE_SET, begin,
+                                    GST_SEEK_TYPE_NONE, -1));
+    if (!done) gst_pad_remove_probe(input, gate_);
+    gst_object_unref(decoded);
+    gst_object_unref(input);
+}
 
 gboolean Job::on_signal(gpointer self) {
     static_cast<Job*>(self)->interrupt();
@@ -326,26 +369,23 @@ gboolean Job::on_message(GstBus*, GstMessage* message, gpointer self) {
 
 /// True: the run is over.
 bool Job::handle(GstMessage* message) {
-    const GstMessageType type = GST_MESSAGE_TYPE(message);
-    if (type == GST_MESSAGE_EOS) {
-        ended_ = true;
-        return true;
+    GError* error = nullptr;
+    switch (GST_MESSAGE_TYPE(message)) {
+        case GST_MESSAGE_EOS: ended_ = true; return true;
+        case GST_MESSAGE_APPLICATION:
+            if (gst_message_has_name(message, "failure")) return true;
+            seek();
+            return false;
+        case GST_MESSAGE_ERROR:
+            gst_message_parse_error(message, &error, nullptr);
+            error_ = text_of(error);
+            return true;
+        case GST_MESSAGE_WARNING:
+            gst_message_parse_warning(message, &error, nullptr);
+            progress_->say(text_of(error));
+            return false;
+        default: return false;
     }
-    if (type == GST_MESSAGE_APPLICATION) {
-        progress_->say(gst_structure_get_string(gst_message_get_structure(message), "text"));
-    } else if (type == GST_MESSAGE_ERROR || type == GST_MESSAGE_WARNING) {
-        GError* error = nullptr;
-        type == GST_MESSAGE_ERROR ? gst_message_parse_error(message, &error, nullptr)
-                                  : gst_message_parse_warning(message, &error, nullptr);
-        if (type == GST_MESSAGE_ERROR) {
-            error_ = error->message;
-        } else {
-            progress_->say(error->message);
-        }
-        g_error_free(error);
-        return type == GST_MESSAGE_ERROR;
-    }
-    return false;
 }
 
 }  // namespace upscale

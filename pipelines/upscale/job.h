@@ -1,81 +1,111 @@
 #ifndef FLASHVSR_PIPELINES_UPSCALE_JOB_H_
 #define FLASHVSR_PIPELINES_UPSCALE_JOB_H_
 
+#include <gst/app/gstappsink.h>
 #include <gst/gst.h>
 
 #include <atomic>
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/feed.h"
+#include "pipelines/upscale/media.h"
 #include "pipelines/upscale/options.h"
-#include "pipelines/upscale/output.h"
 #include "pipelines/upscale/progress.h"
+#include "pipelines/upscale/source.h"
+#include "pipelines/upscale/writer.h"
 
 namespace upscale {
 
-/// The pipeline for one file:
+/// What a job does of a video.
+struct JobPlan {
+    Window window;             ///< the frames that are written
+    GstClockTime lead_in = 0;  ///< before them: computed, so that the model is warm, not written
+    guint64 most_frames = 0;   ///< that go in; 0: all of the window
+    std::string encoder;       ///< see encoder_line()
+};
+
+struct JobResult {
+    bool interrupted = false;
+    bool input_ended = false;  ///< there is nothing after the window
+    guint64 frames = 0;        ///< written
+    GstClockTime origin = 0;   ///< stream time of the input's first frame
+};
+
+/// The pipeline for a video or a part of it:
 ///
-///     filesrc ! parsebin ! multiqueue ! decodebin ! flashvsrupscale ! encoder ! muxer ! filesink
-///                    audio ! multiqueue ----------------------------------^
+///     filesrc ! parsebin ! decodebin ! flashvsrupscale ! encoder ! appsink -> Writer
 ///
-/// Everything is called from the main thread.
+/// Only the video's frames pass through it. Everything is called from the main thread.
 class Job {
   public:
     /// Builds it. Throws Failure: kUsage for a bad setting, kMissing for an element that is not
-    /// installed. `output` outlives the job.
-    Job(const Options& options, const Output& output);
+    /// installed. The arguments outlive the job.
+    Job(const Options& options, const Source& source, const Media& media, JobPlan plan,
+        Writer* writer);
     ~Job();
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
 
-    /// Runs it to the end: every frame of the input (kDone), or those that came before SIGINT or
-    /// SIGTERM (kInterrupted). Throws Failure where the file is not complete, and at a second
+    /// Runs it to the end: every frame of the window, or those that came before SIGINT or SIGTERM.
+    /// Then finishes the writer. Throws Failure where the result is not complete, and at a second
     /// signal.
-    ExitCode run(Progress* progress);
-
-    double scale() const;
-    guint64 frames_out() const { return frames_out_; }
+    JobResult run(Progress* progress);
 
   private:
+    void build();
+    void set_up_source();
     void watch_frames();
     void link_track(GstPad* pad);
-    void link_video(GstPad* pad);
-    void link_audio(GstPad* pad, GstCaps* caps);
-    GstPad* through_queue(GstPad* pad);
-    void note(const std::string& text);
+    void seek();
+    void fail(const std::string& why);
 
     void interrupt();
     bool handle(GstMessage* message);
     guint64 device_memory() const;
-    void check_complete() const;
+    void run_loop();
+    void check_complete();
+    GstClockTime written_end() const;
+
+    bool has_to_seek() const;
+    GstPadProbeReturn take_input(GstPad* pad, GstPadProbeInfo* info);
 
     static void on_pad_added(GstElement*, GstPad* pad, gpointer self);
     static void on_no_more_pads(GstElement*, gpointer self);
+    static GstPadProbeReturn on_segment(GstPad*, GstPadProbeInfo* info, gpointer);
+    static GstPadProbeReturn on_first_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self);
     static GstPadProbeReturn on_input_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self);
-    static GstPadProbeReturn on_output_frame(GstPad*, GstPadProbeInfo*, gpointer self);
-    static GstPadProbeReturn on_sound(GstPad* pad, GstPadProbeInfo* info, gpointer self);
+    static GstPadProbeReturn on_upscaled_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self);
+    static GstFlowReturn on_sample(GstAppSink* sink, gpointer self);
     static gboolean on_signal(gpointer self);
     static gboolean on_second(gpointer self);
     static gboolean on_message(GstBus*, GstMessage* message, gpointer self);
 
-    const bool keep_audio_;
-    const std::string ending_;
+    const Options& options_;
+    const Source& source_;
+    const Media& media_;
+    const JobPlan plan_;
+    Writer* writer_;
+    std::unique_ptr<Feed> feed_;
     GstElement* pipeline_ = nullptr;
-    GstElement* upscaler_ = nullptr;  // the pipeline's, as the next three
-    GstElement* tracks_ = nullptr;
-    GstElement* waiting_ = nullptr;
-    GstElement* muxer_ = nullptr;  // null: a file without sound
+    GstElement* upscaler_ = nullptr;  // the pipeline's
     GMainLoop* loop_ = nullptr;
     Progress* progress_ = nullptr;
 
     // Streaming threads write these.
     bool has_video_ = false;
-    int audio_track_ = 0;
-    std::atomic<guint64> frames_in_{0}, frames_out_{0};
-    std::atomic<bool> interrupted_{false};
-    std::atomic<guint64> end_time_{0};  // running time of the end of the newest frame that went in
+    bool sought_ = false;
+    gulong gate_ = 0;          // the probe that holds the first frame
+    GstClockTime origin_ = 0;  // stream time of the input's first frame
+    std::atomic<guint64> decoded_{0}, frames_in_{0}, frames_wanted_{0}, frames_out_{0};
+    std::atomic<bool> interrupted_{false}, cut_{false};
+    std::atomic<guint64> end_time_{0};  // stream time of the end of the newest frame that went in
+    std::mutex failure_mutex_;
+    std::string failure_;
 
-    bool ended_ = false;  // EOS has reached the file
+    bool ended_ = false;  // EOS has reached the writer
     std::string error_;
 };
 

@@ -1,43 +1,31 @@
-// flashvsr-upscale: a video file in, the same video larger out, its sound untouched.
+// flashvsr-upscale: a video in, the same video larger out, all else in it untouched.
 #include <gst/gst.h>
 
 #include <clocale>
+#include <csignal>
 #include <cstdio>
 
+#include "pipelines/upscale/batch.h"
 #include "pipelines/upscale/exit_code.h"
-#include "pipelines/upscale/job.h"
-#include "pipelines/upscale/media.h"
+#include "pipelines/upscale/libav.h"
+#include "pipelines/upscale/models.h"
 #include "pipelines/upscale/options.h"
-#include "pipelines/upscale/output.h"
-#include "pipelines/upscale/progress.h"
 
 namespace upscale {
 
 namespace {
 
-void describe(const Options& options, const Media& media, const Output& output, const Job& job) {
-    std::printf("input:  %s: %s\n", options.input.c_str(), media.describe().c_str());
-    const int width = static_cast<int>(media.width * job.scale() + 0.5);
-    const int height = static_cast<int>(media.height * job.scale() + 0.5);
-    std::printf("output: %s: %dx%d, %s in %s\n", output.path().c_str(), width, height,
-                output.codec().c_str(), output.ending().c_str());
-}
-
 ExitCode run(int argc, char** argv) {
     const Options options = parse_options(argc, argv);
-    gst_init(nullptr, nullptr);
-    Output output(options);
-    Job job(options, output);
-    const Media media = read_media(options.input);
-    if (options.dry_run) {
-        describe(options, media, output, job);
+    if (!options.convert.empty()) convert_model(options);
+    if (options.list_models) {
+        list_models();
         return ExitCode::kDone;
     }
-    Progress progress(options, media.frames());
-    const ExitCode code = job.run(&progress);
-    output.finish();
-    progress.end(code == ExitCode::kDone ? "done" : "interrupted", job.frames_out(), output.path());
-    return code;
+    gst_init(nullptr, nullptr);
+    av_log_set_level(AV_LOG_FATAL);  // what goes wrong is said in our own words
+    std::signal(SIGPIPE, SIG_IGN);   // a reader that goes away is an error of writing
+    return run_all(options);
 }
 
 }  // namespace

@@ -1,86 +1,87 @@
 #include "pipelines/upscale/media.h"
 
-#include <gst/pbutils/pbutils.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include <algorithm>
 
 #include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/libav.h"
 
 namespace upscale {
 
 namespace {
 
-constexpr GstClockTime kPatience = 20 * GST_SECOND;
-
-/// The file's information, or null with the reason in `why`.
-GstDiscovererInfo* discover(const std::string& path, std::string* why) {
-    GError* error = nullptr;
-    GstDiscovererInfo* info = nullptr;
-    gchar* uri = gst_filename_to_uri(path.c_str(), &error);
-    GstDiscoverer* discoverer = uri ? gst_discoverer_new(kPatience, &error) : nullptr;
-    if (discoverer) {
-        info = gst_discoverer_discover_uri(discoverer, uri, &error);
-        g_object_unref(discoverer);
+void read_video(AVFormatContext* file, const AVStream* video, Media* media) {
+    media->width = video->codecpar->width;
+    media->height = video->codecpar->height;
+    const AVRational rate =
+        video->avg_frame_rate.num > 0 ? video->avg_frame_rate : video->r_frame_rate;
+    media->fps_n = rate.num;
+    media->fps_d = std::max(rate.den, 1);
+    if (video->duration != AV_NOPTS_VALUE) {
+        media->duration = nanoseconds(video->duration, video->time_base);
+    } else if (file->duration != AV_NOPTS_VALUE) {
+        media->duration = nanoseconds(file->duration, AV_TIME_BASE_Q);
     }
-    g_free(uri);
-    if (error) {
-        *why = error->message;
-        g_error_free(error);
-    }
-    if (info && gst_discoverer_info_get_result(info) == GST_DISCOVERER_ERROR) {
-        gst_discoverer_info_unref(info);
-        return nullptr;
-    }
-    return info;
+    media->frames = video->nb_frames;
+    if (media->frames == 0) media->frames = media->frames_between(0, media->duration);
 }
 
-void read_video(GstDiscovererVideoInfo* video, Media* media) {
-    media->width = static_cast<int>(gst_discoverer_video_info_get_width(video));
-    media->height = static_cast<int>(gst_discoverer_video_info_get_height(video));
-    media->fps_n = static_cast<int>(gst_discoverer_video_info_get_framerate_num(video));
-    media->fps_d = static_cast<int>(gst_discoverer_video_info_get_framerate_denom(video));
-    media->interlaced = gst_discoverer_video_info_is_interlaced(video);
+void look_at_tracks(const AVFormatContext* file, Media* media) {
+    for (unsigned i = 0; i < file->nb_streams; ++i) {
+        const AVMediaType type = file->streams[i]->codecpar->codec_type;
+        if (type == AVMEDIA_TYPE_AUDIO) ++media->audio_tracks;
+        if (type == AVMEDIA_TYPE_SUBTITLE) ++media->subtitles;
+    }
+    media->chapters = static_cast<int>(file->nb_chapters);
+    media->matroska = g_str_has_prefix(file->iformat->name, "matroska");
+}
+
+void describe_images(const Source& source, double fps, Media* media) {
+    gst_util_double_to_fraction(fps, &media->fps_n, &media->fps_d);
+    media->frames = source.images().size();
+    media->duration = gst_util_uint64_scale(media->frames, media->fps_d * GST_SECOND, media->fps_n);
+}
+
+std::string count(int number, const char* what) {
+    return ", " + std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
 
 }  // namespace
 
-guint64 Media::frames() const {
-    if (fps_n <= 0 || fps_d <= 0 || !GST_CLOCK_TIME_IS_VALID(duration)) return 0;
-    return gst_util_uint64_scale_round(duration, fps_n, fps_d * GST_SECOND);
+guint64 Media::frames_between(GstClockTime start, GstClockTime end) const {
+    if (GST_CLOCK_TIME_IS_VALID(duration)) end = std::min(end, duration);
+    if (fps_n <= 0 || !GST_CLOCK_TIME_IS_VALID(end) || end <= start) return 0;
+    return gst_util_uint64_scale_round(end - start, fps_n, fps_d * GST_SECOND);
 }
 
 std::string Media::describe() const {
+    if (width == 0) return "from a pipe";
     std::string text = std::to_string(width) + "x" + std::to_string(height);
     if (fps_n > 0) {
         gchar rate[32];
         g_snprintf(rate, sizeof rate, ", %.5g FPS", static_cast<double>(fps_n) / fps_d);
         text += rate;
     }
-    if (frames()) text += ", about " + std::to_string(frames()) + " frames";
-    return text + ", audio tracks: " + std::to_string(audio_tracks);
+    if (frames) text += ", " + std::to_string(frames) + " frames";
+    if (audio_tracks) text += count(audio_tracks, "audio track");
+    if (subtitles) text += count(subtitles, "subtitle");
+    if (chapters) text += count(chapters, "chapter");
+    return text;
 }
 
-Media read_media(const std::string& path) {
-    if (access(path.c_str(), R_OK) != 0) {
-        throw Failure(ExitCode::kInput, path + ": " + g_strerror(errno));
-    }
-    std::string why = "not a video that the installed plugins can read";
-    GstDiscovererInfo* info = discover(path, &why);
-    if (!info) throw Failure(ExitCode::kInput, path + ": " + why);
-
+Media read_media(const Source& source, double fps) {
     Media media;
-    media.duration = gst_discoverer_info_get_duration(info);
-    GList* videos = gst_discoverer_info_get_video_streams(info);
-    if (videos) read_video(GST_DISCOVERER_VIDEO_INFO(videos->data), &media);
-    gst_discoverer_stream_info_list_free(videos);
-    GList* sounds = gst_discoverer_info_get_audio_streams(info);
-    media.audio_tracks = static_cast<int>(g_list_length(sounds));
-    gst_discoverer_stream_info_list_free(sounds);
-    gst_discoverer_info_unref(info);
-    if (media.width == 0) throw Failure(ExitCode::kInput, path + " has no video");
-    if (media.interlaced) {
-        throw Failure(ExitCode::kInput, path + " is interlaced; deinterlace it first");
+    if (source.kind() == Source::Kind::kPipe) return media;
+    const InputFile file = open_input(source.path(), source.name());
+    const AVStream* video = main_video(file.get());
+    if (!video || video->codecpar->width == 0) {
+        throw Failure(ExitCode::kInput, source.name() + " has no video");
+    }
+    read_video(file.get(), video, &media);
+    look_at_tracks(file.get(), &media);
+    if (source.kind() == Source::Kind::kImages) describe_images(source, fps, &media);
+    const AVFieldOrder order = video->codecpar->field_order;
+    if (order != AV_FIELD_UNKNOWN && order != AV_FIELD_PROGRESSIVE) {
+        throw Failure(ExitCode::kInput, source.name() + " is interlaced; deinterlace it first");
     }
     return media;
 }

@@ -5,26 +5,31 @@
 
 #include <string>
 
+#include "pipelines/upscale/source.h"
+
 namespace upscale {
 
-/// What a file says about itself.
+/// What an input says about itself. All is 0 where it comes through a pipe.
 struct Media {
     int width = 0;
     int height = 0;
     int fps_n = 0;  ///< 0: no fixed rate
     int fps_d = 1;
-    GstClockTime duration = GST_CLOCK_TIME_NONE;
-    bool interlaced = false;
+    GstClockTime duration = GST_CLOCK_TIME_NONE;  ///< of the video
+    guint64 frames = 0;                           ///< as the file says or the duration tells
     int audio_tracks = 0;
+    int subtitles = 0;
+    int chapters = 0;
+    bool matroska = false;
 
-    /// By duration and rate; 0 where it is not known.
-    guint64 frames() const;
+    /// Frames between two times.
+    guint64 frames_between(GstClockTime start, GstClockTime end) const;
     std::string describe() const;
 };
 
-/// Reads the beginning of the file. Throws Failure (kInput) where it cannot be read or has no
-/// progressive video.
-Media read_media(const std::string& path);
+/// Reads the beginning of the input. Throws Failure (kInput) where it cannot be read or has no
+/// progressive video. fps: of images.
+Media read_media(const Source& source, double fps);
 
 }  // namespace upscale
 

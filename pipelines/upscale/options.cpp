@@ -3,16 +3,13 @@
 #include <glib.h>
 
 #include <cstring>
-#include <vector>
 
 #include "pipelines/common/command_line.h"
+#include "pipelines/upscale/arguments.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/settings.h"
 
 namespace upscale {
-
-using pipelines::check_range;
-using pipelines::CommandLine;
 
 namespace {
 
@@ -20,39 +17,28 @@ constexpr char kDescription[] =
     "Examples:\n"
     "  flashvsr-upscale -i clip.mp4 -o large.mp4\n"
     "  flashvsr-upscale -i clip.mkv -o large.mkv --scale 4 --model-dir models/FlashVSR-v1.1\n"
-    "  flashvsr-upscale -i clip.mov -o large.webm --crf 24 --overwrite\n"
+    "  flashvsr-upscale -i frames/ -o large.mp4 --fps 24\n"
+    "  flashvsr-upscale -i long.mkv -o large.mkv --resume      (and again after a crash)\n"
+    "  flashvsr-upscale -i videos/ -o large/                   (each of them)\n"
+    "  flashvsr-upscale -i clip.mp4 -o look.png --preview 3 --compare\n"
     "  flashvsr-upscale -i clip.mp4 -o large.mp4 --dry-run\n"
+    "  producer | flashvsr-upscale -i - -o - | consumer        (y4m)\n"
     "\n"
     "Exit codes: 0 done, 1 failed while upscaling, 2 bad option or value, 3 unreadable input,\n"
-    "4 output exists or cannot be written, 5 a GStreamer element is missing, 130 interrupted\n"
-    "(the output then holds what was done).\n";
-
-/// infer.py's options that this version lacks, so that nobody is sent to another by its name.
-constexpr const char* kNotYet[] = {"tile-dit", "tile-vae", "tile-size", "overlap", "fps"};
+    "4 output exists or cannot be written, 5 a GStreamer element or a program is missing,\n"
+    "6 some files of several failed, 130 interrupted (the output then holds what was done).\n";
 
 /// What GLib writes into; it owns the strings until the program ends.
 struct Raw {
-    gchar* input = nullptr;
-    gchar* output = nullptr;
-    gchar* codec = nullptr;
-    gint crf = -1;
-    gint quality = 10;
-    gboolean keep_audio = FALSE, no_audio = FALSE;
-    gboolean overwrite = FALSE, dry_run = FALSE, json = FALSE, quiet = FALSE;
+    gchar** inputs = nullptr;
+    gchar *output = nullptr, *format = nullptr, *codec = nullptr, *compare = nullptr;
+    gchar *start = nullptr, *end = nullptr, *convert = nullptr, *config = nullptr;
+    gint crf = -1, quality = 10, preview = 0;
+    gdouble fps = 0, part = 30;
+    gboolean resume = FALSE, keep_audio = FALSE, no_audio = FALSE, overwrite = FALSE;
+    gboolean dry_run = FALSE, json = FALSE, quiet = FALSE, list_models = FALSE;
 };
-
-/// Throws on the first option that infer.py has and this version lacks.
-void refuse_missing(int argc, char** argv) {
-    for (int i = 1; i < argc && std::strcmp(argv[i], "--") != 0; ++i) {
-        const std::string word(argv[i]);
-        for (const char* missing : kNotYet) {
-            if (word.substr(0, word.find('=')) == std::string("--") + missing) {
-                throw Failure(ExitCode::kUsage,
-                              std::string("--") + missing + " is not in this version");
-            }
-        }
-    }
-}
+Raw raw;
 
 /// Called for every option of settings.h; `data` is the Options.
 gboolean keep_setting(const gchar* option, const gchar* value, gpointer data, GError**) {
@@ -61,47 +47,38 @@ gboolean keep_setting(const gchar* option, const gchar* value, gpointer data, GE
     return TRUE;
 }
 
-std::vector<GOptionEntry> settings_entries() {
-    std::vector<GOptionEntry> entries;
-    for (const Setting& setting : settings()) {
-        // GLib's way of keeping a callback beside plain values.
-        entries.push_back({setting.option, 0, setting.optional ? G_OPTION_FLAG_OPTIONAL_ARG : 0,
-                           G_OPTION_ARG_CALLBACK, reinterpret_cast<gpointer>(keep_setting),
-                           setting.help, setting.values});
-    }
+gboolean keep_compare(const gchar*, const gchar* value, gpointer, GError**) {
+    raw.compare = g_strdup(value ? value : "side-by-side");
+    return TRUE;
+}
+
+const std::vector<GOptionEntry>& file_entries() {
+    static const std::vector<GOptionEntry> entries = {
+        {"input", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &raw.inputs,
+         "Video, folder of images or of videos, pattern (%04d.png), URL, or - (standard input); "
+         "several -i and a folder of videos are a batch",
+         "INPUT"},
+        {"output", 'o', 0, G_OPTION_ARG_FILENAME, &raw.output,
+         "Result; its ending names the container: mp4, mov, mkv, webm, y4m; a folder; a pattern "
+         "of images (%04d.png); - (standard output)",
+         "OUTPUT"},
+        {"format", 0, 0, G_OPTION_ARG_STRING, &raw.format,
+         "Instead of the ending; of - y4m by default, of images in a folder png", "FORMAT"},
+        {"start", 0, 0, G_OPTION_ARG_STRING, &raw.start, "First time that is upscaled, 1:30.5",
+         "TIME"},
+        {"end", 0, 0, G_OPTION_ARG_STRING, &raw.end, "Time up to which is upscaled", "TIME"},
+        {"fps", 0, 0, G_OPTION_ARG_DOUBLE, &raw.fps, "Of images (default 30); videos keep theirs",
+         "FPS"},
+        {"overwrite", 0, 0, G_OPTION_ARG_NONE, &raw.overwrite, "Replace an output that exists",
+         nullptr},
+        {"resume", 0, 0, G_OPTION_ARG_NONE, &raw.resume,
+         "Work in parts that a crash leaves; the same command again goes on", nullptr},
+        {"part", 0, 0, G_OPTION_ARG_DOUBLE, &raw.part, "Length of a part (default 30)", "SECONDS"}};
     return entries;
 }
 
-/// Checks what GLib does not, and moves it over.
-void take(const Raw& raw, Options* options) {
-    if (!raw.input) throw Failure(ExitCode::kUsage, "no input: name it with -i FILE");
-    if (!raw.output) throw Failure(ExitCode::kUsage, "no output: name it with -o FILE");
-    if (raw.crf != -1) check_range("--crf", raw.crf, 0, 50);
-    check_range("--quality", raw.quality, 0, 10);
-    options->input = raw.input;
-    options->output = raw.output;
-    options->codec = raw.codec ? raw.codec : "";
-    options->crf = raw.crf;
-    options->quality = raw.quality;
-    options->audio = !raw.no_audio;
-    options->overwrite = raw.overwrite;
-    options->dry_run = raw.dry_run;
-    options->json = raw.json;
-    options->quiet = raw.quiet;
-}
-
-}  // namespace
-
-Options parse_options(int argc, char** argv) {
-    static Raw raw;
-    Options options;
-    const std::vector<GOptionEntry> files = {
-        {"input", 'i', 0, G_OPTION_ARG_FILENAME, &raw.input, "Video to upscale", "FILE"},
-        {"output", 'o', 0, G_OPTION_ARG_FILENAME, &raw.output,
-         "Result; its ending names the container: mp4, mov, mkv, webm, y4m", "FILE"},
-        {"overwrite", 0, 0, G_OPTION_ARG_NONE, &raw.overwrite, "Replace an output that exists",
-         nullptr}};
-    const std::vector<GOptionEntry> coding = {
+const std::vector<GOptionEntry>& coding_entries() {
+    static const std::vector<GOptionEntry> entries = {
         {"codec", 0, 0, G_OPTION_ARG_STRING, &raw.codec,
          "Of the video: h264 (default), h265, vp9 (default in webm)", "CODEC"},
         {"quality", 0, 0, G_OPTION_ARG_INT, &raw.quality,
@@ -111,25 +88,132 @@ Options parse_options(int argc, char** argv) {
         {"keep-audio", 0, 0, G_OPTION_ARG_NONE, &raw.keep_audio,
          "Copy every audio track (done anyway)", nullptr},
         {"no-audio", 0, 0, G_OPTION_ARG_NONE, &raw.no_audio, "Leave the sound out", nullptr}};
-    const std::vector<GOptionEntry> reporting = {
-        {"dry-run", 0, 0, G_OPTION_ARG_NONE, &raw.dry_run, "Say what would be done, write nothing",
+    return entries;
+}
+
+const std::vector<GOptionEntry>& looking_entries() {
+    static const std::vector<GOptionEntry> entries = {
+        {"compare", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK,
+         reinterpret_cast<gpointer>(keep_compare),
+         "Input, bicubic and result in one picture: side-by-side (default) or split", "LAYOUT"},
+        {"preview", 0, 0, G_OPTION_ARG_INT, &raw.preview,
+         "Only N frames, evenly spread, as PNG pictures", "N"},
+        {"dry-run", 0, 0, G_OPTION_ARG_NONE, &raw.dry_run,
+         "Say what would be done, and after a trial of two chunks how long it takes and how much "
+         "memory",
          nullptr},
+        {"list-models", 0, 0, G_OPTION_ARG_NONE, &raw.list_models, "Models that are found",
+         nullptr},
+        {"convert", 0, 0, G_OPTION_ARG_FILENAME, &raw.convert,
+         "Repack the files of a model into bf16 safetensors in the folder that -o names; with "
+         "--dtype fp32 or fp16 into those",
+         "FOLDER"}};
+    return entries;
+}
+
+const std::vector<GOptionEntry>& reporting_entries() {
+    static const std::vector<GOptionEntry> entries = {
         {"json", 0, 0, G_OPTION_ARG_NONE, &raw.json,
          "Progress as one JSON object a line on the standard output", nullptr},
         {"quiet", 'q', 0, G_OPTION_ARG_NONE, &raw.quiet, "Say nothing but what goes wrong",
-         nullptr}};
-    refuse_missing(argc, argv);
-    CommandLine line("- upscale a video with FlashVSR", kDescription);
-    line.add_group("Files:", files);
-    line.add_group("Model and picture:", settings_entries(), &options);
-    line.add_group("Video and sound:", coding);
-    line.add_group("Reporting:", reporting);
-    const std::vector<std::string> words = line.parse(argc, argv);
-    if (!words.empty()) {
-        throw Failure(ExitCode::kUsage,
-                      "what is '" + words[0] + "'? Files are named with -i and -o");
+         nullptr},
+        // Read by expand_arguments(); here for the help.
+        {"config", 0, 0, G_OPTION_ARG_FILENAME, &raw.config,
+         "Options from a file, one a line: scale = 4", "FILE"}};
+    return entries;
+}
+
+std::vector<GOptionEntry> settings_entries() {
+    std::vector<GOptionEntry> entries;
+    for (const Setting& setting : settings()) {
+        const int flags = setting.form == Setting::Form::kFlag       ? G_OPTION_FLAG_NO_ARG
+                          : setting.form == Setting::Form::kOptional ? G_OPTION_FLAG_OPTIONAL_ARG
+                                                                     : 0;
+        // GLib's way of keeping a callback beside plain values.
+        entries.push_back({setting.option, 0, flags, G_OPTION_ARG_CALLBACK,
+                           reinterpret_cast<gpointer>(keep_setting), setting.help, setting.values});
     }
-    take(raw, &options);
+    return entries;
+}
+
+template <typename Number>
+void check_number(const char* option, Number value, Number low, Number high) {
+    if (value >= low && value <= high) return;
+    gchar text[128];
+    g_snprintf(text, sizeof text, "%s is %.10g: allowed are %.10g to %.10g", option,
+               static_cast<double>(value), static_cast<double>(low), static_cast<double>(high));
+    throw Failure(ExitCode::kUsage, text);
+}
+
+std::string text_or_empty(const gchar* text) { return text ? text : ""; }
+
+void check_combinations(const Options& options) {
+    const auto refuse = [](bool wrong, const char* why) {
+        if (wrong) throw Failure(ExitCode::kUsage, why);
+    };
+    refuse(options.inputs.empty(), "no input: name it with -i");
+    refuse(options.output.empty(), "no output: name it with -o");
+    refuse(options.json && options.output == "-", "--json and -o - both write standard output");
+    refuse(options.window.end <= options.window.start, "--end has to come after --start");
+    refuse(options.preview && options.resume, "--preview and --resume do not go together");
+    refuse(!options.compare.empty() && options.resume, "--compare and --resume do not go together");
+    refuse(
+        !options.compare.empty() && options.compare != "side-by-side" && options.compare != "split",
+        "--compare takes side-by-side or split");
+}
+
+/// Checks what GLib does not, and moves it over.
+void take(Options* options) {
+    for (gchar** input = raw.inputs; input && *input; ++input) options->inputs.emplace_back(*input);
+    if (raw.crf != -1) check_number("--crf", raw.crf, 0, 50);
+    check_number("--quality", raw.quality, 0, 10);
+    check_number("--preview", raw.preview, 0, 100);
+    check_number("--part", raw.part, 1.0, 86400.0);
+    if (raw.fps != 0) check_number("--fps", raw.fps, 0.1, 1000.0);
+    options->output = text_or_empty(raw.output);
+    options->format = text_or_empty(raw.format);
+    options->codec = text_or_empty(raw.codec);
+    options->compare = text_or_empty(raw.compare);
+    options->convert = text_or_empty(raw.convert);
+    if (raw.start) options->window.start = parse_time("--start", raw.start);
+    if (raw.end) options->window.end = parse_time("--end", raw.end);
+    options->crf = raw.crf;
+    options->quality = raw.quality;
+    options->fps = raw.fps;
+    options->preview = raw.preview;
+    options->part = raw.part;
+    options->resume = raw.resume;
+    options->audio = !raw.no_audio;
+    options->overwrite = raw.overwrite;
+    options->dry_run = raw.dry_run;
+    options->json = raw.json;
+    options->quiet = raw.quiet;
+    options->list_models = raw.list_models;
+    if (options->list_models) return;
+    if (options->convert.empty()) check_combinations(*options);
+}
+
+}  // namespace
+
+Options parse_options(int argc, char** argv) {
+    Options options;
+    pipelines::CommandLine line("- upscale videos with FlashVSR", kDescription);
+    line.add_group("Files:", file_entries());
+    line.add_group("Model and picture:", settings_entries(), &options);
+    line.add_group("Video and sound:", coding_entries());
+    line.add_group("Looking before:", looking_entries());
+    line.add_group("Reporting:", reporting_entries());
+    std::vector<std::string> words = expand_arguments(argc, argv);
+    std::vector<char*> arguments = {argv[0]};
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    const std::vector<std::string> left =
+        line.parse(static_cast<int>(arguments.size()) - 1, arguments.data());
+    if (!left.empty()) {
+        throw Failure(ExitCode::kUsage,
+                      "what is '" + left.front() + "'? Files are named with -i and -o");
+    }
+    take(&options);
     return options;
 }
 

@@ -3,24 +3,36 @@
 
 #include <map>
 #include <string>
+#include <vector>
+
+#include "pipelines/upscale/writer.h"
 
 namespace upscale {
 
 /// What the user asked for. Options keep the names that they have in FlashVSR-Pro's infer.py.
 struct Options {
-    std::string input;
+    std::vector<std::string> inputs;
     std::string output;
     /// Properties of the element by option name ("dtype"), as typed; settings.h knows what they
     /// set.
     std::map<std::string, std::string> settings;
-    std::string codec;  ///< empty: what the container is known for
-    int crf = -1;       ///< -1: from `quality`
-    int quality = 10;   ///< 0 to 10, as in infer.py
+    std::string format;   ///< of the output; empty: by the ending of its name
+    std::string codec;    ///< empty: what the container is known for
+    int crf = -1;         ///< -1: from `quality`
+    int quality = 10;     ///< 0 to 10, as in infer.py
+    double fps = 0;       ///< of images; 0: 30
+    Window window;        ///< --start and --end
+    std::string compare;  ///< "side-by-side", "split"; empty: the result alone
+    int preview = 0;      ///< frames to show; 0: the whole video
+    double part = 30;     ///< seconds of a part with --resume
+    bool resume = false;
     bool audio = true;
     bool overwrite = false;
     bool dry_run = false;
     bool json = false;
     bool quiet = false;
+    bool list_models = false;
+    std::string convert;  ///< model folder or file to repack; empty: upscale
 };
 
 /// Reads the command line. Prints the help and ends the program where it is asked for; throws

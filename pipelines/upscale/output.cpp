@@ -2,138 +2,177 @@
 
 #include <glib.h>
 #include <glib/gstdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <vector>
+#include <utility>
 
 #include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/mux.h"
+#include "pipelines/upscale/paths.h"
 
 namespace upscale {
 
 namespace {
 
-struct Container {
-    const char* ending;
-    const char* muxer;
-    std::vector<std::string> codecs;  // the first is the default
-};
-
-const std::vector<Container>& containers() {
-    static const std::vector<Container> list = {
-        {"mp4", "mp4mux", {"h264", "h265"}},
-        {"mov", "qtmux", {"h264", "h265"}},
-        {"mkv", "matroskamux", {"h264", "h265", "vp9"}},
-        {"webm", "webmmux", {"vp9"}},
-        {"y4m", nullptr, {"raw"}},
-    };
-    return list;
+bool names_folder(const std::string& path) {
+    return is_folder(path) || (!path.empty() && path.back() == '/');
 }
 
-template <typename Range, typename Name>
-std::string joined(const Range& range, Name name) {
-    std::string text;
-    for (const auto& item : range) text += (text.empty() ? "" : ", ") + std::string(name(item));
-    return text;
-}
-
-/// 8 and 10 bits, 4:2:0: what players play. The model's own colours are no finer.
-constexpr char kPlayable[] = "video/x-raw,format=(string){I420,I420_10LE} ! ";
-
-/// `reordered`: whether the container's muxer gets frames right that come in another order than
-/// they are shown. GStreamer's mp4 muxer counts a track's length in decoding times, and its edit
-/// list then cuts off the last frames of a video with a gap near its end.
-std::string encoder_line(const std::string& codec, int crf, bool reordered) {
-    const std::string number = std::to_string(crf);
-    if (codec == "h264") {
-        return kPlayable + ("x264enc name=encoder pass=qual quantizer=" + number) +
-               (reordered ? "" : " bframes=0") + " ! h264parse";
+void make_folder(const std::string& path) {
+    if (g_mkdir_with_parents(path.c_str(), 0777) != 0) {
+        throw Failure(ExitCode::kOutput, path + ": " + g_strerror(errno));
     }
-    if (codec == "h265") {
-        return kPlayable + ("x265enc name=encoder option-string=crf=" + number) +
-               (reordered ? "" : ":bframes=0") + " ! h265parse";
-    }
-    if (codec == "vp9") {
-        // Constant quality; the bit rate is a ceiling out of the way. vp9 counts to 63, x264 to 51.
-        const int level = std::min(63, crf * 63 / 51 + 5);
-        return kPlayable + ("vp9enc name=encoder end-usage=cq cq-level=" + std::to_string(level)) +
-               " target-bitrate=1000000000 deadline=1 cpu-used=4 row-mt=true ! vp9parse";
-    }
-    return "video/x-raw,format=I420 ! y4menc name=encoder";
 }
 
-bool same_file(const std::string& a, const std::string& b) {
-    struct stat first {
-    }, second{};
-    return stat(a.c_str(), &first) == 0 && stat(b.c_str(), &second) == 0 &&
-           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+void rename_to(const std::string& from, const std::string& to) {
+    if (g_rename(from.c_str(), to.c_str()) != 0) {
+        throw Failure(ExitCode::kOutput, to + ": " + g_strerror(errno));
+    }
 }
 
-std::string taken(gchar* text) {
-    const std::string copy(text);
-    g_free(text);
-    return copy;
+/// Beside the file, hidden, and of this process.
+std::string hidden(const std::string& path) {
+    return joined(folder_of(path),
+                  "." + base_name(path) + "." + std::to_string(getpid()) + ".part");
 }
 
 }  // namespace
 
-Output::Output(const Options& options) {
-    choose_file(options);
-    choose_codec(options);
+Output::Output(const Options& options, const Source& source)
+    : options_(options), source_(source), path_(options.output) {
+    choose_name(options);
+    codec_ = choose_codec(options, *format_);
+    if (std::string(format_->ending) == "png") name_images(options);
+    check_place();
+    if (path_ != "-") temporary_ = hidden(images_.empty() ? path_ : images_.front());
 }
 
-Output::~Output() { g_unlink(temporary_.c_str()); }
+Output::~Output() {
+    if (temporary_.empty()) return;
+    if (images_.empty()) {
+        g_unlink(temporary_.c_str());
+    } else {
+        remove_folder(temporary_);
+    }
+}
 
-void Output::choose_file(const Options& options) {
-    path_ = options.output;
-    if (g_file_test(path_.c_str(), G_FILE_TEST_IS_DIR)) {
-        const std::string name = taken(g_path_get_basename(options.input.c_str()));
-        path_ = taken(g_build_filename(path_.c_str(), name.c_str(), nullptr));
+void Output::choose_name(const Options& options) {
+    if (path_ == "-") {
+        format_ = &format_of(options.format.empty() ? "y4m" : options.format, path_);
+        return;
     }
-    const size_t dot = path_.find_last_of("./");
-    ending_ = dot != std::string::npos && path_[dot] == '.' ? path_.substr(dot + 1) : "";
-    std::transform(ending_.begin(), ending_.end(), ending_.begin(), g_ascii_tolower);
-    if (same_file(path_, options.input)) {
-        throw Failure(ExitCode::kOutput, path_ + " is the input; name another file with -o");
+    if (!names_folder(path_)) {
+        format_ = &format_of(options.format.empty() ? ending_of(path_) : options.format, path_);
+        return;
     }
-    if (!options.overwrite && g_file_test(path_.c_str(), G_FILE_TEST_EXISTS)) {
-        throw Failure(ExitCode::kOutput, path_ + " exists; --overwrite replaces it");
+    make_folder(path_);
+    const std::string own = ending_of(source_.name());
+    std::string ending = is_format(own) ? own : "mp4";
+    if (source_.kind() == Source::Kind::kImages || options.preview) ending = "png";
+    if (!options.format.empty()) ending = options.format;
+    format_ = &format_of(ending, path_);
+    if (ending != "png" || options.preview) {
+        const std::string stem =
+            source_.kind() == Source::Kind::kPipe ? "stdin" : stem_of(source_.name());
+        path_ = joined(path_, stem + "." + ending);
     }
-    const std::string folder = taken(g_path_get_dirname(path_.c_str()));
+}
+
+void Output::name_images(const Options& options) {
+    if (options.preview) {
+        const std::string stem = joined(folder_of(path_), stem_of(path_));
+        for (int i = 1; i <= options.preview; ++i) {
+            images_.push_back(options.preview == 1 ? path_
+                                                   : stem + "-" + std::to_string(i) + ".png");
+        }
+    } else if (is_folder(path_) && source_.kind() == Source::Kind::kImages) {
+        for (const std::string& image : source_.images()) {
+            images_.push_back(joined(path_, stem_of(image) + ".png"));
+        }
+    } else if (is_folder(path_)) {
+        images_ = {joined(path_, stem_of(source_.name()) + "-%05d.png")};
+    } else if (is_pattern(path_) || source_.images().size() == 1) {
+        images_ = {path_};
+    } else {
+        throw Failure(ExitCode::kUsage, path_ +
+                                            " is one picture and the input has many: name a "
+                                            "folder, or a pattern such as %05d.png");
+    }
+}
+
+void Output::check_place() const {
+    if (path_ == "-") return;
+    std::vector<std::string> files = images_.empty() ? std::vector{path_} : images_;
+    if (files.size() == 1) files.front() = fill_pattern(files.front(), 1);
+    for (const std::string& file : files) {
+        const auto& images = source_.images();
+        if (same_file(file, source_.path()) ||
+            std::any_of(images.begin(), images.end(),
+                        [&](const auto& image) { return same_file(file, image); })) {
+            throw Failure(ExitCode::kOutput, file + " is the input; name another file with -o");
+        }
+        if (!options_.overwrite && exists(file)) {
+            throw Failure(ExitCode::kOutput, file + " exists; --overwrite replaces it");
+        }
+    }
+    const std::string folder = folder_of(files.front());
     if (g_access(folder.c_str(), W_OK) != 0) {
         throw Failure(ExitCode::kOutput, folder + ": " + g_strerror(errno));
     }
-    const std::string name =
-        "." + taken(g_path_get_basename(path_.c_str())) + "." + std::to_string(getpid()) + ".part";
-    temporary_ = taken(g_build_filename(folder.c_str(), name.c_str(), nullptr));
 }
 
-void Output::choose_codec(const Options& options) {
-    const auto& known = containers();
-    const auto container = std::find_if(known.begin(), known.end(),
-                                        [this](const auto& c) { return ending_ == c.ending; });
-    if (container == known.end()) {
-        throw Failure(ExitCode::kUsage, path_ + ": the ending names the container, and is one of " +
-                                            joined(known, [](const auto& c) { return c.ending; }));
+std::string Output::parts_folder() const {
+    return joined(folder_of(path_), "." + base_name(path_) + ".parts");
+}
+
+std::string Output::temporary_image(const std::string& final_name) const {
+    make_folder(temporary_);
+    return joined(temporary_, base_name(final_name));
+}
+
+MuxOptions Output::mux_options(const std::string& path, const char* muxer) const {
+    MuxOptions mux;
+    mux.path = path;
+    mux.format = muxer;
+    if (source_.kind() == Source::Kind::kFile) mux.input = source_.path();
+    mux.input_name = source_.name();
+    mux.with_sound = options_.audio;
+    mux.window = options_.window;
+    return mux;
+}
+
+std::unique_ptr<Writer> Output::make_writer(Say say) const {
+    if (!images_.empty()) {
+        std::vector<std::string> names;
+        for (const std::string& name : images_) names.push_back(temporary_image(name));
+        return std::make_unique<ImageWriter>(std::move(names));
     }
-    codec_ = options.codec.empty() ? container->codecs.front() : options.codec;
-    const auto& codecs = container->codecs;
-    if (std::find(codecs.begin(), codecs.end(), codec_) == codecs.end()) {
-        throw Failure(ExitCode::kUsage, "--codec is '" + codec_ + "': allowed in " + ending_ +
-                                            " are " +
-                                            joined(codecs, [](const auto& c) { return c; }));
-    }
-    muxer_ = container->muxer;
-    const int from_quality = static_cast<int>(26 - options.quality * 0.6);
-    encoder_ = encoder_line(codec_, options.crf >= 0 ? options.crf : from_quality,
-                            ending_ == "mkv" || ending_ == "webm");
+    const std::string path = path_ == "-" ? path_ : temporary_;
+    if (!format_->muxer) return std::make_unique<RawWriter>(path);
+    return std::make_unique<Mux>(mux_options(path, format_->muxer), std::move(say));
+}
+
+std::unique_ptr<Writer> Output::make_preview_writer(int number) const {
+    return std::make_unique<ImageWriter>(std::vector{temporary_image(images_[number])});
+}
+
+std::unique_ptr<Writer> Output::make_part_writer(const std::string& path) const {
+    MuxOptions mux = mux_options(path, "nut");
+    mux.with_tracks = false;
+    return std::make_unique<Mux>(std::move(mux), [](const std::string&) {});
 }
 
 void Output::finish() {
-    if (g_rename(temporary_.c_str(), path_.c_str()) != 0) {
-        throw Failure(ExitCode::kOutput, path_ + ": " + g_strerror(errno));
+    if (path_ == "-") return;
+    if (images_.empty()) {
+        rename_to(temporary_, path_);
+        return;
+    }
+    const std::string folder = folder_of(images_.front());
+    for (const std::string& image : files_in(temporary_)) {
+        rename_to(image, joined(folder, base_name(image)));
     }
 }
 

@@ -1,43 +1,63 @@
 #ifndef FLASHVSR_PIPELINES_UPSCALE_OUTPUT_H_
 #define FLASHVSR_PIPELINES_UPSCALE_OUTPUT_H_
 
+#include <memory>
 #include <string>
+#include <vector>
 
+#include "pipelines/upscale/format.h"
 #include "pipelines/upscale/options.h"
+#include "pipelines/upscale/source.h"
+#include "pipelines/upscale/tracks.h"
+#include "pipelines/upscale/writer.h"
 
 namespace upscale {
 
-/// Where the result goes, and in what form: from the ending of its name and the options.
+struct MuxOptions;
+
+/// Where the result goes, and in what form: from the ending of its name and the options. Everything
+/// is written under another name and gets its own when it is complete.
 class Output {
   public:
     /// Writes nothing yet. Throws Failure: kUsage for an ending or codec that is not known or for
     /// two that do not go together, kOutput for a file that exists (without --overwrite) or is the
     /// input, or a folder that cannot be written.
-    explicit Output(const Options& options);
-    /// Removes the temporary file, if there is one still.
+    Output(const Options& options, const Source& source);
+    /// Removes what is not complete.
     ~Output();
     Output(const Output&) = delete;
     Output& operator=(const Output&) = delete;
 
-    /// Has the complete file take its final name. Throws Failure (kOutput).
+    /// For the whole result. say: for what is left out.
+    std::unique_ptr<Writer> make_writer(Say say) const;
+    /// For one frame of several previews.
+    std::unique_ptr<Writer> make_preview_writer(int number) const;
+    /// For a part of the video alone, in a form that keeps every time.
+    std::unique_ptr<Writer> make_part_writer(const std::string& path) const;
+
+    /// Has what is complete take its final name. Throws Failure (kOutput).
     void finish();
 
+    /// As the user sees it.
     const std::string& path() const { return path_; }
-    /// Beside `path()`, hidden, and of this process: only a complete file gets the final name.
-    const std::string& temporary() const { return temporary_; }
-    /// "raw formats ! encoder named encoder ! parser", as gst_parse_launch reads it.
-    const std::string& encoder() const { return encoder_; }
-    /// Name of the muxer's element; null: the encoder's output is the file, which holds no sound.
-    const char* muxer() const { return muxer_; }
+    /// Folder beside the result for the parts of --resume.
+    std::string parts_folder() const;
+    bool is_container() const { return format_->muxer != nullptr && path_ != "-"; }
     const std::string& codec() const { return codec_; }
-    const std::string& ending() const { return ending_; }
+    const char* ending() const { return format_->ending; }
 
   private:
-    void choose_codec(const Options& options);
-    void choose_file(const Options& options);
+    void choose_name(const Options& options);
+    void name_images(const Options& options);
+    void check_place() const;
+    MuxOptions mux_options(const std::string& path, const char* muxer) const;
+    std::string temporary_image(const std::string& final_name) const;
 
-    std::string path_, temporary_, ending_, codec_, encoder_;
-    const char* muxer_ = nullptr;
+    const Options& options_;
+    const Source& source_;
+    std::string path_, temporary_, codec_;
+    const Format* format_ = nullptr;
+    std::vector<std::string> images_;  // final names; a single one may be a pattern
 };
 
 }  // namespace upscale

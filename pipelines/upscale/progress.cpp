@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 namespace upscale {
 
@@ -39,29 +40,33 @@ std::string json_string(const std::string& text) {
 
 }  // namespace
 
-Progress::Progress(const Options& options, guint64 total)
-    : total_(total),
+Progress::Progress(const Options& options, std::string name, guint64 total)
+    : name_(std::move(name)),
+      total_(total),
       json_(options.json),
       line_(!options.json && !options.quiet && isatty(2)),
       quiet_(options.quiet) {}
 
+/// Of this run, without what was done before it.
 double Progress::fps(guint64 frames) {
     const gint64 now = g_get_monotonic_time();
-    if (frames > 0 && first_time_ == 0) {
+    if (frames > done_before_ && first_time_ == 0) {
         first_time_ = now;
         first_frames_ = frames;
     }
-    if (frames == first_frames_ || now == first_time_) return 0;
+    if (first_time_ == 0 || frames <= first_frames_ || now == first_time_) return 0;
     return static_cast<double>(frames - first_frames_) * G_USEC_PER_SEC /
            static_cast<double>(now - first_time_);
 }
 
 void Progress::show(guint64 frames, guint64 memory) {
-    if (json_) {
-        print_json("running", frames, memory, {});
-        return;
-    }
-    if (!line_) return;
+    frames += done_before_;
+    if (json_) print_json("running", frames, memory, {});
+    if (line_) print_line(frames, memory);
+}
+
+void Progress::print_line(guint64 frames, guint64 memory) {
+    const std::lock_guard<std::mutex> lock(line_mutex_);
     const double rate = fps(frames);
     std::fprintf(stderr, "\r\033[K%llu", static_cast<unsigned long long>(frames));
     if (total_) std::fprintf(stderr, "/%llu", static_cast<unsigned long long>(total_));
@@ -79,8 +84,8 @@ void Progress::show(guint64 frames, guint64 memory) {
 void Progress::print_json(const char* state, guint64 frames, guint64 memory,
                           const std::string& output) {
     const double rate = fps(frames);
-    std::printf("{\"state\": \"%s\", \"frames\": %llu", state,
-                static_cast<unsigned long long>(frames));
+    std::printf("{\"state\": \"%s\", \"input\": %s, \"frames\": %llu", state,
+                json_string(name_).c_str(), static_cast<unsigned long long>(frames));
     if (total_) std::printf(", \"total\": %llu", static_cast<unsigned long long>(total_));
     std::printf(", \"fps\": %.3f", rate);
     if (rate > 0 && total_ > frames) {
@@ -98,11 +103,13 @@ void Progress::clear_line() {
 }
 
 void Progress::say(const std::string& text) {
+    const std::lock_guard<std::mutex> lock(line_mutex_);
     clear_line();
     if (!quiet_) std::fprintf(stderr, "flashvsr-upscale: %s\n", text.c_str());
 }
 
 void Progress::end(const char* state, guint64 frames, const std::string& output) {
+    const std::lock_guard<std::mutex> lock(line_mutex_);
     clear_line();
     if (json_) print_json(state, frames, 0, output);
     if (line_ && !output.empty()) {

@@ -11,10 +11,15 @@ namespace upscale {
 
 /// An option that sets a property of the element.
 struct Setting {
+    enum class Form {
+        kValue,     ///< always with a value
+        kOptional,  ///< without one it is the element's default
+        kFlag,      ///< no value: true
+    };
     const char* option;
     const char* property;
     const char* initial;  ///< what is set without the option; null: the element's own default
-    bool optional;  ///< the option may come without a value, which then is the element's default
+    Form form;
     const char* values;  ///< as the help shows them
     const char* help;
 };
@@ -25,6 +30,10 @@ const std::vector<Setting>& settings();
 /// The element itself says what is allowed. Throws Failure (kUsage) with that on a bad value, or
 /// where the installed element has no such property.
 void apply_settings(GstElement* element, const std::map<std::string, std::string>& typed);
+
+/// The element with these settings. Throws Failure: kMissing where it is not installed, else as
+/// above. The caller owns it.
+GstElement* make_upscaler(const std::map<std::string, std::string>& typed);
 
 }  // namespace upscale
 

@@ -1,0 +1,38 @@
+#include "pipelines/upscale/libav.h"
+
+#include "pipelines/upscale/exit_code.h"
+
+namespace upscale {
+
+std::string libav_error(int code) {
+    char text[AV_ERROR_MAX_STRING_SIZE] = "";
+    av_strerror(code, text, sizeof text);
+    return text;
+}
+
+InputFile open_input(const std::string& path, const std::string& name) {
+    AVFormatContext* context = nullptr;
+    int status = avformat_open_input(&context, path.c_str(), nullptr, nullptr);
+    if (status < 0) throw Failure(ExitCode::kInput, name + ": " + libav_error(status));
+    InputFile file(context);
+    status = avformat_find_stream_info(file.get(), nullptr);
+    if (status < 0) throw Failure(ExitCode::kInput, name + ": " + libav_error(status));
+    return file;
+}
+
+AVStream* main_video(AVFormatContext* file) {
+    for (unsigned i = 0; i < file->nb_streams; ++i) {
+        AVStream* stream = file->streams[i];
+        if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
+            !(stream->disposition & AV_DISPOSITION_ATTACHED_PIC)) {
+            return stream;
+        }
+    }
+    return nullptr;
+}
+
+int64_t nanoseconds(int64_t ticks, AVRational time_base) {
+    return av_rescale_q(ticks, time_base, kNanoseconds);
+}
+
+}  // namespace upscale

@@ -1,0 +1,40 @@
+#ifndef FLASHVSR_PIPELINES_UPSCALE_LIBAV_H_
+#define FLASHVSR_PIPELINES_UPSCALE_LIBAV_H_
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+}
+
+#include <memory>
+#include <string>
+
+namespace upscale {
+
+struct CloseInput {
+    void operator()(AVFormatContext* context) const { avformat_close_input(&context); }
+};
+using InputFile = std::unique_ptr<AVFormatContext, CloseInput>;
+
+struct FreePacket {
+    void operator()(AVPacket* packet) const { av_packet_free(&packet); }
+};
+using Packet = std::unique_ptr<AVPacket, FreePacket>;
+
+inline constexpr AVRational kNanoseconds = {1, 1000000000};
+
+std::string libav_error(int code);
+
+/// Opens a file and finds out about its streams. `name` is how the user calls it. Throws Failure
+/// (kInput).
+InputFile open_input(const std::string& path, const std::string& name);
+
+/// The first video that is not a cover picture; null: none.
+AVStream* main_video(AVFormatContext* file);
+
+/// Packet's or stream's time in nanoseconds.
+int64_t nanoseconds(int64_t ticks, AVRational time_base);
+
+}  // namespace upscale
+
+#endif  // FLASHVSR_PIPELINES_UPSCALE_LIBAV_H_

@@ -1,0 +1,211 @@
+#include "pipelines/upscale/mux.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "pipelines/upscale/exit_code.h"
+
+namespace upscale {
+
+namespace {
+
+struct FreeCodec {
+    void operator()(AVCodecParameters* codec) const { avcodec_parameters_free(&codec); }
+};
+using Codec = std::unique_ptr<AVCodecParameters, FreeCodec>;
+
+AVCodecID codec_id(const GstStructure* caps) {
+    if (gst_structure_has_name(caps, "video/x-h264")) return AV_CODEC_ID_H264;
+    if (gst_structure_has_name(caps, "video/x-h265")) return AV_CODEC_ID_HEVC;
+    if (gst_structure_has_name(caps, "video/x-vp9")) return AV_CODEC_ID_VP9;
+    throw Failure(ExitCode::kFailed, std::string("cannot write ") + gst_structure_get_name(caps));
+}
+
+Codec codec_of(GstCaps* caps) {
+    const GstStructure* structure = gst_caps_get_structure(caps, 0);
+    Codec codec(avcodec_parameters_alloc());
+    codec->codec_type = AVMEDIA_TYPE_VIDEO;
+    codec->codec_id = codec_id(structure);
+    gst_structure_get_int(structure, "width", &codec->width);
+    gst_structure_get_int(structure, "height", &codec->height);
+    GstBuffer* extra = nullptr;
+    if (gst_structure_get(structure, "codec_data", GST_TYPE_BUFFER, &extra, nullptr) && extra) {
+        const gsize size = gst_buffer_get_size(extra);
+        codec->extradata = static_cast<uint8_t*>(av_mallocz(size + AV_INPUT_BUFFER_PADDING_SIZE));
+        codec->extradata_size = static_cast<int>(size);
+        gst_buffer_extract(extra, 0, codec->extradata, size);
+        gst_buffer_unref(extra);
+    }
+    return codec;
+}
+
+Packet packet_of(GstBuffer* buffer) {
+    Packet packet(av_packet_alloc());
+    const gsize size = gst_buffer_get_size(buffer);
+    if (!packet || av_new_packet(packet.get(), static_cast<int>(size)) < 0) {
+        throw Failure(ExitCode::kFailed, "out of memory");
+    }
+    gst_buffer_extract(buffer, 0, packet->data, size);
+    if (!GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT)) {
+        packet->flags |= AV_PKT_FLAG_KEY;
+    }
+    return packet;
+}
+
+/// May lie before 0: encoders count back from the first frame.
+int64_t stream_time(const GstSegment* segment, GstClockTime time) {
+    guint64 result = 0;
+    const int sign = gst_segment_to_stream_time_full(segment, GST_FORMAT_TIME, time, &result);
+    return sign < 0 ? -static_cast<int64_t>(result) : static_cast<int64_t>(result);
+}
+
+AVDictionary* muxer_settings(const std::string& format, bool piped) {
+    AVDictionary* settings = nullptr;
+    if (piped && (format == "mp4" || format == "mov")) {
+        av_dict_set(&settings, "movflags", "frag_keyframe+empty_moov+default_base_moof", 0);
+    }
+    return settings;
+}
+
+}  // namespace
+
+void FreeOutput::operator()(AVFormatContext* context) const {
+    avio_closep(&context->pb);
+    avformat_free_context(context);
+}
+
+Mux::Mux(MuxOptions options, Say say) : options_(std::move(options)), say_(std::move(say)) {
+    if (!options_.input.empty()) {
+        tracks_ =
+            std::make_unique<Tracks>(options_.input, options_.input_name, options_.with_sound);
+    }
+}
+
+void Mux::check(int status, const char* what) const {
+    if (status < 0) {
+        throw Failure(ExitCode::kFailed, options_.path + ": " + what + ": " + libav_error(status));
+    }
+}
+
+AVRational Mux::video_time_base(GstCaps* caps) const {
+    if (tracks_ && tracks_->video()) return tracks_->video()->time_base;
+    int n = 0, d = 1;
+    gst_structure_get_fraction(gst_caps_get_structure(caps, 0), "framerate", &n, &d);
+    return n > 0 ? AVRational{d, n} : AVRational{1, 90000};
+}
+
+int64_t Mux::file_time(int64_t stream_time) const {
+    return stream_time - origin_ + (tracks_ ? tracks_->video_start() : 0);
+}
+
+int64_t Mux::zero() const {
+    if (options_.window.start > 0) return file_time(static_cast<int64_t>(options_.window.start));
+    return tracks_ ? tracks_->natural_zero() : 0;
+}
+
+int64_t Mux::ticks(int64_t stream_time) const {
+    return av_rescale_q(file_time(stream_time) - zero(), kNanoseconds, time_base_);
+}
+
+void Mux::write(GstSample* sample) {
+    GstBuffer* buffer = gst_sample_get_buffer(sample);
+    if (!output_) {
+        GstCaps* caps = gst_sample_get_caps(sample);
+        begin(*codec_of(caps), video_time_base(caps));
+    }
+    const GstSegment* segment = gst_sample_get_segment(sample);
+    const Packet packet = packet_of(buffer);
+    packet->pts = ticks(stream_time(segment, GST_BUFFER_PTS(buffer)));
+    packet->dts = GST_BUFFER_DTS_IS_VALID(buffer)
+                      ? ticks(stream_time(segment, GST_BUFFER_DTS(buffer)))
+                      : packet->pts;
+    if (GST_BUFFER_DURATION_IS_VALID(buffer)) {
+        packet->duration = av_rescale_q(static_cast<int64_t>(GST_BUFFER_DURATION(buffer)),
+                                        kNanoseconds, time_base_);
+    }
+    send(packet.get());
+}
+
+void Mux::write_packet(const AVStream* stream, AVPacket* packet) {
+    if (!output_) {
+        const bool known = tracks_ && tracks_->video();
+        begin(*stream->codecpar, known ? tracks_->video()->time_base : stream->time_base);
+    }
+    av_packet_rescale_ts(packet, stream->time_base, time_base_);
+    send(packet);
+}
+
+void Mux::begin(const AVCodecParameters& codec, AVRational time_base) {
+    time_base_ = time_base;
+    AVFormatContext* context = nullptr;
+    check(avformat_alloc_output_context2(&context, nullptr, options_.format.c_str(), nullptr),
+          "cannot make the file");
+    output_.reset(context);
+    // A part keeps the times of the whole; its decoding times are counted back from them anew.
+    if (options_.format == "nut") context->avoid_negative_ts = AVFMT_AVOID_NEG_TS_DISABLED;
+    // FLAC, Opus and TrueHD in mp4 are called that long after players learnt them.
+    context->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;
+    open(codec);
+}
+
+void Mux::open(const AVCodecParameters& codec) {
+    AVFormatContext* output = output_.get();
+    AVStream* video = avformat_new_stream(output, nullptr);
+    check(video ? avcodec_parameters_copy(video->codecpar, &codec) : AVERROR(ENOMEM), "no memory");
+    video->codecpar->codec_tag = 0;
+    const bool quicktime = options_.format == "mp4" || options_.format == "mov";
+    if (quicktime && codec.codec_id == AV_CODEC_ID_HEVC) {
+        video->codecpar->codec_tag = MKTAG('h', 'v', 'c', '1');  // as Apple's players have it
+    }
+    video->time_base = time_base_;
+    video->avg_frame_rate = options_.frame_rate;
+    if (tracks_ && tracks_->video()) describe_video(tracks_->video(), video);
+    if (tracks_ && options_.with_tracks) {
+        const Window& window = options_.window;
+        Tracks::Span span;
+        span.zero = zero();
+        if (window.start > 0) span.start = span.zero;
+        if (GST_CLOCK_TIME_IS_VALID(window.end)) {
+            span.end = file_time(static_cast<int64_t>(window.end));
+        }
+        tracks_->declare(output, span, say_);
+    }
+    const bool piped = options_.path == "-";
+    check(avio_open(&output->pb, piped ? "pipe:1" : options_.path.c_str(), AVIO_FLAG_WRITE),
+          "cannot write");
+    AVDictionary* settings = muxer_settings(options_.format, piped);
+    const int status = avformat_write_header(output, &settings);
+    av_dict_free(&settings);
+    check(status, "the container's head");
+}
+
+void Mux::send(AVPacket* packet) {
+    AVStream* video = output_->streams[0];
+    const int64_t due = av_rescale_q(packet->dts, time_base_, kNanoseconds);
+    av_packet_rescale_ts(packet, time_base_, video->time_base);
+    // Where two encoders' runs meet, the second's count back may reach into the first.
+    if (last_dts_ != INT64_MIN) packet->dts = std::max(packet->dts, last_dts_ + 1);
+    packet->dts = std::min(packet->dts, packet->pts);
+    last_dts_ = packet->dts;
+    packet->stream_index = 0;
+    if (tracks_ && options_.with_tracks) tracks_->copy_until(output_.get(), due + zero());
+    check(av_interleaved_write_frame(output_.get(), packet), "writing");
+    check(output_->pb->error, "writing");
+}
+
+void Mux::finish(GstClockTime end) {
+    if (!output_) return;
+    if (tracks_ && options_.with_tracks) {
+        if (GST_CLOCK_TIME_IS_VALID(end)) {
+            tracks_->set_end(file_time(static_cast<int64_t>(end)));
+        }
+        tracks_->copy_until(output_.get(), INT64_MAX);
+    }
+    check(av_write_trailer(output_.get()), "writing");
+    avio_flush(output_->pb);
+    check(output_->pb->error, "writing");
+    check(avio_closep(&output_->pb), "writing");
+}
+
+}  // namespace upscale

@@ -1,0 +1,67 @@
+#ifndef FLASHVSR_PIPELINES_UPSCALE_MUX_H_
+#define FLASHVSR_PIPELINES_UPSCALE_MUX_H_
+
+#include <memory>
+#include <string>
+
+#include "pipelines/upscale/tracks.h"
+#include "pipelines/upscale/writer.h"
+
+namespace upscale {
+
+struct FreeOutput {
+    void operator()(AVFormatContext* context) const;
+};
+using OutputFile = std::unique_ptr<AVFormatContext, FreeOutput>;
+
+/// What a container is to be.
+struct MuxOptions {
+    std::string path;         ///< file; "-": the standard output
+    std::string format;       ///< as libavformat calls it
+    std::string input;        ///< file whose other tracks come along; empty: none
+    std::string input_name;   ///< as the user calls it
+    bool with_tracks = true;  ///< false: `input` only describes the video
+    bool with_sound = true;
+    Window window;  ///< of the input
+    AVRational frame_rate = {0, 1};
+};
+
+/// Video packets and the input's other tracks into one container, by libavformat. Every frame has
+/// its time in the input's own time base. The file is made when the first packet comes.
+class Mux : public Writer {
+  public:
+    /// say: for what is left out; called from the writing thread.
+    Mux(MuxOptions options, Say say);
+
+    void set_origin(GstClockTime origin) override { origin_ = static_cast<int64_t>(origin); }
+    void write(GstSample* sample) override;
+    void finish(GstClockTime end) override;
+
+    /// Packets that were written before, by another Mux of the same input; `stream` is theirs.
+    void write_packet(const AVStream* stream, AVPacket* packet);
+
+  private:
+    void begin(const AVCodecParameters& codec, AVRational time_base);
+    void open(const AVCodecParameters& codec);
+    void send(AVPacket* packet);
+    void check(int status, const char* what) const;
+    AVRational video_time_base(GstCaps* caps) const;
+    /// Ticks in the file, of a stream time of the input.
+    int64_t ticks(int64_t stream_time) const;
+    /// The input's file time, in nanoseconds, of a stream time.
+    int64_t file_time(int64_t stream_time) const;
+    /// The input's file time that is 0 in the output.
+    int64_t zero() const;
+
+    MuxOptions options_;
+    Say say_;
+    std::unique_ptr<Tracks> tracks_;  // null: no file beside the frames
+    int64_t origin_ = 0;
+    OutputFile output_;
+    AVRational time_base_ = {1, 90000};  // of the packets that come
+    int64_t last_dts_ = INT64_MIN;
+};
+
+}  // namespace upscale
+
+#endif  // FLASHVSR_PIPELINES_UPSCALE_MUX_H_

@@ -1,0 +1,194 @@
+#include "pipelines/upscale/source.h"
+
+#include <glib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <regex>
+#include <set>
+
+#include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/libav.h"
+#include "pipelines/upscale/paths.h"
+
+namespace upscale {
+
+namespace {
+
+constexpr char kY4m[] = "YUV4MPEG2";
+
+bool is_image(const std::string& path) {
+    static const std::set<std::string> endings = {"png", "jpg", "jpeg", "bmp", "tif", "tiff"};
+    return endings.count(ending_of(path)) != 0;
+}
+
+bool is_video(const std::string& path) {
+    static const std::set<std::string> endings = {"mp4",  "m4v", "mov", "mkv", "webm",
+                                                  "avi",  "y4m", "ts",  "mts", "mpg",
+                                                  "mpeg", "wmv", "flv", "ogv"};
+    return endings.count(ending_of(path)) != 0;
+}
+
+std::vector<std::string> images_of(const std::vector<std::string>& files) {
+    std::vector<std::string> images;
+    std::copy_if(files.begin(), files.end(), std::back_inserter(images), is_image);
+    return images;
+}
+
+std::vector<std::string> matching(const std::string& pattern) {
+    std::string expression = std::regex_replace(
+        base_name(pattern), std::regex(R"([.^$|()\[\]{}*+?\\])"), std::string(R"(\$&)"));
+    expression = std::regex_replace(expression, std::regex("%0?[0-9]*d"), std::string("[0-9]+"));
+    const std::regex expected(expression);
+    std::vector<std::string> found;
+    for (const std::string& file : files_in(folder_of(pattern))) {
+        if (std::regex_match(base_name(file), expected)) found.push_back(file);
+    }
+    return found;
+}
+
+size_t read_some(char* data, size_t size) {
+    size_t done = 0;
+    while (done < size) {
+        const ssize_t count = read(STDIN_FILENO, data + done, size - done);
+        if (count == 0) break;
+        if (count < 0 && errno != EINTR) {
+            throw Failure(ExitCode::kInput, std::string("standard input: ") + g_strerror(errno));
+        }
+        if (count > 0) done += count;
+    }
+    return done;
+}
+
+}  // namespace
+
+Source::Source(const std::string& text) : name_(text), path_(text) {
+    if (text == "-") {
+        name_ = "standard input";
+        read_standard_input();
+    } else if (text.rfind("file://", 0) == 0) {
+        gchar* path = g_filename_from_uri(text.c_str(), nullptr, nullptr);
+        if (!path) throw Failure(ExitCode::kInput, text + ": not the address of a file");
+        path_ = path;
+        g_free(path);
+    } else if (text.find("://") != std::string::npos) {
+        fetch(text);
+    } else if (is_folder(text)) {
+        use_images(images_of(files_in(text)));
+    } else if (!exists(text) && is_pattern(text)) {
+        use_images(matching(text));
+    } else if (access(text.c_str(), R_OK) != 0) {
+        throw Failure(ExitCode::kInput, text + ": " + g_strerror(errno));
+    } else if (is_image(text)) {
+        use_images({text});
+    }
+}
+
+Source::~Source() {
+    if (spool_ >= 0) close(spool_);
+}
+
+void Source::use_images(const std::vector<std::string>& files) {
+    if (files.empty()) throw Failure(ExitCode::kInput, name_ + ": no images there");
+    const std::string ending = ending_of(files.front());
+    for (const std::string& file : files) {
+        if (ending_of(file) != ending) {
+            throw Failure(ExitCode::kInput, name_ + ": images of two kinds, " + ending + " and " +
+                                                ending_of(file) + "; a pattern such as %04d." +
+                                                ending + " names one");
+        }
+    }
+    kind_ = Kind::kImages;
+    images_ = files;
+    path_ = files.front();
+}
+
+void Source::read_standard_input() {
+    head_.resize(sizeof kY4m - 1);
+    head_.resize(read_some(head_.data(), head_.size()));
+    if (head_ == kY4m) {
+        kind_ = Kind::kPipe;
+        return;
+    }
+    make_spool();
+    append(head_.data(), head_.size());
+    std::vector<char> block(1 << 20);
+    while (const size_t count = read_some(block.data(), block.size())) append(block.data(), count);
+}
+
+void Source::fetch(const std::string& url) {
+    AVIOContext* stream = nullptr;
+    int status = avio_open2(&stream, url.c_str(), AVIO_FLAG_READ, nullptr, nullptr);
+    if (status < 0) throw Failure(ExitCode::kInput, url + ": " + libav_error(status));
+    make_spool();
+    std::vector<unsigned char> block(1 << 20);
+    const int64_t expected = avio_size(stream);
+    int64_t got = 0;
+    while ((status = avio_read_partial(stream, block.data(), static_cast<int>(block.size()))) > 0) {
+        append(reinterpret_cast<const char*>(block.data()), status);
+        got += status;
+    }
+    avio_closep(&stream);
+    if (status < 0 && status != AVERROR_EOF) {
+        throw Failure(ExitCode::kInput, url + ": " + libav_error(status));
+    }
+    if (expected > 0 && got < expected) {
+        throw Failure(ExitCode::kInput, url + ": ended after " + std::to_string(got) + " of " +
+                                            std::to_string(expected) + " bytes");
+    }
+}
+
+/// Without a name from the start, so that nothing stays behind, whatever happens.
+void Source::make_spool() {
+    std::string path = joined(g_get_tmp_dir(), "flashvsr-upscale.XXXXXX");
+    spool_ = mkstemp(path.data());
+    if (spool_ < 0) {
+        throw Failure(ExitCode::kInput,
+                      path + ": " + g_strerror(errno) + "; TMPDIR names another place");
+    }
+    unlink(path.c_str());
+    path_ = "/proc/self/fd/" + std::to_string(spool_);
+}
+
+void Source::append(const char* data, size_t size) const {
+    while (size > 0) {
+        const ssize_t count = write(spool_, data, size);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) {
+            throw Failure(ExitCode::kInput, std::string("copy of the input in ") + g_get_tmp_dir() +
+                                                ": " + g_strerror(errno) +
+                                                "; TMPDIR names another place");
+        }
+        data += count;
+        size -= count;
+    }
+}
+
+std::vector<std::string> expand_inputs(const std::vector<std::string>& texts) {
+    std::vector<std::string> inputs;
+    for (const std::string& text : texts) {
+        if (!is_folder(text)) {
+            inputs.push_back(text);
+            continue;
+        }
+        const std::vector<std::string> files = files_in(text);
+        const bool images = std::any_of(files.begin(), files.end(), is_image);
+        const bool videos = std::any_of(files.begin(), files.end(), is_video);
+        if (images && videos) {
+            throw Failure(ExitCode::kInput, text +
+                                                " holds images and videos; name one kind, as in " +
+                                                joined(text, "%04d.png"));
+        }
+        if (!images && !videos) throw Failure(ExitCode::kInput, text + ": no images, no videos");
+        if (images) {
+            inputs.push_back(text);
+        } else {
+            std::copy_if(files.begin(), files.end(), std::back_inserter(inputs), is_video);
+        }
+    }
+    return inputs;
+}
+
+}  // namespace upscale

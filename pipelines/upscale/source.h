@@ -1,0 +1,53 @@
+#ifndef FLASHVSR_PIPELINES_UPSCALE_SOURCE_H_
+#define FLASHVSR_PIPELINES_UPSCALE_SOURCE_H_
+
+#include <string>
+#include <vector>
+
+namespace upscale {
+
+/// Where the frames come from. Owns what had to be fetched for that.
+class Source {
+  public:
+    enum class Kind {
+        kFile,    ///< a video
+        kImages,  ///< one after the other
+        kPipe,    ///< y4m on the standard input, read as it comes
+    };
+
+    /// text: a file, a folder of images, a pattern as in "%04d.png", a URL, or "-" for the standard
+    /// input. A URL, and any container but y4m on the standard input, is first read to its end into
+    /// a temporary file without a name. Throws Failure (kInput).
+    explicit Source(const std::string& text);
+    ~Source();
+    Source(const Source&) = delete;
+    Source& operator=(const Source&) = delete;
+
+    Kind kind() const { return kind_; }
+    /// What the user called it.
+    const std::string& name() const { return name_; }
+    /// The file, or the first image.
+    const std::string& path() const { return path_; }
+    const std::vector<std::string>& images() const { return images_; }
+    /// What was already read from the pipe.
+    const std::string& head() const { return head_; }
+
+  private:
+    void use_images(const std::vector<std::string>& files);
+    void read_standard_input();
+    void fetch(const std::string& url);
+    void make_spool();
+    void append(const char* data, size_t size) const;
+
+    Kind kind_ = Kind::kFile;
+    std::string name_, path_, head_;
+    std::vector<std::string> images_;
+    int spool_ = -1;
+};
+
+/// The inputs that the user means: himself, or each video of a folder that holds videos.
+std::vector<std::string> expand_inputs(const std::vector<std::string>& texts);
+
+}  // namespace upscale
+
+#endif  // FLASHVSR_PIPELINES_UPSCALE_SOURCE_H_

@@ -1,0 +1,111 @@
+#include "pipelines/upscale/trial.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/settings.h"
+
+namespace upscale {
+
+namespace {
+
+constexpr GstClockTime kPatience = 60 * GST_SECOND;
+/// The start-up chunk and two of the ordinary ones, of 8 frames.
+constexpr int kFrames = 25 + 8 + 8;
+constexpr double kChunkFrames = 8;
+
+struct Numbers {
+    guint64 chunk_time = 0;  // of an ordinary chunk, ns
+    guint64 device_memory = 0;
+};
+
+Numbers read_stats(GstElement* upscaler) {
+    Numbers numbers;
+    GstStructure* stats = nullptr;
+    g_object_get(upscaler, "stats", &stats, nullptr);
+    if (stats) {
+        gst_structure_get_uint64(stats, "chunk-time", &numbers.chunk_time);
+        gst_structure_get_uint64(stats, "device-memory", &numbers.device_memory);
+        gst_structure_free(stats);
+    }
+    return numbers;
+}
+
+/// False: time is up. Throws on an error.
+bool wait_for_end(GstElement* pipeline) {
+    GstBus* bus = gst_element_get_bus(pipeline);
+    GstMessage* message = gst_bus_timed_pop_filtered(
+        bus, kPatience, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
+    gst_object_unref(bus);
+    if (!message) return false;
+    GError* error = nullptr;
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+        gst_message_parse_error(message, &error, nullptr);
+    }
+    gst_message_unref(message);
+    if (error) {
+        const std::string why = error->message;
+        g_error_free(error);
+        throw Failure(ExitCode::kFailed, why);
+    }
+    return true;
+}
+
+std::string shown_time(double seconds) {
+    gchar text[32];
+    const auto whole = static_cast<int>(std::ceil(seconds));
+    g_snprintf(text, sizeof text, "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
+    return text;
+}
+
+std::string report(const Numbers& numbers, guint64 frames) {
+    struct rusage usage {};
+    getrusage(RUSAGE_SELF, &usage);
+    const bool device = numbers.device_memory > 0;
+    const double memory = device ? static_cast<double>(numbers.device_memory)
+                                 : static_cast<double>(usage.ru_maxrss) * 1024;
+    const double rate =
+        kChunkFrames * 1e9 / static_cast<double>(std::max<guint64>(numbers.chunk_time, 1));
+    gchar text[200];
+    g_snprintf(text, sizeof text, "memory: %.1f GB %s\nspeed:  %.2f FPS, without the encoder",
+               memory / 1e9, device ? "of the device" : "of the host, whole process", rate);
+    std::string lines = text;
+    if (frames) lines += "; " + shown_time(static_cast<double>(frames) / rate) + " in all";
+    return lines;
+}
+
+}  // namespace
+
+std::string try_out(const Options& options, const Media& media) {
+    GstElement* pipeline = gst_pipeline_new(nullptr);
+    const std::string line = "videotestsrc pattern=ball num-buffers=" + std::to_string(kFrames) +
+                             " ! video/x-raw,format=I420,width=" + std::to_string(media.width) +
+                             ",height=" + std::to_string(media.height) + ",framerate=25/1";
+    GstElement* picture = gst_parse_bin_from_description(line.c_str(), TRUE, nullptr);
+    GstElement* upscaler = make_upscaler(options.settings);
+    GstElement* sink = gst_element_factory_make("fakesink", nullptr);
+    gst_bin_add_many(GST_BIN(pipeline), picture, upscaler, sink, nullptr);
+    gst_element_link_many(picture, upscaler, sink, nullptr);
+    std::string text = "speed:  less than " + std::to_string(kFrames) + " frames a minute";
+    try {
+        gst_element_set_state(pipeline, GST_STATE_PLAYING);
+        if (wait_for_end(pipeline)) {
+            text = report(read_stats(upscaler),
+                          media.frames_between(options.window.start, options.window.end));
+        }
+    } catch (const Failure&) {
+        gst_element_set_state(pipeline, GST_STATE_NULL);
+        gst_object_unref(upscaler);
+        gst_object_unref(pipeline);
+        throw;
+    }
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+    gst_object_unref(upscaler);
+    gst_object_unref(pipeline);
+    return text;
+}
+
+}  // namespace upscale

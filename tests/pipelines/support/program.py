@@ -1,0 +1,103 @@
+"""Runs flashvsr-upscale and looks at files, for the tests of this folder."""
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+BUILD = Path(os.environ.get('FLASHVSR_BUILD', ROOT / 'build'))
+PROGRAM = BUILD / 'pipelines/upscale/flashvsr-upscale'
+CLIP = ROOT / 'pipelines/media/clip.mp4'
+
+NANO = dict(os.environ)
+NANO['GST_PLUGIN_PATH'] = ':'.join([str(BUILD / 'gst'), NANO.get('GST_PLUGIN_PATH', '')]).rstrip(':')
+NANO.setdefault('FLASHVSR_ENGINE', str(BUILD / 'core/libflashvsr.so'))
+NANO['FLASHVSR_MODEL_DIR'] = str(ROOT / 'models/nano')
+NANO['GST_REGISTRY'] = str(BUILD / 'gstreamer-registry.bin')
+# The real schedule and nearest-neighbour pictures: for what the program does beside the model.
+STUB = {**NANO, 'FLASHVSR_ENGINE': str(BUILD / 'tests/gst/libstub_engine.so')}
+
+
+def start(*arguments, env=None, **more):
+    return subprocess.Popen([PROGRAM, *map(str, arguments)], env={**STUB, **(env or {})}, text=True,
+                            **more)
+
+
+def upscale(*arguments, status=0, env=None, **more):
+    """Runs the program; returns what it printed."""
+    result = subprocess.run([PROGRAM, *map(str, arguments)], env={**STUB, **(env or {})},
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, **more)
+    text = result.stdout.decode(errors='replace')
+    assert result.returncode == status, f'{arguments}: exit status {result.returncode}\n{text}'
+    return text
+
+
+def ffmpeg(*words):
+    subprocess.run(['ffmpeg', '-v', 'error', '-y', *map(str, words)], check=True,
+                   stdin=subprocess.DEVNULL)
+
+
+def ffprobe(path, *words):
+    return subprocess.run(['ffprobe', '-v', 'error', '-of', 'csv=p=0', *map(str, words), str(path)],
+                          check=True, capture_output=True, text=True).stdout.split()
+
+
+def times(path):
+    """Of every decoded frame, in microseconds, as the file says."""
+    lines = ffprobe(path, '-select_streams', 'v:0', '-show_entries', 'frame=pts_time')
+    return [round(float(line.strip(',')) * 1e6) for line in lines]
+
+
+def size(path):
+    return tuple(map(int, ffprobe(path, '-select_streams', 'v:0', '-show_entries',
+                                  'stream=width,height')[0].strip(',').split(',')))
+
+
+def packets(path, stream):
+    """Time, size and sum of every packet of a track."""
+    result = subprocess.run(['ffmpeg', '-v', 'error', '-i', str(path), '-map', f'0:{stream}', '-c',
+                             'copy', '-f', 'framemd5', '-'], check=True, capture_output=True, text=True)
+    return [line for line in result.stdout.splitlines() if not line.startswith('#')]
+
+
+def pictures(path):
+    """A sum of every decoded frame."""
+    result = subprocess.run(['ffmpeg', '-v', 'error', '-i', str(path), '-map', '0:v:0', '-f',
+                             'framemd5', '-'], check=True, capture_output=True, text=True)
+    return [line.split()[-1] for line in result.stdout.splitlines() if not line.startswith('#')]
+
+
+def small_clip(folder, seconds=2, name='small.mp4'):
+    """The clip that ships, cut and made small: 80x48, 25 FPS, its own sound."""
+    path = folder / name
+    ffmpeg('-i', CLIP, '-t', seconds, '-vf', 'scale=80:48', '-c:v', 'libx264', '-bf', 2, '-c:a', 'copy',
+           path)
+    return path
+
+
+def only(folder, *names):
+    found = sorted(path.name for path in folder.iterdir())
+    assert found == sorted(names), f'files in the folder: {found}, expected {names}'
+
+
+def run_tests(tests):
+    """The functions of a script that begin with test_; its exit status."""
+    if not PROGRAM.is_file():
+        print(f'{PROGRAM} is not built')
+        return 77
+    failed = 0
+    for name, test in tests.items():
+        if not name.startswith('test_') or (sys.argv[1:] and name not in sys.argv[1:]):
+            continue
+        begin = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                test(Path(folder))
+                verdict = 'ok'
+            except Exception as error:  # pylint: disable=broad-except
+                failed += 1
+                verdict = f'failed, line {error.__traceback__.tb_next.tb_lineno}: {error}'
+        print(f'{name[5:]}: {verdict} ({time.monotonic() - begin:.1f} s)', flush=True)
+    return 1 if failed else 0
