@@ -6,6 +6,7 @@
 #include <csignal>
 #include <utility>
 
+#include "pipelines/common/launch.h"
 #include "pipelines/upscale/launch_line.h"
 #include "pipelines/upscale/settings.h"
 
@@ -13,14 +14,10 @@ namespace upscale {
 
 namespace {
 
-constexpr GstClockTime kNone = GST_CLOCK_TIME_NONE;
+using pipelines::named;
+using pipelines::text_of;
 
-/// An element of the pipeline, which goes on owning it.
-GstElement* named(GstElement* pipeline, const char* name) {
-    GstElement* element = gst_bin_get_by_name(GST_BIN(pipeline), name);
-    if (element) gst_object_unref(element);
-    return element;
-}
+constexpr GstClockTime kNone = GST_CLOCK_TIME_NONE;
 
 /// The stream time of a buffer on this pad; NONE: it has none.
 GstClockTime stream_time(GstPad* pad, GstClockTime time) {
@@ -51,12 +48,6 @@ gulong add_probe(GstElement* element, const char* pad_name, int type, GstPadProb
         gst_pad_add_probe(pad, static_cast<GstPadProbeType>(type), callback, self, nullptr);
     gst_object_unref(pad);
     return id;
-}
-
-std::string text_of(GError* error) {
-    std::string text = error->message;
-    g_error_free(error);
-    return text;
 }
 
 double scale_of(GstElement* upscaler) {
@@ -96,14 +87,7 @@ void Job::build() {
     GstElement* probe = make_upscaler(options_.settings);
     const double scale = scale_of(probe);
     gst_object_unref(probe);
-    GError* error = nullptr;
-    pipeline_ =
-        gst_parse_launch_full(launch_line(options_, source_, media_, scale, plan_.encoder).c_str(),
-                              nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
-    if (!pipeline_) {
-        throw Failure(ExitCode::kMissing,
-                      text_of(error) + " (GST_PLUGIN_PATH names folders with more plugins)");
-    }
+    pipeline_ = pipelines::launch(launch_line(options_, source_, media_, scale, plan_.encoder));
     upscaler_ = named(pipeline_, "upscaler");
     apply_settings(upscaler_, options_.settings);
 }
@@ -369,21 +353,14 @@ gboolean Job::on_message(GstBus*, GstMessage* message, gpointer self) {
 
 /// True: the run is over.
 bool Job::handle(GstMessage* message) {
-    GError* error = nullptr;
     switch (GST_MESSAGE_TYPE(message)) {
         case GST_MESSAGE_EOS: ended_ = true; return true;
         case GST_MESSAGE_APPLICATION:
             if (gst_message_has_name(message, "failure")) return true;
             seek();
             return false;
-        case GST_MESSAGE_ERROR:
-            gst_message_parse_error(message, &error, nullptr);
-            error_ = text_of(error);
-            return true;
-        case GST_MESSAGE_WARNING:
-            gst_message_parse_warning(message, &error, nullptr);
-            progress_->say(text_of(error));
-            return false;
+        case GST_MESSAGE_ERROR: error_ = text_of(message); return true;
+        case GST_MESSAGE_WARNING: progress_->say(text_of(message)); return false;
         default: return false;
     }
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "pipelines/common/launch.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/settings.h"
 
@@ -41,16 +42,10 @@ bool wait_for_end(GstElement* pipeline) {
         bus, kPatience, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
     gst_object_unref(bus);
     if (!message) return false;
-    GError* error = nullptr;
-    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
-        gst_message_parse_error(message, &error, nullptr);
-    }
+    const std::string error =
+        GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR ? pipelines::text_of(message) : "";
     gst_message_unref(message);
-    if (error) {
-        const std::string why = error->message;
-        g_error_free(error);
-        throw Failure(ExitCode::kFailed, why);
-    }
+    if (!error.empty()) throw Failure(ExitCode::kFailed, error);
     return true;
 }
 
