@@ -8,10 +8,8 @@ void use_shared_clock(GstElement* pipeline) {
     gst_object_unref(clock);
 }
 
-void prepare_exit(GstAppSink* sink, bool qos) {
-    // async: a branch that has no buffer yet, or never gets one, holds nobody up.
-    g_object_set(sink, "sync", TRUE, "async", FALSE, "qos", qos, "max-buffers", 1U,
-                 "enable-last-sample", FALSE, nullptr);
+void prepare_exit(GstAppSink* sink) {
+    g_object_set(sink, "sync", TRUE, "max-buffers", 1U, "enable-last-sample", FALSE, nullptr);
 }
 
 void prepare_entry(GstAppSrc* source, guint max_buffers) {

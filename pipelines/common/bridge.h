@@ -14,9 +14,8 @@ namespace pipelines {
 /// The clock of every pipeline that buffers cross between.
 void use_shared_clock(GstElement* pipeline);
 
-/// Has the sink let each buffer out at its time, the latency of its pipeline included. `qos`: tell
-/// upstream about what comes late.
-void prepare_exit(GstAppSink* sink, bool qos);
+/// Has the sink let each buffer out at its time, the latency of its pipeline included.
+void prepare_exit(GstAppSink* sink);
 
 /// Has the source take live buffers with time stamps; where its pipeline does not keep up, the
 /// oldest of `max_buffers` make room.

@@ -146,7 +146,7 @@ void SourcePipeline::take_sinks(GstElement* bin) {
     for (const auto& kind : kinds) {
         GstElement* sink = named(bin, kind.name);
         if (!sink) continue;
-        prepare_exit(GST_APP_SINK(sink), false);
+        prepare_exit(GST_APP_SINK(sink));
         GstAppSinkCallbacks callbacks{};
         callbacks.new_sample = kind.take;
         gst_app_sink_set_callbacks(GST_APP_SINK(sink), &callbacks, this, nullptr);

@@ -36,11 +36,11 @@ Live::Live(const Options& options, pipelines::Source::Say say)
         throw;
     }
     statistics_ = std::make_unique<pipelines::Statistics>(pipeline_, named(pipeline_, "upscaler"));
-    pictures_ = std::make_unique<Outlet>(GST_APP_SINK(named(pipeline_, "pictures")),
+    pictures_ = std::make_shared<Outlet>(GST_APP_SINK(named(pipeline_, "pictures")),
                                          Outlet::Kind::kPictures);
     if (options.sound) {
         sound_ =
-            std::make_unique<Outlet>(GST_APP_SINK(named(pipeline_, "sound")), Outlet::Kind::kSound);
+            std::make_shared<Outlet>(GST_APP_SINK(named(pipeline_, "sound")), Outlet::Kind::kSound);
     }
 }
 
@@ -64,15 +64,23 @@ bool Live::ready() {
     }
     if (warm_) return !sound_ || sound_->begun() || now - first_picture_ > kSoundWaitUs;
     warm_ = true;
+    flush();
+    return false;
+}
+
+/// Throws away what is on its way, and what has come out.
+void Live::flush() {
+    const char* const entries[] = {"video", "audio"};
+    for (const char* name : entries) {
+        GstElement* entry = pipelines::named(pipeline_, name);
+        if (entry) gst_element_send_event(entry, gst_event_new_flush_start());
+    }
     pictures_->forget();
     if (sound_) sound_->forget();
-    for (const char* name : {"video", "audio"}) {
+    for (const char* name : entries) {
         GstElement* entry = pipelines::named(pipeline_, name);
-        if (!entry) continue;
-        gst_element_send_event(entry, gst_event_new_flush_start());
-        gst_element_send_event(entry, gst_event_new_flush_stop(FALSE));
+        if (entry) gst_element_send_event(entry, gst_event_new_flush_stop(FALSE));
     }
-    return false;
 }
 
 }  // namespace rtsp

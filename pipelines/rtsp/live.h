@@ -40,19 +40,22 @@ class Live {
     /// latency for good: it is thrown away.
     bool ready();
 
-    Outlet& pictures() { return *pictures_; }
-    Outlet* sound() { return sound_.get(); }  ///< null: left out
+    /// They may outlive this, and give nothing then.
+    const std::shared_ptr<Outlet>& pictures() { return pictures_; }
+    const std::shared_ptr<Outlet>& sound() { return sound_; }  ///< null: left out
     bool source_up() const { return source_->up(); }
     int source_losses() const { return source_->losses(); }
     pipelines::Figures figures() { return statistics_->read(); }
     GstElement* pipeline() const { return pipeline_; }
 
   private:
+    void flush();
+
     GstElement* pipeline_;
     bool warm_ = false;
     gint64 first_picture_ = 0;  // monotonic, microseconds
     std::unique_ptr<pipelines::Statistics> statistics_;
-    std::unique_ptr<Outlet> pictures_, sound_;
+    std::shared_ptr<Outlet> pictures_, sound_;
     std::unique_ptr<pipelines::Source> source_;
 };
 

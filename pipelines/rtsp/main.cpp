@@ -69,7 +69,7 @@ gboolean on_tick(gpointer data) {
         std::puts(program->server.url().c_str());
         std::fflush(stdout);
     }
-    program->live.pictures().bridge_gap();
+    program->live.pictures()->bridge_gap();
     if (program->live.sound()) program->live.sound()->bridge_gap();
     return G_SOURCE_CONTINUE;
 }

@@ -21,7 +21,7 @@ constexpr char kDescription[] =
     "Examples:\n"
     "  flashvsr-rtsp test --scale 2\n"
     "  flashvsr-rtsp rtsp://192.168.1.20/stream --model-dir models/FlashVSR-v1.1\n"
-    "  flashvsr-rtsp /dev/video0 --source-caps video/x-raw,width=640,height=360,framerate=25/1\n"
+    "  flashvsr-rtsp /dev/video0 --caps video/x-raw,width=640,height=360,framerate=25/1\n"
     "  flashvsr-rtsp clip.mp4 --address 0.0.0.0 --auth-file users --tls-certificate cert.pem "
     "--tls-key key.pem\n"
     "\n"
@@ -30,7 +30,7 @@ constexpr char kDescription[] =
 
 /// What GLib writes into; it owns the strings until the program ends.
 struct Raw {
-    gchar* source_caps = nullptr;
+    gchar* caps = nullptr;
     gchar* address = nullptr;
     gchar* path = nullptr;
     gchar* auth_file = nullptr;
@@ -67,7 +67,7 @@ void take(const Raw& raw, Options* options) {
     check_range("--port", raw.port, 0, 65535);
     check_range("--bitrate", raw.bitrate, 0, 1000000);
     check_range("--statistics", raw.statistics, 0, 86400);
-    options->source.caps = text(raw.source_caps);
+    options->source.caps = text(raw.caps);
     options->sound = !raw.no_sound;
     if (raw.address) options->address = raw.address;
     options->port = raw.port;
@@ -91,7 +91,7 @@ void parse_options(int argc, char** argv, Options* options) {
     static Raw raw;
     pipelines::CommandLine line("SOURCE - upscale a live source and serve it by RTSP",
                                 kDescription);
-    line.add_group("Source:", {{"source-caps", 0, 0, G_OPTION_ARG_STRING, &raw.source_caps,
+    line.add_group("Source:", {{"caps", 0, 0, G_OPTION_ARG_STRING, &raw.caps,
                                 "What the camera or the test picture is to give", "CAPS"},
                                {"no-sound", 0, 0, G_OPTION_ARG_NONE, &raw.no_sound,
                                 "Leave the sound out", nullptr}});

@@ -19,7 +19,9 @@ bool same_codec(const GstCaps* a, const GstCaps* b) {
 }  // namespace
 
 Outlet::Outlet(GstAppSink* sink, Kind kind) : sink_(sink), kind_(kind) {
-    pipelines::prepare_exit(sink_, kind_ == Kind::kPictures);
+    pipelines::prepare_exit(sink_);
+    // async: sound that never comes holds nobody up. qos: the upscaler hears of what is late.
+    g_object_set(sink_, "async", FALSE, "qos", kind_ == Kind::kPictures, nullptr);
     GstAppSinkCallbacks callbacks{};
     callbacks.new_sample = on_sample;
     gst_app_sink_set_callbacks(sink_, &callbacks, this, nullptr);

@@ -3,6 +3,7 @@
 #include <gst/video/video.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "pipelines/common/exit_code.h"
 #include "pipelines/common/launch.h"
@@ -57,11 +58,27 @@ std::string encoder_line(GstCaps* pictures, int bitrate) {
            " key-int-max=" + std::to_string(static_cast<int>(kKeyFrameSeconds * rate + 0.5));
 }
 
-GstAppSrc* entry(GstRTSPMedia* media, const char* name) {
+/// What a client's pipeline is fed from, for as long as it is prepared.
+struct Feed {
+    std::shared_ptr<Outlet> outlet;
+    GstAppSrc* entry;  // the pipeline's
+};
+
+void stop_feed(GstRTSPMedia*, gpointer feed) {
+    static_cast<Feed*>(feed)->outlet->remove(static_cast<Feed*>(feed)->entry);
+}
+
+/// Feeds the appsrc of this name, if there is one.
+void feed(GstRTSPMedia* media, const char* name, const std::shared_ptr<Outlet>& outlet) {
     GstElement* bin = gst_rtsp_media_get_element(media);
-    GstElement* element = pipelines::named(bin, name);
+    GstElement* entry = pipelines::named(bin, name);
     gst_object_unref(bin);
-    return element ? GST_APP_SRC(element) : nullptr;
+    if (!entry) return;
+    outlet->add(GST_APP_SRC(entry));
+    const auto forget = [](gpointer feed, GClosure*) { delete static_cast<Feed*>(feed); };
+    g_signal_connect_data(media, "unprepared", G_CALLBACK(stop_feed),
+                          new Feed{outlet, GST_APP_SRC(entry)}, forget,
+                          static_cast<GConnectFlags>(0));
 }
 
 GTlsCertificate* read_certificate(const Options& options) {
@@ -103,10 +120,13 @@ Server::Server(const Options& options, Live* live)
 Server::~Server() {
     if (cleanup_) g_source_remove(cleanup_);
     if (attached_) g_source_remove(attached_);
-    const auto send_away = [](GstRTSPServer*, GstRTSPClient*, gpointer) {
+    g_signal_handlers_disconnect_by_data(factory_, this);
+    g_signal_handlers_disconnect_by_data(server_, this);
+    const auto send_away = [](GstRTSPServer*, GstRTSPClient* client, gpointer self) {
+        g_signal_handlers_disconnect_by_data(client, self);
         return GST_RTSP_FILTER_REMOVE;
     };
-    gst_rtsp_server_client_filter(server_, send_away, nullptr);
+    gst_rtsp_server_client_filter(server_, send_away, this);
     g_object_unref(factory_);
     g_object_unref(server_);
 }
@@ -137,7 +157,7 @@ void Server::protect() {
 }
 
 std::string Server::launch_line() const {
-    GstCaps* pictures = live_->pictures().caps();
+    GstCaps* pictures = live_->pictures()->caps();
     GstCaps* sound = live_->sound() ? live_->sound()->caps() : nullptr;
     const std::string encoder =
         options_.encoder.empty() ? encoder_line(pictures, options_.bitrate) : options_.encoder;
@@ -207,15 +227,8 @@ void Server::on_play(GstRTSPClient*, GstRTSPContext* context, gpointer) {
 
 void Server::on_media(GstRTSPMediaFactory*, GstRTSPMedia* media, gpointer self) {
     auto* server = static_cast<Server*>(self);
-    server->live_->pictures().add(entry(media, "pictures"));
-    if (GstAppSrc* sound = entry(media, "sound")) server->live_->sound()->add(sound);
-    g_signal_connect(media, "unprepared", G_CALLBACK(on_unprepared), self);
-}
-
-void Server::on_unprepared(GstRTSPMedia* media, gpointer self) {
-    auto* server = static_cast<Server*>(self);
-    server->live_->pictures().remove(entry(media, "pictures"));
-    if (GstAppSrc* sound = entry(media, "sound")) server->live_->sound()->remove(sound);
+    feed(media, "pictures", server->live_->pictures());
+    feed(media, "sound", server->live_->sound());
 }
 
 }  // namespace rtsp

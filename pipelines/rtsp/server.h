@@ -4,7 +4,6 @@
 #include <gst/rtsp-server/rtsp-server.h>
 
 #include <atomic>
-#include <mutex>
 #include <string>
 
 #include "pipelines/rtsp/live.h"
@@ -39,13 +38,11 @@ class Server {
   private:
     void protect();
     std::string launch_line() const;
-    void set_media(GstRTSPMedia* media);
 
     static void on_client(GstRTSPServer*, GstRTSPClient* client, gpointer self);
     static void on_closed(GstRTSPClient*, gpointer self);
     static void on_play(GstRTSPClient*, GstRTSPContext* context, gpointer self);
     static void on_media(GstRTSPMediaFactory*, GstRTSPMedia* media, gpointer self);
-    static void on_unprepared(GstRTSPMedia* media, gpointer self);
     static gboolean on_cleanup(gpointer server);
 
     const Options& options_;

@@ -92,21 +92,24 @@ class Program:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, error, _):
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        if error:
+            print(f'{self.process.args[0]} said:\n{self.said()}')
 
 
 class Client:
-    """Watches an RTSP stream. `frames`: (PTS in ns, arrival in s, width, height) of each decoded
-    frame; `sounds`: PTS of each packet of coded sound."""
+    """Watches an RTSP stream. `frames`: (PTS in ns, arrival in s, width, height) of each decoded frame;
+    `sounds`: PTS of each packet of coded sound. PTS are as the server sent them (buffer-mode=none), not
+    smoothed."""
 
     def __init__(self, url, sound=None, **properties):
         """`sound`: depayloader of the sound that is expected."""
         self.frames, self.sounds, self.sound_caps = [], [], None
         settings = ' '.join(f'{name.replace("_", "-")}={value}' for name, value in properties.items())
-        line = (f'rtspsrc name=source location={url} latency=100 protocols=tcp {settings} '
+        line = (f'rtspsrc name=source location={url} latency=100 buffer-mode=none protocols=tcp {settings} '
                 'source. ! application/x-rtp,media=video ! rtph264depay ! avdec_h264 ! '
                 'appsink name=video emit-signals=true sync=false ')
         if sound:
@@ -163,6 +166,10 @@ class Client:
 
 def rising(times):
     return all(a < b for a, b in zip(times, times[1:]))
+
+
+def median_step(times):
+    return sorted(b - a for a, b in zip(times, times[1:]))[len(times) // 2 - 1]
 
 
 def run_tests(namespace):
