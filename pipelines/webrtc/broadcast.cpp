@@ -8,6 +8,7 @@
 #include "pipelines/common/exit_code.h"
 #include "pipelines/common/launch.h"
 #include "pipelines/common/property.h"
+#include "pipelines/webrtc/main_thread.h"
 
 namespace webrtc {
 
@@ -79,6 +80,15 @@ json property_of(GstElement* element, const char* name) {
     return result;
 }
 
+guint64 frames_in(GstElement* upscaler) {
+    GstStructure* stats = nullptr;
+    g_object_get(upscaler, "stats", &stats, nullptr);
+    guint64 frames = 0;
+    gst_structure_get_uint64(stats, "in", &frames);
+    gst_structure_free(stats);
+    return frames;
+}
+
 json to_json(const GValue* value) {
     if (G_VALUE_HOLDS_UINT64(value)) return g_value_get_uint64(value);
     if (G_VALUE_HOLDS_INT(value)) return g_value_get_int(value);
@@ -111,6 +121,11 @@ Broadcast::Broadcast(const Options& options, pipelines::Source::Say say)
     pipelines::use_shared_clock(pipeline_);
     source_ = std::make_unique<pipelines::Source>(
         options.source, GST_APP_SRC(named(pipeline_, "source")), nullptr, std::move(say));
+    GstPad* upscaled = gst_element_get_static_pad(upscaler_, "src");
+    const auto what =
+        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_FLUSH);
+    gst_pad_add_probe(upscaled, what, on_first_frames, this, nullptr);
+    gst_object_unref(upscaled);
     GstBus* bus = gst_element_get_bus(pipeline_);
     gst_bus_add_watch(bus, on_message, this);
     gst_object_unref(bus);
@@ -162,7 +177,7 @@ json Broadcast::statistics() const {
 guint64 Broadcast::missed(guint64 taken) const {
     guint waiting = 0;
     g_object_get(waiting_, "current-level-buffers", &waiting, nullptr);
-    const guint64 known = taken + waiting + 1;  // one may be on its way
+    const guint64 known = flushed_ + taken + waiting + 1;  // one may be on its way
     return time_code_->frames() > known ? time_code_->frames() - known : 0;
 }
 
@@ -220,6 +235,27 @@ void Broadcast::start_playing() {
     state_ = "playing";
     gst_element_set_state(pipeline_, GST_STATE_PLAYING);
     source_->start();
+}
+
+/// The first chunk pays for what happens only once, and would set the latency for good: it is
+/// thrown away, and the stream begins anew.
+GstPadProbeReturn Broadcast::on_first_frames(GstPad*, GstPadProbeInfo* info, gpointer self) {
+    auto* broadcast = static_cast<Broadcast*>(self);
+    if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
+        if (!broadcast->warm_.exchange(true)) {
+            on_main_thread([broadcast] { broadcast->begin_anew(); });
+        }
+        return GST_PAD_PROBE_DROP;
+    }
+    const bool begins = GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_FLUSH_STOP;
+    return begins ? GST_PAD_PROBE_REMOVE : GST_PAD_PROBE_OK;
+}
+
+void Broadcast::begin_anew() {
+    GstElement* entry = named(pipeline_, "source");
+    gst_element_send_event(entry, gst_event_new_flush_start());
+    gst_element_send_event(entry, gst_event_new_flush_stop(FALSE));
+    flushed_ = missed(frames_in(upscaler_));
 }
 
 /// The input waits as much longer as the upscaler takes.

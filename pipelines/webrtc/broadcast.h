@@ -3,6 +3,7 @@
 
 #include <gst/gst.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -50,8 +51,10 @@ class Broadcast {
 
   private:
     void start_playing();
+    void begin_anew();
     void align_input();
     guint64 missed(guint64 taken) const;
+    static GstPadProbeReturn on_first_frames(GstPad*, GstPadProbeInfo* info, gpointer self);
     static gboolean on_message(GstBus*, GstMessage* message, gpointer self);
     void handle(GstMessage* message);
 
@@ -66,6 +69,8 @@ class Broadcast {
     std::unique_ptr<TimeCode> time_code_;
     std::unique_ptr<Feed> input_feed_, output_feed_;
     std::function<void(const std::string&)> on_end_;
+    std::atomic<bool> warm_{false};  // a chunk has been computed
+    guint64 flushed_ = 0;            // frames that were thrown away then
     std::string state_ = "loading";  // "loading", "playing"
 };
 

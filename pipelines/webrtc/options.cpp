@@ -1,5 +1,7 @@
 #include "pipelines/webrtc/options.h"
 
+#include <cstdio>
+
 #include "pipelines/common/access.h"
 #include "pipelines/common/command_line.h"
 #include "pipelines/common/exit_code.h"
@@ -35,6 +37,8 @@ struct Raw {
     gboolean open = FALSE;
     gchar** origins = nullptr;
     gint max_viewers = 8;
+    gchar* media_address = nullptr;
+    gchar* media_ports = nullptr;
     gchar* stun = nullptr;
     gchar* turn = nullptr;
 };
@@ -66,6 +70,11 @@ std::vector<GOptionEntry> server_entries(Raw* raw) {
          "Of another page that may connect, as https://example.org; may be repeated", "ORIGIN"},
         {"max-viewers", 0, 0, G_OPTION_ARG_INT, &raw->max_viewers, "At the same time (default 8)",
          "N"},
+        {"media-address", 0, 0, G_OPTION_ARG_STRING, &raw->media_address,
+         "IP address that the videos are sent from (default: that of --address), or any",
+         "ADDRESS"},
+        {"media-ports", 0, 0, G_OPTION_ARG_STRING, &raw->media_ports,
+         "UDP ports of the videos, one for each viewer, as 50000-50007 (default: any)", "RANGE"},
         {"stun", 0, 0, G_OPTION_ARG_STRING, &raw->stun, "STUN server, as stun://host:port", "URL"},
         {"turn", 0, 0, G_OPTION_ARG_STRING, &raw->turn,
          "TURN server, as turn://user:password@host:port; viewers are told the password", "URL"},
@@ -82,6 +91,17 @@ void check_url(const std::string& url, const char* scheme, bool login, const cha
                                   url.find(':', url.find("://") + 3) < url.find('@')));
     if (!url.empty() && !good) {
         throw Failure(ExitCode::kUsage, "'" + url + "' is not of the form " + form);
+    }
+}
+
+void take_ports(const std::string& range, Network* network) {
+    char rest = 0;
+    const int read =
+        std::sscanf(range.c_str(), "%d-%d%c", &network->first_port, &network->last_port, &rest);
+    if (read != 2 || network->first_port < 1 || network->last_port > 65535 ||
+        network->first_port > network->last_port) {
+        throw Failure(ExitCode::kUsage,
+                      "--media-ports is '" + range + "', not a range as 50000-50007");
     }
 }
 
@@ -103,9 +123,10 @@ void take_network(const Raw& raw, Options* options) {
     options->network.turn = text(raw.turn);
     check_url(options->network.stun, "stun://", false, "stun://host:port");
     check_url(options->network.turn, "turn", true, "turn://user:password@host:port");
-    // Media go where the page goes; all addresses where that is all of them.
-    const bool any = options->address == "0.0.0.0" || options->address == "::";
-    options->network.address = any ? "" : options->address;
+    const std::string from = text(raw.media_address, raw.address ? raw.address : "127.0.0.1");
+    const bool any = from == "any" || from == "0.0.0.0" || from == "::";
+    options->network.address = any ? "" : from == "localhost" ? "127.0.0.1" : from;
+    if (raw.media_ports) take_ports(raw.media_ports, &options->network);
 }
 
 }  // namespace

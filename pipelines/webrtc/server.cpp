@@ -13,8 +13,6 @@ constexpr char kSocketPath[] = "/socket";
 constexpr size_t kLongestMessage = 64 * 1024;
 constexpr guint kKeepAlive = 20;  // seconds between pings, so that a dead connection is noticed
 
-bool is_socket(const char* path) { return std::string(path) == kSocketPath; }
-
 void send(SoupWebsocketConnection* socket, const json& message) {
     if (soup_websocket_connection_get_state(socket) != SOUP_WEBSOCKET_STATE_OPEN) return;
     // What came from outside may not be UTF-8.
@@ -94,8 +92,13 @@ void Server::listen(const std::string& address, int port) {
 
 std::string Server::url() const {
     GSList* uris = soup_server_get_uris(server_);
-    gchar* text = g_uri_to_string(static_cast<GUri*>(uris->data));
-    std::string url = text;
+    auto* uri = static_cast<GUri*>(uris->data);
+    const std::string host = g_uri_get_host(uri);
+    const bool any = host == "0.0.0.0" || host == "::";
+    gchar* text =
+        g_uri_join(G_URI_FLAGS_NONE, "http", nullptr, any ? g_get_host_name() : host.c_str(),
+                   g_uri_get_port(uri), "/", nullptr, nullptr);
+    const std::string url = text;
     g_free(text);
     g_slist_free_full(uris, reinterpret_cast<GDestroyNotify>(g_uri_unref));
     return gate_.token().empty() ? url : url + "?token=" + gate_.token();
@@ -104,15 +107,10 @@ std::string Server::url() const {
 // ---- HTTP ------------------------------------------------------------------------------------
 
 /// Before any other handler: refused requests go no further.
-void Server::on_request(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
+void Server::on_request(SoupServer*, SoupServerMessage* message, const char*, GHashTable*,
                         gpointer self) {
-    const auto* server = static_cast<Server*>(self);
-    const std::string why = server->gate_.refusal(message);
-    if (!why.empty()) {
-        refuse(message, SOUP_STATUS_FORBIDDEN, why);
-    } else if (is_socket(path) && server->viewers_.size() >= server->max_viewers_) {
-        refuse(message, SOUP_STATUS_SERVICE_UNAVAILABLE, "too many viewers (--max-viewers)");
-    }
+    const std::string why = static_cast<Server*>(self)->gate_.refusal(message);
+    if (!why.empty()) refuse(message, SOUP_STATUS_FORBIDDEN, why);
 }
 
 void Server::on_page(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
@@ -146,6 +144,13 @@ void Server::on_socket(SoupServer*, SoupServerMessage*, const char*, Socket sock
 }
 
 void Server::welcome(Socket socket) {
+    if (viewers_.size() >= max_viewers_) {
+        g_object_ref(socket);  // until the reason is sent
+        g_signal_connect(socket, "closed", G_CALLBACK(g_object_unref), nullptr);
+        soup_websocket_connection_close(socket, SOUP_WEBSOCKET_CLOSE_POLICY_VIOLATION,
+                                        "The server has enough viewers.");
+        return;
+    }
     soup_websocket_connection_set_max_incoming_payload_size(socket, kLongestMessage);
     soup_websocket_connection_set_keepalive_interval(socket, kKeepAlive);
     g_signal_connect(socket, "message", G_CALLBACK(on_message), this);

@@ -40,13 +40,20 @@ void watch_upstream(GstElement* source, GstPadProbeCallback callback, Feed* feed
     gst_object_unref(pad);
 }
 
-/// The media sockets are opened on this address alone.
-void use_address(GstElement* peer, const std::string& address) {
+void prepare_network(GstElement* peer, const Network& network) {
+    if (!network.stun.empty()) g_object_set(peer, "stun-server", network.stun.c_str(), nullptr);
+    if (!network.turn.empty()) g_object_set(peer, "turn-server", network.turn.c_str(), nullptr);
     GObject* agent = nullptr;
     g_object_get(peer, "ice-agent", &agent, nullptr);
-    gboolean added = FALSE;
-    g_signal_emit_by_name(agent, "add-local-ip-address", address.c_str(), &added);
-    if (!added) g_warning("media cannot be sent from %s", address.c_str());
+    if (!network.address.empty()) {
+        gboolean added = FALSE;
+        g_signal_emit_by_name(agent, "add-local-ip-address", network.address.c_str(), &added);
+        if (!added) g_warning("media cannot be sent from %s", network.address.c_str());
+    }
+    if (network.first_port) {
+        g_object_set(agent, "min-rtp-port", network.first_port, "max-rtp-port", network.last_port,
+                     nullptr);
+    }
     g_object_unref(agent);
 }
 
@@ -61,13 +68,7 @@ Viewer::Viewer(GstElement* shared, Feed* input, Feed* output, const Codec& codec
       peer_(pipelines::named(pipeline_, "peer")),
       input_source_(pipelines::named(pipeline_, "input")),
       output_source_(pipelines::named(pipeline_, "output")) {
-    if (!network.stun.empty()) {
-        g_object_set(peer_, "stun-server", network.stun.c_str(), nullptr);
-    }
-    if (!network.turn.empty()) {
-        g_object_set(peer_, "turn-server", network.turn.c_str(), nullptr);
-    }
-    if (!network.address.empty()) use_address(peer_, network.address);
+    prepare_network(peer_, network);
     offer_only(codec.offer);
     watch_upstream(input_source_, on_upstream_event, input_);
     watch_upstream(output_source_, on_upstream_event, output_);
@@ -182,7 +183,7 @@ void Viewer::send_offer(const GstStructure* reply) {
         gst_structure_get(reply, "offer", GST_TYPE_WEBRTC_SESSION_DESCRIPTION, &offer, nullptr);
     }
     if (!offer) {
-        send_({{"type", "failed"}});
+        send_({{"type", "failed"}, {"why", "no offer could be made"}});
         return;
     }
     g_signal_emit_by_name(peer_, "set-local-description", offer, nullptr);
@@ -199,7 +200,7 @@ void Viewer::note_state(int state) {
         input_->add(input_source_);
         output_->add(output_source_);
     } else if (state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED) {
-        send_({{"type", "failed"}});
+        send_({{"type", "failed"}, {"why", "no way to the browser was found"}});
     }
 }
 

@@ -16,8 +16,10 @@ namespace webrtc {
 /// What a peer connection is made with.
 struct Network {
     std::string address;  ///< the only one that is offered for media; empty: all of the machine
-    std::string stun;     ///< "stun://host:port"; empty: none
-    std::string turn;     ///< "turn://user:password@host:port"; empty: none
+    int first_port = 0;   ///< of the UDP ports for media; 0: any
+    int last_port = 0;
+    std::string stun;  ///< "stun://host:port"; empty: none
+    std::string turn;  ///< "turn://user:password@host:port"; empty: none
 };
 
 /// One browser: the two videos of the feeds, sent through a webrtcbin of its own.

@@ -7,6 +7,7 @@ const LEAST_CONTRAST = 40;
 const WRAP_MS = 65536;
 const KEPT_INTERVALS = 500;
 const READ_PERIOD_MS = 200;
+const RATE_PERIOD_MS = 5000;
 
 // Where the code lies, in samples of a picture of the input's size.
 export function codeGrid(width, height) {
@@ -60,7 +61,7 @@ export class Meter {
 
   reset() {
     this.intervals = [];   // ms between frames shown one after the other
-    this.shown = [];       // times of the frames of the last second
+    this.shown = [];       // times of the newest frames
     this.last = null;      // {time, count}
     this.code = null;      // {time, at}: the newest code and when its frame was displayed
     this.readAt = 0;
@@ -75,7 +76,7 @@ export class Meter {
     }
     this.last = {time, count: frame.presentedFrames};
     this.shown.push(time);
-    while (this.shown[0] <= time - 1000) this.shown.shift();
+    while (this.shown[0] <= time - RATE_PERIOD_MS) this.shown.shift();
     if (time - this.readAt >= READ_PERIOD_MS) {
       this.readAt = time;
       const code = this.readCode();
@@ -83,10 +84,11 @@ export class Meter {
     }
   }
 
-  // Frames in the last second.
+  // Frames a second; 0: none lately.
   fps() {
     const now = performance.now();
-    return this.shown.filter(time => time > now - 1000).length;
+    const times = this.shown.filter(time => time > now - RATE_PERIOD_MS);
+    return times.length > 1 ? 1000 * (times.length - 1) / (times.at(-1) - times[0]) : 0;
   }
 
   // ms between the frame's entry into the server and its display; null: not known.

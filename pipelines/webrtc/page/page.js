@@ -38,6 +38,8 @@ function refreshState() {
     [state, text] = ['connecting', 'The server loads the model.'];
   } else if (state === 'live' && statistics['source-up'] === false) {
     [state, text] = ['connecting', 'The server waits for its source.'];
+  } else if (state === 'live' && !element('output').videoWidth) {
+    [state, text] = ['connecting', 'The first chunk is being computed.'];
   }
   const words = {live: 'Live', connecting: 'Waiting', lost: 'Lost'};
   element('status').dataset.state = state;
@@ -74,9 +76,10 @@ function showStatistics(message) {
 function showMeasurements() {
   const [input, output] = meters;
   const live = connection.state === 'live';
-  element('fps').textContent = live ? output.fps() : '–';
+  element('fps').textContent = live ? output.fps().toFixed(1) : '–';
   const latency = live ? output.latency(peer.clock) : null;
   element('latency').textContent = latency === null ? '–' : `${(latency / 1000).toFixed(2)} s`;
+  refreshState();
   const both = live && input.code && output.code;
   const apart = both && difference(input.code.time, output.code.time) - (input.code.at - output.code.at);
   element('offset').textContent = both ? `${Math.round(apart)} ms` : '–';
@@ -87,6 +90,7 @@ function showMeasurements() {
 
 function drawIntervals(intervals) {
   const canvas = element('intervals');
+  canvas.width = canvas.clientWidth;
   const context = canvas.getContext('2d');
   const style = getComputedStyle(document.documentElement);
   context.clearRect(0, 0, canvas.width, canvas.height);
@@ -95,9 +99,9 @@ function drawIntervals(intervals) {
   element('interval-summary').textContent =
     `median ${middle.toFixed(0)}, 99 % ${slow.toFixed(0)} ms`;
   const end = Math.max(80, 20 * Math.ceil(middle * 2.5 / 20));
-  const bars = 40, counts = new Array(bars).fill(0);
+  const bars = 80, counts = new Array(bars).fill(0);
   for (const interval of intervals) counts[Math.min(bars - 1, Math.floor(interval / end * bars))]++;
-  const most = Math.max(...counts), width = canvas.width / bars, floor = canvas.height - 26;
+  const most = Math.max(...counts), width = canvas.width / bars, floor = canvas.height - 16;
   context.fillStyle = style.getPropertyValue('--accent');
   counts.forEach((count, i) => {
     const height = count ? Math.max(2, count / most * (floor - 6)) : 0;
@@ -106,12 +110,12 @@ function drawIntervals(intervals) {
   context.fillStyle = style.getPropertyValue('--line');
   context.fillRect(0, floor, canvas.width, 1);
   context.fillStyle = style.getPropertyValue('--quiet');
-  context.font = `20px ${style.fontFamily}`;
+  context.font = `11px ${style.fontFamily}`;
   const texts = [['0', 'left', 0], [`${end / 2} ms`, 'center', canvas.width / 2],
                  [`${end} ms and more`, 'right', canvas.width]];
   for (const [text, align, x] of texts) {
     context.textAlign = align;
-    context.fillText(text, x, canvas.height - 4);
+    context.fillText(text, x, canvas.height - 3);
   }
 }
 

@@ -22,7 +22,7 @@ export class Peer {
     this.socket = new WebSocket(url);
     this.socket.onmessage = event => this.receive(JSON.parse(event.data));
     this.socket.onopen = () => this.handlers.state('connecting', 'Connecting the videos');
-    this.socket.onclose = () => this.lose('The server is gone.');
+    this.socket.onclose = event => this.lose(event.reason || 'The server is gone.');
   }
 
   // From here on: nothing of the old connection, and another try later.
@@ -49,7 +49,7 @@ export class Peer {
         await this.connection?.addIceCandidate({sdpMLineIndex: message.line, candidate: message.candidate});
         break;
       case 'clock': this.clock.note(message.sent, performance.now(), message.time); break;
-      case 'failed': this.lose('The server could not set up the videos.'); break;
+      case 'failed': this.lose(`The server could not send the videos: ${message.why}`); break;
       default: this.handlers.message(message);
     }
   }
