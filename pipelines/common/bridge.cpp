@@ -20,6 +20,10 @@ void prepare_entry(GstAppSrc* source, guint max_buffers) {
                  "leaky-type", GST_APP_LEAKY_TYPE_DOWNSTREAM, nullptr);
 }
 
+bool is_full(GstAppSrc* source) {
+    return gst_app_src_get_current_level_buffers(source) >= gst_app_src_get_max_buffers(source);
+}
+
 GstClockTime running_now(GstElement* element) {
     const GstClockTime base = gst_element_get_base_time(element);
     GstClock* clock = gst_element_get_clock(element);

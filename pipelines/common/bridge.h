@@ -21,6 +21,9 @@ void prepare_exit(GstAppSink* sink);
 /// oldest of `max_buffers` make room.
 void prepare_entry(GstAppSrc* source, guint max_buffers);
 
+/// Whether the next buffer costs the oldest one its place.
+bool is_full(GstAppSrc* source);
+
 /// The time at which the sample left `from`, as running time of the pipeline of `to`; so buffers
 /// are as evenly spaced there as their own time stamps, not as their arrival. NONE: one of the two
 /// pipelines is not running, or the buffer has no time.

@@ -41,8 +41,8 @@ void Source::start() {
 }
 
 void Source::stop() {
-    up_ = false;
     if (!attempt_) return;
+    skipped_ += attempt_->skipped();
     g_source_remove(pulse_);
     GstBus* bus = gst_element_get_bus(attempt_->element());
     gst_bus_remove_watch(bus);
@@ -56,7 +56,7 @@ void Source::lose(const std::string& why, bool at_once) {
     guint delay = 0;
     if (!at_once) {
         ++losses_;
-        said_ = false;
+        up_ = said_ = false;
         delay = std::min(kFirstDelayMs << std::min(failures_, 10), kLongestDelayMs);
         say_(shown(options_) + ": " + why + "; again in " + seconds(delay));
     }
@@ -65,7 +65,7 @@ void Source::lose(const std::string& why, bool at_once) {
 
 void Source::check_pulse() {
     const gint64 newest = attempt_->last_frame();
-    up_ = newest != 0;
+    if (newest) up_ = true;
     if (up_ && !said_ && g_get_monotonic_time() - attempt_->started() > kSettleUs) {
         say_(shown(options_) + ": " + attempt_->describe());
         said_ = true;

@@ -35,6 +35,9 @@ class Source {
 
     bool up() const { return up_; }
     int losses() const { return losses_; }
+    /// Frames that were lost because the running pipeline had no room: an upscaler that upstream
+    /// has to wait for.
+    guint64 skipped() const { return skipped_ + (attempt_ ? attempt_->skipped() : 0); }
 
   private:
     void stop();
@@ -54,6 +57,7 @@ class Source {
     guint pulse_ = 0, retry_ = 0;  // ids in the main context
     int failures_ = 0;             // attempts in a row without a frame
     int losses_ = 0;
+    guint64 skipped_ = 0;  // of attempts that are over
     bool up_ = false;
     bool said_ = false;  // a file that begins again is no news
 };

@@ -205,7 +205,9 @@ void SourcePipeline::append(const char* line, GstPad* pad) {
 
 GstFlowReturn SourcePipeline::on_frame(GstAppSink* sink, gpointer self) {
     auto* source = static_cast<SourcePipeline*>(self);
+    const bool full = is_full(source->video_);
     if (!carry(sink, source->video_, &source->video_time_)) return GST_FLOW_EOS;
+    if (full) ++source->skipped_;
     source->last_frame_ = g_get_monotonic_time();
     return GST_FLOW_OK;
 }

@@ -46,6 +46,8 @@ class SourcePipeline {
     /// Monotonic time of the newest frame and of the start, in microseconds; 0: no frame yet.
     gint64 last_frame() const { return last_frame_; }
     gint64 started() const { return started_; }
+    /// Frames for which the running pipeline had no room.
+    guint64 skipped() const { return skipped_; }
     /// What it plays: size, rate, sound.
     std::string describe() const;
 
@@ -67,6 +69,7 @@ class SourcePipeline {
     // Streaming threads write these.
     bool has_video_ = false, has_sound_ = false;  // the thread that adds pads
     std::atomic<gint64> last_frame_{0};
+    std::atomic<guint64> skipped_{0};
     GstClockTime video_time_ = 0, sound_time_ = 0;  // of the newest, in the running pipeline
 };
 

@@ -43,8 +43,7 @@ class Live {
     /// They may outlive this, and give nothing then.
     const std::shared_ptr<Outlet>& pictures() { return pictures_; }
     const std::shared_ptr<Outlet>& sound() { return sound_; }  ///< null: left out
-    bool source_up() const { return source_->up(); }
-    int source_losses() const { return source_->losses(); }
+    const pipelines::Source& source() const { return *source_; }
     pipelines::Figures figures() { return statistics_->read(); }
     GstElement* pipeline() const { return pipeline_; }
 

@@ -76,10 +76,10 @@ gboolean on_tick(gpointer data) {
 
 gboolean on_statistics(gpointer data) {
     auto* program = static_cast<Program*>(data);
+    const pipelines::Source& source = program->live.source();
     say("clients=" + std::to_string(program->server.clients()) + " " +
-        to_line(program->live.figures()) +
-        " source=" + (program->live.source_up() ? "up" : "lost") +
-        " losses=" + std::to_string(program->live.source_losses()));
+        to_line(program->live.figures()) + " skipped=" + std::to_string(source.skipped()) +
+        " source=" + (source.up() ? "up" : "lost") + " losses=" + std::to_string(source.losses()));
     return G_SOURCE_CONTINUE;
 }
 
