@@ -33,8 +33,8 @@ std::string launch_line(const Codec& codec) {
            "tee name=frames "
            "frames. ! queue max-size-buffers=0 max-size-bytes=0 max-size-time=20000000000 ! " +
            branch("input") +
-           " frames. ! queue name=waiting leaky=downstream max-size-buffers=16 max-size-bytes=0 "
-           "max-size-time=0 ! "
+           " frames. ! queue name=waiting leaky=downstream max-size-buffers=0 max-size-bytes=0 "
+           "max-size-time=4000000000 ! "
            "flashvsrupscale name=upscaler ! " +
            branch("output");
 }

@@ -43,8 +43,12 @@ void watch_upstream(GstElement* source, GstPadProbeCallback callback, Feed* feed
 void prepare_network(GstElement* peer, const Network& network) {
     if (!network.stun.empty()) g_object_set(peer, "stun-server", network.stun.c_str(), nullptr);
     if (!network.turn.empty()) g_object_set(peer, "turn-server", network.turn.c_str(), nullptr);
-    GObject* agent = nullptr;
+    GObject *agent = nullptr, *nice = nullptr;
     g_object_get(peer, "ice-agent", &agent, nullptr);
+    g_object_get(agent, "agent", &nice, nullptr);
+    // libnice would look for routers on every network and have them open ports.
+    g_object_set(nice, "upnp", FALSE, nullptr);
+    g_object_unref(nice);
     if (!network.address.empty()) {
         gboolean added = FALSE;
         g_signal_emit_by_name(agent, "add-local-ip-address", network.address.c_str(), &added);
@@ -134,6 +138,9 @@ void Viewer::accept_answer(const std::string& sdp) {
 }
 
 void Viewer::add_candidate(unsigned line, const std::string& candidate) {
+    // A browser hides its address behind a random name of multicast DNS. It calls us anyway, which
+    // shows the address; looking for the name only takes time.
+    if (candidate.find(".local ") != std::string::npos) return;
     g_signal_emit_by_name(peer_, "add-ice-candidate", line, candidate.c_str());
 }
 

@@ -56,7 +56,7 @@ const size = pair => pair ? `${pair[0]}×${pair[1]}` : '';
 function showStatistics(message) {
   statistics = message;
   const [input, output] = [statistics['input-size'], statistics['output-size']];
-  if (output) stage.style.aspectRatio = `${output[0]} / ${output[1]}`;
+  if (output) stage.style.setProperty('--ratio', output[0] / output[1]);
   element('input-label').textContent = `Input ${size(input)}, scaled by the browser`;
   element('output-label').textContent = `FlashVSR ${size(output)}`;
   const codec = {vp8: 'VP8', h264: 'H.264'}[statistics.codec];
