@@ -147,7 +147,9 @@ FlashvsrStatus stream_open(FlashvsrEngine* engine, const FlashvsrStreamConfig* c
         require(engine != nullptr, "engine is NULL");
         require(stream != nullptr, "stream is NULL");
         *stream = nullptr;
-        FlashvsrStreamConfig settings = read_struct(config, FlashvsrStreamConfig{});
+        FlashvsrStreamConfig defaults = {};
+        defaults.tiling = FLASHVSR_TILING_INIT;
+        FlashvsrStreamConfig settings = read_struct(config, defaults);
         settings.settings = read_settings(&settings.settings);
         *stream = new FlashvsrStream{flashvsr::Stream(engine->engine, settings)};
         return FLASHVSR_OK;

@@ -19,6 +19,38 @@ std::vector<at::Tensor> project(const Projector& projector, const at::Tensor& fr
     return projector.project(frames.slice(0, skip), grid, state);
 }
 
+// Latents of a tile, [16, f, tile's H/8, tile's W/8].
+at::Tensor denoise(const Model& model, const ChunkInput& input, const Tile& tile, TileState& state,
+                   ChunkProbe* probe) {
+    const at::Tensor frames = inside(input.frames, tile, kWindowPixels).contiguous();
+    const at::Tensor noise = inside(input.noise, tile, kWindowLatents).contiguous();
+    const std::vector<at::Tensor> lq_tokens = staged("projector", [&] {
+        return project(*model.projector, frames, state.dit.grid, state.projector);
+    });
+    const at::Tensor velocity = staged("transformer", [&] {
+        return model.dit.run(noise, lq_tokens, state.dit,
+                             probe ? probe->block_mask : Dit::MaskProbe());
+    });
+    if (probe) {
+        probe->lq_tokens = lq_tokens;
+        probe->velocity = velocity;
+    }
+    return noise - velocity;
+}
+
+// The picture's latents, from those of its tiles. They are blended here and not as pixels: one
+// decoder then sees latents without a seam, decodes each pixel once and has one memory.
+at::Tensor blend(const std::vector<at::Tensor>& parts, const Networks& networks) {
+    if (parts.size() == 1) return parts.front();
+    const at::Tensor& part = parts.front();
+    at::Tensor sum = at::zeros({part.size(0), part.size(1), networks.grid().rows * kWindowLatents,
+                                networks.grid().columns * kWindowLatents},
+                               part.options().dtype(at::kFloat));
+    for (size_t i = 0; i < parts.size(); ++i)
+        inside(sum, networks.tiles()[i], kWindowLatents).add_(parts[i] * networks.weights()[i]);
+    return sum.to(part.scalar_type());
+}
+
 ChunkOutput fix_color(const DecodedFrames& frames, const Settings& settings, bool fused) {
     switch (settings.color_fix) {
         case ColorFix::kNone: break;
@@ -37,41 +69,45 @@ ChunkOutput fix_color(const DecodedFrames& frames, const Settings& settings, boo
 
 int64_t latent_frames(int64_t frames) { return is_first(frames) ? 6 : 2; }
 
-ChunkOutput run_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
+void begin_chunk(const Networks& networks, const ChunkInput& input, const Settings& settings,
+                 NetworkState& state) {
+    for (TileState& tile : state.tiles)
+        networks.model().dit.begin_step(input.noise.size(1), settings.sparse, tile.dit);
+}
+
+void end_chunk(const Networks& networks, NetworkState& state) {
+    for (TileState& tile : state.tiles) networks.model().dit.end_step(tile.dit);
+}
+
+ChunkOutput run_chunk(const Networks& networks, const ChunkInput& input, const Settings& settings,
                       NetworkState& state, ChunkProbe* probe) {
-    model.dit.begin_step(input.noise.size(1), settings.sparse, state.dit);
-    const ChunkOutput output = compute_chunk(model, input, settings, state, probe);
-    model.dit.end_step(state.dit);
+    begin_chunk(networks, input, settings, state);
+    const ChunkOutput output = compute_chunk(networks, input, settings, state, probe);
+    end_chunk(networks, state);
     return output;
 }
 
-ChunkOutput compute_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
-                          NetworkState& state, ChunkProbe* probe) {
-    const WindowGrid grid = state.dit.grid;
+ChunkOutput compute_chunk(const Networks& networks, const ChunkInput& input,
+                          const Settings& settings, NetworkState& state, ChunkProbe* probe) {
     const at::Tensor condition = input.frames.slice(0, 0, input.frames.size(0) - kLookAhead);
 
-    std::vector<at::Tensor> lq_tokens = staged("projector", [&] {
-        return project(*model.projector, input.frames, grid, state.projector);
-    });
-    const at::Tensor velocity = staged("transformer", [&] {
-        return model.dit.run(input.noise, lq_tokens, state.dit,
-                             probe ? probe->block_mask : Dit::MaskProbe());
-    });
-    if (probe) probe->lq_tokens = lq_tokens;
-    lq_tokens.clear();  // the decoder needs the memory
-    const at::Tensor latents = input.noise - velocity;
+    std::vector<at::Tensor> parts;
+    for (size_t i = 0; i < state.tiles.size(); ++i)
+        parts.push_back(
+            denoise(networks.model(), input, networks.tiles()[i], state.tiles[i], probe));
+    const at::Tensor latents = blend(parts, networks);
     const at::Tensor decoded = staged("decoder", [&] {
-        const at::Tensor frames = model.decoder->decode(latents, condition, state.decoder);
-        return (model.decoder->clamps() ? frames.clamp(0, 1) : frames).contiguous();
+        const Decoder& decoder = networks.decoder();
+        const at::Tensor frames = decoder.decode(latents, condition, state.decoder);
+        return (decoder.clamps() ? frames.clamp(0, 1) : frames).contiguous();
     });
     const ChunkOutput output = staged("colour fix", [&] {
         // A decoder may answer in fp32.
         const at::Tensor reference = condition.to(decoded.scalar_type());
         return fix_color({decoded, reference, input.height, input.width}, settings,
-                         model.placement.fused());
+                         networks.model().placement.fused());
     });
     if (probe) {
-        probe->velocity = velocity;
         probe->latents = latents;
         probe->decoded = decoded;
     }

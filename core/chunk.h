@@ -6,8 +6,8 @@
 #include <functional>
 #include <vector>
 
+#include "core/networks.h"
 #include "models/color_fix.h"
-#include "models/model.h"
 
 namespace flashvsr {
 
@@ -16,13 +16,6 @@ struct Settings {
     SparseSettings sparse;
     ColorFix color_fix = ColorFix::kAdain;
     double strength = 1.0;
-};
-
-// Everything of the networks that crosses chunks.
-struct NetworkState {
-    Projector::State projector;
-    Dit::State dit;
-    Decoder::State decoder;
 };
 
 struct ChunkInput {
@@ -36,13 +29,14 @@ struct ChunkInput {
     int64_t width = 0;
 };
 
-// For tests: what the stages of one chunk made.
+// For tests: what the stages of one chunk made; what is of a tile, of the last one.
 struct ChunkProbe {
-    std::vector<at::Tensor> lq_tokens;  // per projector layer, [tokens, dim], window order
-    Dit::MaskProbe block_mask;          // see Dit::MaskProbe; may be empty
-    at::Tensor velocity;                // [16, f, H/8, W/8]
-    at::Tensor latents;                 // [16, f, H/8, W/8]
-    at::Tensor decoded;  // [F - 4, 3, H, W], as the decoder gives it, nominally [0, 1]
+    std::vector<at::Tensor>
+        lq_tokens;              // per projector layer, [tokens, dim], window order; a tile's
+    Dit::MaskProbe block_mask;  // see Dit::MaskProbe; may be empty
+    at::Tensor velocity;        // [16, f, H/8, W/8]; a tile's
+    at::Tensor latents;         // [16, f, H/8, W/8]
+    at::Tensor decoded;         // [F - 4, 3, H, W], as the decoder gives it, nominally [0, 1]
 };
 
 // The chunk's frames, not yet finished: 0 to 20 of the stream in the first chunk, 8k + 13 to 8k +
@@ -55,13 +49,18 @@ struct ChunkOutput {
     double strength = 1.0;
 };
 
-// The device work of a chunk, between Dit::begin_step and Dit::end_step, where what Dit::run says
-// of recording holds for fused modules. `probe` may be null.
-ChunkOutput compute_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
-                          NetworkState& state, ChunkProbe* probe);
+// Before and after the device work of a chunk: Dit::begin_step and Dit::end_step of every tile.
+void begin_chunk(const Networks& networks, const ChunkInput& input, const Settings& settings,
+                 NetworkState& state);
+void end_chunk(const Networks& networks, NetworkState& state);
+
+// The device work of a chunk, between the two, where what Dit::run says of recording holds for
+// fused modules. `probe` may be null.
+ChunkOutput compute_chunk(const Networks& networks, const ChunkInput& input,
+                          const Settings& settings, NetworkState& state, ChunkProbe* probe);
 
 // All three. Streams go through ChunkRunner instead.
-ChunkOutput run_chunk(const Model& model, const ChunkInput& input, const Settings& settings,
+ChunkOutput run_chunk(const Networks& networks, const ChunkInput& input, const Settings& settings,
                       NetworkState& state, ChunkProbe* probe);
 
 // The finished frames, [F - 4, 3, height, width], nominally in [-1, 1], fp32.

@@ -12,42 +12,37 @@ bool same_work(const Settings& a, const Settings& b) {
            a.color_fix == b.color_fix;
 }
 
-// Plain modules, which stand in for fused ones at some shapes, allocate state as they go.
-bool recordable(const Model& model) {
-    return model.placement.fused() && model.projector->in_place() && model.decoder->in_place();
-}
-
 }  // namespace
 
-ChunkRunner::ChunkRunner(const Model& model, const WindowGrid& grid, int64_t height, int64_t width)
-    : model_(model),
-      grid_(grid),
+ChunkRunner::ChunkRunner(Networks networks, int64_t height, int64_t width)
+    : networks_(std::move(networks)),
       height_(height),
       width_(width),
-      recorder_(model.placement.device, recordable(model)) {}
+      recorder_(networks_.model().placement.device, networks_.recordable()) {}
 
 ChunkOutput ChunkRunner::run(const at::Tensor& frames, uint64_t seed, const Settings& settings) {
     const bool first = !state_;
     if (first) {
         recorder_.clear();  // the new state lies elsewhere
-        state_.emplace(NetworkState{{}, Dit::State(model_.dit, grid_, settings.sparse), {}});
+        state_.emplace(networks_, settings.sparse);
     }
+    const Model& model = networks_.model();
     ChunkInput input;
     input.frames = frames;
-    input.noise = make_noise(seed, state_->dit.next_latent, latent_frames(frames.size(0)),
-                             model_.dit.config().latent_channels, grid_, model_.placement);
+    input.noise = make_noise(seed, state_->next_latent(), latent_frames(frames.size(0)),
+                             model.dit.config().latent_channels, networks_.grid(), model.placement);
     input.height = height_;
     input.width = width_;
-    model_.dit.begin_step(input.noise.size(1), settings.sparse, state_->dit);
+    begin_chunk(networks_, input, settings, *state_);
     const ChunkOutput output = first ? output_from(recorder_.run(work(input, settings)), settings)
                                      : run_steady(input, settings);
-    model_.dit.end_step(state_->dit);
+    end_chunk(networks_, *state_);
     return output;
 }
 
 GraphRecorder::Work ChunkRunner::work(const ChunkInput& input, const Settings& settings) {
     return [this, &input, &settings]() -> std::vector<at::Tensor> {
-        const ChunkOutput output = compute_chunk(model_, input, settings, *state_, nullptr);
+        const ChunkOutput output = compute_chunk(networks_, input, settings, *state_, nullptr);
         return {output.frames.decoded, output.frames.reference, output.affine};
     };
 }
@@ -68,7 +63,7 @@ ChunkOutput ChunkRunner::run_steady(const ChunkInput& input, const Settings& set
     steady_.frames.copy_(input.frames);
     steady_.noise.copy_(input.noise);
     // A long ring still fills when its first slots are written: the same slot then sees fewer keys.
-    const DitStep& step = state_->dit.step;
+    const DitStep& step = state_->tiles.front().dit.step;  // all tiles' are alike
     const int64_t phase = step.first_slot << 16 | step.key_slices;
     return output_from(recorder_.run(phase, work(steady_, settings)), settings);
 }

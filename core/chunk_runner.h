@@ -14,8 +14,8 @@ namespace flashvsr {
 // Not for several threads at once.
 class ChunkRunner {
   public:
-    // height, width: of the picture, see ChunkInput. `model` must outlive this.
-    ChunkRunner(const Model& model, const WindowGrid& grid, int64_t height, int64_t width);
+    // height, width: of the picture, see ChunkInput.
+    ChunkRunner(Networks networks, int64_t height, int64_t width);
 
     // Begins anew: the next chunk is a first one.
     void restart() { state_.reset(); }
@@ -31,8 +31,7 @@ class ChunkRunner {
     // Steady chunks are recorded once per place in the KV ring, and replayed.
     ChunkOutput run_steady(const ChunkInput& input, const Settings& settings);
 
-    const Model& model_;
-    WindowGrid grid_;
+    Networks networks_;
     int64_t height_;
     int64_t width_;
     std::optional<NetworkState> state_;

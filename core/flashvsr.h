@@ -202,12 +202,30 @@ typedef struct {
 #define FLASHVSR_SETTINGS_INIT \
     { sizeof(FlashvsrSettings), 2.0, 3.0, 11, FLASHVSR_COLOR_FIX_ADAIN, 1.0 }
 
+/* Tiles, for less memory of activations. Sizes are output pixels and are rounded up to multiples of
+ * 128; nothing is looked at when both switches are 0. */
+typedef struct {
+    /* The projector and the transformer go tile by tile: each has its own past and its own
+     * attention budget, and sees nothing of the others; latents are blended where tiles overlap. */
+    int32_t tile_dit;
+    /* The decoder goes tile by tile: the same picture, except of Wan decoders, whose pixels depend
+     * on the whole picture and whose tiles are blended. */
+    int32_t tile_vae;
+    int32_t tile_size; /* largest side of a tile, 1 to 16384; 256 */
+    int32_t overlap; /* least that two tiles share, 0 to 16384, after rounding less than the tile's
+                      * side and at least 128; 24 */
+} FlashvsrTiling;
+
+#define FLASHVSR_TILING_INIT \
+    { 0, 0, 256, 24 }
+
 typedef struct {
     uint32_t struct_size;
     FlashvsrFrameInfo input;
     FlashvsrFrameInfo output; /* same format family (RGB or YUV) not required; any size at all */
     uint64_t seed;            /* of the noise; equal seeds give equal pictures */
     FlashvsrSettings settings;
+    FlashvsrTiling tiling;
 } FlashvsrStreamConfig;
 
 typedef struct {

@@ -47,14 +47,40 @@ Settings check_settings(const FlashvsrSettings& in) {
     return out;
 }
 
+Tiling check_tiling(const FlashvsrTiling& in) {
+    constexpr int32_t kMost = 16384;
+    Tiling out;
+    out.dit = in.tile_dit != 0;
+    out.vae = in.tile_vae != 0;
+    if (!out.dit && !out.vae) return out;
+    require(in.tile_size >= 1 && in.tile_size <= kMost, "tile_size must lie within 1 and 16384");
+    require(in.overlap >= 0 && in.overlap <= kMost, "overlap must lie within 0 and 16384");
+    auto windows = [](int32_t pixels) { return (pixels + kWindowPixels - 1) / kWindowPixels; };
+    out.size = windows(in.tile_size);
+    out.overlap = std::max<int64_t>(windows(in.overlap), 1);
+    if (out.overlap >= out.size)
+        throw Error(
+            Error::Kind::kBadSettings,
+            "overlap " + std::to_string(in.overlap) + " is " +
+                std::to_string(out.overlap * kWindowPixels) +
+                " pixels in multiples of 128, and a tile of tile-size " +
+                std::to_string(in.tile_size) + " has " + std::to_string(out.size * kWindowPixels) +
+                "; set tile-size to at least " + std::to_string((out.overlap + 1) * kWindowPixels) +
+                (out.size > 1
+                     ? ", or overlap to at most " + std::to_string((out.size - 1) * kWindowPixels)
+                     : ""));
+    return out;
+}
+
 Stream::Stream(std::shared_ptr<const Engine> engine, const FlashvsrStreamConfig& config)
     : engine_(std::move(engine)),
       config_(check_config(config, engine_->model().placement.device)),
       settings_(check_settings(config.settings)),
       queue_(engine_->model().placement.device),
       input_(config.input, config.output, engine_->model().placement),
-      runner_(engine_->model(),
-              WindowGrid::of_picture(input_.padded_height(), input_.padded_width()),
+      runner_(Networks(engine_->model(),
+                       WindowGrid::of_picture(input_.padded_height(), input_.padded_width()),
+                       check_tiling(config.tiling)),
               config.output.height, config.output.width),
       output_(config.output, engine_->model().placement),
       stats_(FLASHVSR_STREAM_STATS_INIT) {}

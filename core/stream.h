@@ -57,4 +57,7 @@ class Stream {
 // Throws kInvalidArgument for a value out of the ranges that flashvsr.h states.
 Settings check_settings(const FlashvsrSettings& settings);
 
+// Throws kInvalidArgument likewise, and kBadSettings where tiles would be all overlap.
+Tiling check_tiling(const FlashvsrTiling& tiling);
+
 }  // namespace flashvsr

@@ -23,6 +23,10 @@ enum PropertyId : guint {
     kStrength,
     kSeed,
     kStartup,
+    kTileDit,
+    kTileVae,
+    kTileSize,
+    kOverlap,
     kSceneCut,
     kOverload,
     kEnabled,
@@ -179,6 +183,33 @@ void install_model_properties(GObjectClass* object_class, const Properties& init
                           static_cast<gint>(initial.startup), kReady));
 }
 
+void install_tile_properties(GObjectClass* object_class, const Properties& initial) {
+    constexpr gint kMostPixels = 16384;
+    const FlashvsrTiling& tiling = initial.tiling;
+    g_object_class_install_property(
+        object_class, kTileDit,
+        g_param_spec_boolean("tile-dit", "Tile DiT",
+                             "The transformer goes tile by tile: less memory of activations, more "
+                             "of the past and more work",
+                             tiling.tile_dit, kReady));
+    g_object_class_install_property(
+        object_class, kTileVae,
+        g_param_spec_boolean("tile-vae", "Tile VAE",
+                             "The decoder goes tile by tile: less memory, more work",
+                             tiling.tile_vae, kReady));
+    g_object_class_install_property(
+        object_class, kTileSize,
+        g_param_spec_int("tile-size", "Tile size",
+                         "Largest side of a tile in output pixels; rounded up to a multiple of 128",
+                         1, kMostPixels, tiling.tile_size, kReady));
+    g_object_class_install_property(
+        object_class, kOverlap,
+        g_param_spec_int("overlap", "Overlap",
+                         "Least that two tiles share in output pixels; rounded up to a multiple of "
+                         "128, at least 128",
+                         0, kMostPixels, tiling.overlap, kReady));
+}
+
 void install_picture_properties(GObjectClass* object_class, const Properties& initial) {
     const FlashvsrSettings& settings = initial.settings;
     g_object_class_install_property(
@@ -232,6 +263,7 @@ void install_picture_properties(GObjectClass* object_class, const Properties& in
 void install_properties(GObjectClass* object_class) {
     const Properties initial;
     install_model_properties(object_class, initial);
+    install_tile_properties(object_class, initial);
     install_picture_properties(object_class, initial);
     g_object_class_install_property(
         object_class, kStats,
@@ -257,6 +289,7 @@ bool PropertyStore::set_value(guint id, const GValue* value) {
         return std::string(string ? string : "");
     };
     FlashvsrSettings& settings = properties->settings;
+    FlashvsrTiling& tiling = properties->tiling;
     switch (id) {
         case kModelDir: properties->model_dir = text(); return true;
         case kModelVersion:
@@ -282,6 +315,10 @@ bool PropertyStore::set_value(guint id, const GValue* value) {
         case kStartup:
             properties->startup = static_cast<Startup>(g_value_get_enum(value));
             return true;
+        case kTileDit: tiling.tile_dit = g_value_get_boolean(value); return true;
+        case kTileVae: tiling.tile_vae = g_value_get_boolean(value); return true;
+        case kTileSize: tiling.tile_size = g_value_get_int(value); return true;
+        case kOverlap: tiling.overlap = g_value_get_int(value); return true;
         case kSceneCut:
             properties->scene_cut = static_cast<SceneCutMode>(g_value_get_enum(value));
             return true;
@@ -296,6 +333,7 @@ bool PropertyStore::set_value(guint id, const GValue* value) {
 bool PropertyStore::get_value(guint id, GValue* value) const {
     const Properties properties = get();
     const FlashvsrSettings& settings = properties.settings;
+    const FlashvsrTiling& tiling = properties.tiling;
     const auto set_text = [value](const std::string& text) {
         g_value_set_string(value, text.empty() ? nullptr : text.c_str());
         return true;
@@ -317,6 +355,10 @@ bool PropertyStore::get_value(guint id, GValue* value) const {
         case kStrength: g_value_set_double(value, settings.strength); return true;
         case kSeed: g_value_set_uint64(value, properties.seed); return true;
         case kStartup: g_value_set_enum(value, static_cast<gint>(properties.startup)); return true;
+        case kTileDit: g_value_set_boolean(value, tiling.tile_dit); return true;
+        case kTileVae: g_value_set_boolean(value, tiling.tile_vae); return true;
+        case kTileSize: g_value_set_int(value, tiling.tile_size); return true;
+        case kOverlap: g_value_set_int(value, tiling.overlap); return true;
         case kSceneCut:
             g_value_set_enum(value, static_cast<gint>(properties.scene_cut));
             return true;

@@ -29,6 +29,7 @@ struct Properties {
     guint64 seed = 0;
     Startup startup = Startup::kReference;
     FlashvsrSettings settings = FLASHVSR_SETTINGS_INIT;
+    FlashvsrTiling tiling = FLASHVSR_TILING_INIT;
     SceneCutMode scene_cut = SceneCutMode::kOff;
     Overload overload = Overload::kBlock;
     bool enabled = true;

@@ -111,7 +111,9 @@ bool Upscaler::open_stream() {
     config.output = frame_info(out_.info);
     config.output.memory = memory(out_);
     config.seed = seed_;
-    config.settings = properties_->get().settings;
+    const Properties properties = properties_->get();
+    config.settings = properties.settings;
+    config.tiling = properties.tiling;
     FlashvsrError error = {};
     if (!engine_.open(api_, model_.engine(), config, lead_in_, &error)) {
         fail(error);

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <optional>
 #include <vector>
 
 namespace flashvsr {
@@ -24,6 +25,7 @@ class Decoder {
     // Each kind of decoder has its own layout. Without gradients the tensors are filled in place.
     struct State {
         std::vector<at::Tensor> memory;
+        std::vector<State> tiles;  // of a decoder that goes tile by tile
     };
 
     virtual ~Decoder() = default;
@@ -38,6 +40,9 @@ class Decoder {
     virtual bool in_place() const { return false; }
     // Whether the reference clamps the decoded frames to [0, 1] before anything looks at them.
     virtual bool clamps() const { return false; }
+    // To how many latents beyond a tile its pixels look, on each side: a tile of the picture that
+    // is decoded with so many around it is exact. None where all depends on the whole picture.
+    virtual std::optional<int64_t> halo() const = 0;
     virtual int64_t parameters() const = 0;
 };
 

@@ -45,6 +45,12 @@ class AdaptedDecoder : public Decoder {
     }
     bool in_place() const override { return decoder_->in_place(); }
     bool clamps() const override { return decoder_->clamps(); }
+    std::optional<int64_t> halo() const override {
+        const std::optional<int64_t> behind = decoder_->halo();
+        constexpr int64_t kConv = 1;
+        if (!behind) return {};
+        return (*behind + kConv) * LatentAdapter::kSide;
+    }
     int64_t parameters() const override { return adapter_.parameters() + decoder_->parameters(); }
 
   private:

@@ -35,6 +35,10 @@ class TaehvDecoder : public Decoder {
     static constexpr std::array<int64_t, 3> kStageIndex = {3, 9,
                                                            15};  // each stage's first MemBlock
     static Manifest manifest(const Config& config);
+
+    // See Decoder::halo: 18, by the convolutions before, in and after the stages.
+    static constexpr int64_t kHalo =
+        1 + tc::halo_of_stage(tc::halo_of_stage(tc::halo_of_stage(1, 2), 2), 2);
     static Config config_of(const Weights& weights);
 
     // Names of the encoder are passed over.
@@ -44,6 +48,7 @@ class TaehvDecoder : public Decoder {
     at::Tensor decode(const at::Tensor& latents, const at::Tensor& condition,
                       State& state) const override;
     bool clamps() const override { return true; }
+    std::optional<int64_t> halo() const override { return kHalo; }
     int64_t parameters() const override;
 
   private:

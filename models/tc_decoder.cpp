@@ -46,6 +46,14 @@ TcDecoder::Config TcDecoder::config_of(const Weights& weights, int64_t latent_ch
             graph};
 }
 
+int64_t TcDecoder::halo_of(const Graph& graph) {
+    constexpr int64_t kOut = 2, kIn = 2;  // convolutions after the stages and before them
+    int64_t cells = kOut;
+    for (size_t s = graph.upsample.size(); s-- > 0;)
+        cells = tc::halo_of_stage(cells, graph.upsample[s]);
+    return ((cells + kIn) * graph.patch + kLatentSide - 1) / kLatentSide;
+}
+
 TcDecoder::TcDecoder(Weights& weights, int64_t latent_channels, const Graph& graph,
                      const Placement& placement)
     : graph_(graph) {

@@ -38,6 +38,9 @@ class TcDecoder : public Decoder {
     // Widths as the checkpoint has them. Throws Error where it has none.
     static Config config_of(const Weights& weights, int64_t latent_channels, const Graph& graph);
 
+    // See Decoder::halo; 19 as released.
+    static int64_t halo_of(const Graph& graph);
+
     TcDecoder(Weights& weights, int64_t latent_channels, const Graph& graph,
               const Placement& placement);
 
@@ -45,6 +48,7 @@ class TcDecoder : public Decoder {
     at::Tensor decode(const at::Tensor& latents, const at::Tensor& condition,
                       State& state) const override;
 
+    std::optional<int64_t> halo() const override { return halo_of(graph_); }
     int64_t parameters() const override;
 
   private:

@@ -54,6 +54,13 @@ struct Stage {
     int64_t parameters() const;
 };
 
+// Cells beyond a tile that a stage looks at, when what follows it looks at `after` of the cells
+// that it makes.
+constexpr int64_t halo_of_stage(int64_t after, int64_t upsample) {
+    constexpr int64_t kConvs = 3 * kBlocks;
+    return (after + 1 + upsample - 1) / upsample + kConvs;
+}
+
 // In place: its callers own what they pass.
 at::Tensor activate(at::Tensor x, double leak);
 // [n, 1, 1], undefined for none.

@@ -2,23 +2,65 @@
 
 #include <algorithm>
 
+#include "models/window.h"
+
 namespace flashvsr {
 namespace {
 
 constexpr int64_t kLatentSide = 8;  // pixels
 
+Span grown(const Span& span, int64_t by, int64_t size) {
+    return {std::max<int64_t>(span.begin - by, 0), std::min(span.end + by, size)};
+}
+
+Span relative_to(const Span& origin, const Span& span) {
+    return {span.begin - origin.begin, span.end - origin.begin};
+}
+
+// Contributions begin at multiples of a window, where every kind of latent and cell does.
+std::vector<Span> contributions(int64_t size, int64_t side) {
+    std::vector<Span> spans = spread(size / kWindowLatents, side / kWindowLatents, 0);
+    for (Span& span : spans) span = {span.begin * kWindowLatents, span.end * kWindowLatents};
+    return spans;
+}
+
 }  // namespace
 
-TiledDecoder::TiledDecoder(std::shared_ptr<const Decoder> decoder, std::array<int64_t, 2> tile,
+HaloDecoder::HaloDecoder(const Decoder& decoder, int64_t side)
+    : decoder_(decoder), side_(side), halo_(decoder.halo().value()) {
+    TORCH_CHECK(side_ > 0 && side_ % kWindowLatents == 0, "tiles of ", side_, " latents");
+}
+
+at::Tensor HaloDecoder::decode(const at::Tensor& latents, const at::Tensor& condition,
+                               State& state) const {
+    const int64_t height = latents.size(2), width = latents.size(3);
+    TORCH_CHECK(height % kWindowLatents == 0 && width % kWindowLatents == 0);
+    const auto tiles = tiles_of(contributions(height, side_), contributions(width, side_));
+    state.tiles.resize(tiles.size());
+    at::Tensor frames;
+    for (size_t i = 0; i < tiles.size(); ++i) {
+        const Tile& tile = tiles[i];
+        const Tile seen = {grown(tile.rows, halo_, height), grown(tile.columns, halo_, width)};
+        const at::Tensor decoded = decoder_.decode(
+            inside(latents, seen, 1), inside(condition, seen, kLatentSide), state.tiles[i]);
+        if (!frames.defined()) frames = at::empty(condition.sizes(), decoded.options());
+        const Tile part = {relative_to(seen.rows, tile.rows),
+                           relative_to(seen.columns, tile.columns)};
+        inside(frames, tile, kLatentSide).copy_(inside(decoded, part, kLatentSide));
+    }
+    return frames;
+}
+
+TiledDecoder::TiledDecoder(const Decoder& decoder, std::array<int64_t, 2> tile,
                            std::array<int64_t, 2> stride)
-    : decoder_(std::move(decoder)), tile_(tile), stride_(stride) {
+    : decoder_(decoder), tile_(tile), stride_(stride) {
     for (int axis = 0; axis < 2; ++axis)
         TORCH_CHECK(stride_[axis] > 0 && stride_[axis] <= tile_[axis],
                     "a tile's stride must lie within 1 and its size");
 }
 
 // A start whose predecessor reaches the end already is left out.
-std::vector<TiledDecoder::Span> TiledDecoder::spans(int64_t size, int64_t tile, int64_t stride) {
+std::vector<Span> TiledDecoder::spans(int64_t size, int64_t tile, int64_t stride) {
     std::vector<Span> spans;
     for (int64_t begin = 0; begin < size && (spans.empty() || spans.back().end < size);
          begin += stride)
@@ -28,7 +70,7 @@ std::vector<TiledDecoder::Span> TiledDecoder::spans(int64_t size, int64_t tile, 
 
 at::Tensor TiledDecoder::ramp(const Span& span, int64_t size, int64_t blend,
                               const at::TensorOptions& options) {
-    at::Tensor weight = at::ones({(span.end - span.begin) * kLatentSide}, options);
+    at::Tensor weight = at::ones({span.size() * kLatentSide}, options);
     const int64_t length = std::min(blend, weight.size(0));
     const at::Tensor rise = at::arange(1, length + 1, options) / static_cast<double>(blend);
     if (span.begin > 0) weight.narrow(0, 0, length).copy_(rise);
@@ -38,43 +80,31 @@ at::Tensor TiledDecoder::ramp(const Span& span, int64_t size, int64_t blend,
 
 at::Tensor TiledDecoder::decode(const at::Tensor& latents, const at::Tensor& condition,
                                 State& state) const {
-    const auto rows = spans(latents.size(2), tile_[0], stride_[0]);
-    const auto columns = spans(latents.size(3), tile_[1], stride_[1]);
+    const int64_t height = latents.size(2), width = latents.size(3);
+    const auto tiles =
+        tiles_of(spans(height, tile_[0], stride_[0]), spans(width, tile_[1], stride_[1]));
     const auto options = condition.options().dtype(at::kFloat);
     at::Tensor sum = at::zeros(condition.sizes(), options);
-    at::Tensor weights = at::zeros({condition.size(2), condition.size(3)}, options);
-    const bool first = state.memory.empty();
-    const size_t slots = state.memory.size() / (rows.size() * columns.size());
-    std::vector<at::Tensor> memory;
-    auto inside = [](const at::Tensor& x, const Span& row, const Span& column, int64_t scale) {
-        return x.narrow(2, row.begin * scale, (row.end - row.begin) * scale)
-            .narrow(3, column.begin * scale, (column.end - column.begin) * scale);
-    };
-    size_t index = 0;
-    for (const Span& row : rows) {
-        for (const Span& column : columns) {
-            State own;
-            if (!first)
-                own.memory.assign(
-                    state.memory.begin() + static_cast<std::ptrdiff_t>(index * slots),
-                    state.memory.begin() + static_cast<std::ptrdiff_t>((index + 1) * slots));
-            ++index;
-            const at::Tensor frames = decoder_->decode(
-                inside(latents, row, column, 1), inside(condition, row, column, kLatentSide), own);
-            memory.insert(memory.end(), own.memory.begin(), own.memory.end());
-            const at::Tensor weight = at::minimum(
-                ramp(row, latents.size(2), (tile_[0] - stride_[0]) * kLatentSide, options)
-                    .unsqueeze(1),
-                ramp(column, latents.size(3), (tile_[1] - stride_[1]) * kLatentSide, options)
-                    .unsqueeze(0));
-            inside(sum, row, column, kLatentSide).add_(frames * weight);
-            weights.narrow(0, row.begin * kLatentSide, weight.size(0))
-                .narrow(1, column.begin * kLatentSide, weight.size(1))
-                .add_(weight);
-        }
+    at::Tensor weights = at::zeros({1, 1, condition.size(2), condition.size(3)}, options);
+    state.tiles.resize(tiles.size());
+    for (size_t i = 0; i < tiles.size(); ++i) {
+        const Tile& tile = tiles[i];
+        const at::Tensor frames = decoder_.decode(
+            inside(latents, tile, 1), inside(condition, tile, kLatentSide), state.tiles[i]);
+        const at::Tensor weight = at::minimum(
+            ramp(tile.rows, height, (tile_[0] - stride_[0]) * kLatentSide, options).unsqueeze(1),
+            ramp(tile.columns, width, (tile_[1] - stride_[1]) * kLatentSide, options).unsqueeze(0));
+        inside(sum, tile, kLatentSide).add_(frames * weight);
+        inside(weights, tile, kLatentSide).add_(weight);
     }
-    state.memory = std::move(memory);
     return sum / weights;
+}
+
+std::unique_ptr<const Decoder> in_tiles(const Decoder& decoder, int64_t side, int64_t overlap) {
+    if (decoder.halo()) return std::make_unique<HaloDecoder>(decoder, side);
+    const int64_t stride = side - overlap;
+    return std::make_unique<TiledDecoder>(decoder, std::array{side, side},
+                                          std::array{stride, stride});
 }
 
 }  // namespace flashvsr

@@ -35,6 +35,7 @@ class WanDecoder : public Decoder {
     at::Tensor decode(const at::Tensor& latents, const at::Tensor& condition,
                       State& state) const override;
     bool clamps() const override { return true; }
+    std::optional<int64_t> halo() const override { return {}; }  // attention
     int64_t parameters() const override;
 
   private:

@@ -11,6 +11,7 @@ inline constexpr int64_t kWindowFrames = 2;
 inline constexpr int64_t kWindowSide = 8;
 inline constexpr int64_t kWindowTokens = kWindowFrames * kWindowSide * kWindowSide;
 inline constexpr int64_t kWindowPixels = 128;  // 8 tokens of 16 pixels
+inline constexpr int64_t kWindowLatents = 16;  // of 8 pixels
 
 struct WindowGrid {
     int64_t rows = 0;

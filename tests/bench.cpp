@@ -3,6 +3,7 @@
 //     bench [--size HEIGHTxWIDTH] [--precision fp32|bf16|fp16|fp8-linears|fp8] [--device D]
 //           [--model released|tiny|DIR] [--mode tiny|full] [--vae-type NAME]
 //           [--sparse-ratio R] [--chunks N] [--streams N]
+//           [--tile-dit] [--tile-vae] [--tile-size PIXELS] [--overlap PIXELS]
 //           [--memory host|device] [--plain] [--profile] [--json]
 //     bench --write-model DIR
 //
@@ -13,7 +14,8 @@
 // timed, beside their budget.
 //
 // --streams: several at once on one engine, a thread each. --chunks: chunks per stream after the
-// start; the first and the last tenth are reported beside the median. --plain: LibTorch's
+// start; the first and the last tenth are reported beside the median. --tile-dit, --tile-vae,
+// --tile-size, --overlap: as the element's properties. --plain: LibTorch's
 // operations where fused kernels exist. --profile: marks the steady chunks for a profiler
 // (cudaProfilerStart and NVTX ranges per stage) and prints no parts.
 #include <ATen/ATen.h>
@@ -68,6 +70,7 @@ struct Options {
     std::string memory = "host";
     std::string write_model;
     double sparse_ratio = 2.0;
+    FlashvsrTiling tiling = FLASHVSR_TILING_INIT;
     int chunks = 12;
     int streams = 1;
     bool plain = false;
@@ -87,6 +90,10 @@ Options parse(int argc, char** argv) {
             (name == "--json"    ? options.json
              : name == "--plain" ? options.plain
                                  : options.profile) = true;
+            continue;
+        }
+        if (name == "--tile-dit" || name == "--tile-vae") {
+            (name == "--tile-dit" ? options.tiling.tile_dit : options.tiling.tile_vae) = 1;
             continue;
         }
         if (i + 1 == argc) refuse(name + " needs a value");
@@ -114,6 +121,10 @@ Options parse(int argc, char** argv) {
             options.write_model = value;
         } else if (name == "--sparse-ratio") {
             options.sparse_ratio = std::stod(value);
+        } else if (name == "--tile-size") {
+            options.tiling.tile_size = std::stoi(value);
+        } else if (name == "--overlap") {
+            options.tiling.overlap = std::stoi(value);
         } else if (name == "--chunks") {
             options.chunks = std::max(std::stoi(value), 1);
         } else if (name == "--streams") {
@@ -153,6 +164,17 @@ DeviceMemory peak_memory(const at::Device& device) {
 #endif
     (void)device;
     return {};
+}
+
+// What all processes hold of the device, CUDA's own contexts and recordings included.
+double used_gib(const at::Device& device) {
+#ifdef FLASHVSR_CUDA
+    size_t free = 0, total = 0;
+    if (device.is_cuda() && cudaMemGetInfo(&free, &total) == cudaSuccess)
+        return gib(static_cast<int64_t>(total - free));
+#endif
+    (void)device;
+    return 0.0;
 }
 
 double allocated_now(const at::Device& device) {
@@ -247,6 +269,7 @@ FlashvsrStreamConfig stream_config(const Options& options) {
     config.input.height = options.height / 4;
     config.settings = FLASHVSR_SETTINGS_INIT;
     config.settings.sparse_ratio = options.sparse_ratio;
+    config.tiling = options.tiling;
     if (options.memory == "device")
         config.input.memory = config.output.memory = FLASHVSR_MEMORY_CUDA;
     return config;
@@ -360,6 +383,7 @@ class Bench {
         report["first_tenth_ms"] = median({times[0].begin(), times[0].begin() + tenth});
         report["last_tenth_ms"] = median({times[0].end() - tenth, times[0].end()});
         report["growth_gib"] = allocated_now(placement_.device) - memory_before;
+        report["device_used_gib"] = used_gib(placement_.device);
     }
 
     template <typename Body>
@@ -379,8 +403,8 @@ class Bench {
                                                            (options_.width + 127) / 128 * 128);
         flashvsr::Settings settings;
         settings.sparse.sparse_ratio = options_.sparse_ratio;
-        flashvsr::NetworkState state{
-            {}, flashvsr::Dit::State(model.dit, grid, settings.sparse), {}};
+        const flashvsr::Networks networks(model, grid, flashvsr::check_tiling(options_.tiling));
+        flashvsr::NetworkState state(networks, settings.sparse);
         const at::Tensor frames =
             at::rand({FLASHVSR_FIRST_CHUNK_INPUT, 3, grid.height(), grid.width()},
                      placement_.options()) *
@@ -393,13 +417,13 @@ class Bench {
             flashvsr::ChunkInput input;
             input.frames = chunk == 0 ? frames : frames.narrow(0, 0, 12);
             input.noise = flashvsr::make_noise(
-                1, state.dit.next_latent, flashvsr::latent_frames(input.frames.size(0)),
+                1, state.next_latent(), flashvsr::latent_frames(input.frames.size(0)),
                 model.dit.config().latent_channels, grid, placement_);
             input.height = options_.height;
             input.width = options_.width;
             {
                 const flashvsr::Stage whole("networks");
-                flashvsr::run_chunk(model, input, settings, state, nullptr);
+                flashvsr::run_chunk(networks, input, settings, state, nullptr);
             }
             for (const auto& [name, ms] : timer.take())
                 if (chunk >= kSkip) times[name].push_back(ms);
@@ -457,8 +481,10 @@ void print(const nlohmann::json& report, const Options& options) {
                 report["last_tenth_ms"].get<double>(), report["growth_gib"].get<double>());
     std::printf("  first frames %.2f s after the start of the process\n",
                 report["first_frame_s"].get<double>());
-    std::printf("  peak memory %.2f GiB in tensors, %.2f GiB reserved\n",
-                report["peak_gib"].get<double>(), report["peak_reserved_gib"].get<double>());
+    std::printf(
+        "  peak memory %.2f GiB in tensors, %.2f GiB reserved, %.2f GiB used of the device\n",
+        report["peak_gib"].get<double>(), report["peak_reserved_gib"].get<double>(),
+        report["device_used_gib"].get<double>());
     if (report.contains("parts_ms")) print_parts(report);
 }
 

@@ -154,19 +154,20 @@ class CaseRun {
             input_.at("lq_video_u8")[0].to(at::kFloat).div(255).mul(2).sub(1).transpose(0, 1);
         const at::Tensor frames = video.to(placement_.options()).contiguous();
         grid_ = flashvsr::WindowGrid::of_picture(frames.size(2), frames.size(3));
-        flashvsr::NetworkState state{
-            {}, flashvsr::Dit::State(engine_.model().dit, grid_, settings_.sparse), {}};
+        const flashvsr::Networks networks(engine_.model(), grid_);
+        flashvsr::NetworkState state(networks, settings_.sparse);
         const int64_t steps = (frames.size(0) - 17) / FLASHVSR_CHUNK;
-        for (int64_t step = 0; step < steps; ++step) run_step(step, frames, state);
+        for (int64_t step = 0; step < steps; ++step) run_step(step, frames, networks, state);
         return collect();
     }
 
   private:
-    void run_step(int64_t step, const at::Tensor& frames, flashvsr::NetworkState& state) {
+    void run_step(int64_t step, const at::Tensor& frames, const flashvsr::Networks& networks,
+                  flashvsr::NetworkState& state) {
         flashvsr::ChunkInput chunk;
         chunk.frames = step == 0 ? frames.narrow(0, 0, FLASHVSR_FIRST_CHUNK_INPUT)
                                  : frames.narrow(0, 8 * step + 13, 12);
-        chunk.noise = noise(state.dit.next_latent, flashvsr::latent_frames(chunk.frames.size(0)));
+        chunk.noise = noise(state.next_latent(), flashvsr::latent_frames(chunk.frames.size(0)));
         chunk.height = frames.size(2);
         chunk.width = frames.size(3);
         flashvsr::ChunkProbe probe;
@@ -180,7 +181,7 @@ class CaseRun {
             results_.near_ties[name] = oldest_first(near_ties(mask), slots);
         };
         const at::Tensor out = flashvsr::finished_frames(
-            flashvsr::run_chunk(engine_.model(), chunk, settings_, state, &probe));
+            flashvsr::run_chunk(networks, chunk, settings_, state, &probe));
         keep("lq_tokens", flashvsr::from_window_order(probe.lq_tokens[0], grid_).flatten(0, 2), 0);
         keep("latents", probe.latents, 1);
         keep("decoded", probe.decoded.transpose(0, 1), 1);
@@ -251,7 +252,7 @@ Results run_vae(const Options& options, const nlohmann::json& json) {
     };
     if (json.contains("tile_size"))
         results.tensors["frames.tiled"] =
-            decode(flashvsr::TiledDecoder(decoder, pair("tile_size"), pair("tile_stride")));
+            decode(flashvsr::TiledDecoder(*decoder, pair("tile_size"), pair("tile_stride")));
     return results;
 }
 

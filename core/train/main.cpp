@@ -287,15 +287,16 @@ class Trainer {
         for (int64_t first = 0, have = 0; have + 8 <= clip.input.size(0) - 4;) {
             // The optimiser has changed the weights: what follows from them is made anew.
             const Model model = parameters.build(description_, placement_);
-            if (!state) state.emplace(NetworkState{{}, Dit::State(model.dit, grid, {}), {}});
+            const Networks networks(model, grid);
+            if (!state) state.emplace(networks, SparseSettings());
             ChunkInput input;
             const int64_t frames = have == 0 ? FLASHVSR_FIRST_CHUNK_INPUT : 12;
             input.frames = clip.input.narrow(0, first, frames);
-            input.noise = make_noise(seed, state->dit.next_latent, latent_frames(frames),
+            input.noise = make_noise(seed, state->next_latent(), latent_frames(frames),
                                      model.dit.config().latent_channels, grid, placement_);
             input.height = input.width = side;
             const at::Tensor out =
-                finished_frames(run_chunk(model, input, settings, *state, nullptr));
+                finished_frames(run_chunk(networks, input, settings, *state, nullptr));
             chunk(out, clip.target.narrow(0, have, out.size(0)));
             detach(*state, model.dit.config().layers);
             have += out.size(0);
@@ -305,12 +306,13 @@ class Trainer {
 
     // What crosses chunks is taken as it is: gradients stay within a chunk.
     static void detach(NetworkState& state, int64_t layers) {
+        TileState& whole = state.tiles.front();
         for (int64_t i = 0; i < layers; ++i)
-            for (const at::Tensor& tensor : {state.dit.cache.layer(i).k, state.dit.cache.layer(i).v,
-                                             state.dit.cache.layer(i).k_mean})
+            for (const at::Tensor& tensor : {whole.dit.cache.layer(i).k, whole.dit.cache.layer(i).v,
+                                             whole.dit.cache.layer(i).k_mean})
                 tensor.detach_();
         for (at::Tensor& memory : state.decoder.memory) memory = memory.detach();
-        for (at::Tensor* past : {&state.projector.conv1_past, &state.projector.conv2_past})
+        for (at::Tensor* past : {&whole.projector.conv1_past, &whole.projector.conv2_past})
             if (past->defined()) *past = past->detach();
     }
 

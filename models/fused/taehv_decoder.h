@@ -25,6 +25,7 @@ class FusedTaehvDecoder : public Decoder {
                       State& state) const override;
     bool in_place() const override { return true; }
     bool clamps() const override { return true; }
+    std::optional<int64_t> halo() const override { return TaehvDecoder::kHalo; }
     int64_t parameters() const override { return parameters_; }
 
   private:

@@ -29,6 +29,7 @@ class FusedTcDecoder : public Decoder {
                       State& state) const override;
 
     bool in_place() const override { return true; }
+    std::optional<int64_t> halo() const override { return TcDecoder::halo_of({}); }
     int64_t parameters() const override { return parameters_; }
 
   private:

@@ -30,6 +30,7 @@ class FusedWanDecoder : public Decoder {
                       State& state) const override;
     bool in_place() const override { return true; }
     bool clamps() const override { return true; }
+    std::optional<int64_t> halo() const override { return {}; }  // attention
     int64_t parameters() const override { return parameters_; }
 
   private:

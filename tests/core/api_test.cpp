@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -85,6 +86,19 @@ TEST(Api, RunsAClipInEveryFormat) {
         EXPECT_EQ(api()->stream_pop(stream, &result, &error), FLASHVSR_NEED_INPUT);
         api()->stream_close(stream);
     }
+}
+
+// A program compiled before there were tiles.
+TEST(Api, WhatAnOlderStructLacksKeepsItsDefault) {
+    const OpenEngine open(MICRO_MODEL);
+    auto config = stream_config(FLASHVSR_FORMAT_RGB, 8, 8);
+    config.tiling = {1, 1, -5, -5};
+    FlashvsrStream* stream = nullptr;
+    EXPECT_EQ(api()->stream_open(open.engine, &config, &stream, nullptr),
+              FLASHVSR_INVALID_ARGUMENT);
+    config.struct_size = offsetof(FlashvsrStreamConfig, tiling);
+    EXPECT_EQ(api()->stream_open(open.engine, &config, &stream, nullptr), FLASHVSR_OK);
+    api()->stream_close(stream);
 }
 
 TEST(Api, SharesOneEngineAndKeepsItWhileAStreamLives) {

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "core/frame_io.h"
+#include "core/noise.h"
 #include "core/stream.h"
 #include "models/error.h"
+#include "models/tiled_decoder.h"
 #include "tests/support/random_model.h"
 
 namespace flashvsr {
@@ -196,6 +198,50 @@ TEST_F(CudaStream, TakesNoMoreMemoryOnceItRuns) {
         EXPECT_EQ(after.segment[0].allocated, before.segment[0].allocated);
         EXPECT_GT(stream.stats().last_chunk_ms, 0.0);
     }
+}
+
+// All tiles of a chunk are one recording; each has caches and decoder memory of its own.
+TEST_F(CudaStream, RecordedTilesComputeWhatTilesDo) {
+    const c10::NoGradGuard no_grad;
+    const WindowGrid grid{2, 5};
+    Tiling tiling;
+    tiling.dit = tiling.vae = true;
+    const Networks networks(engine()->model(), grid, tiling);
+    ASSERT_TRUE(networks.recordable());
+    const Settings settings;
+    const ComputeQueue queue(kPlacement.device);
+    const ComputeScope scope(queue);
+    NetworkState state(networks, settings.sparse);
+    ChunkRunner runner(Networks(engine()->model(), grid, tiling), grid.height(), grid.width());
+    at::manual_seed(8);
+    for (int chunk = 0; chunk < 10; ++chunk) {
+        ChunkInput input;
+        input.frames =
+            at::rand({chunk == 0 ? 25 : 12, 3, grid.height(), grid.width()}, kPlacement.options());
+        input.noise = make_noise(7, state.next_latent(), chunk == 0 ? 6 : 2, 16, grid, kPlacement);
+        input.height = grid.height();
+        input.width = grid.width();
+        const ChunkOutput expected = run_chunk(networks, input, settings, state, nullptr);
+        const ChunkOutput actual = runner.run(input.frames, /*seed=*/7, settings);
+        EXPECT_TRUE(at::equal(actual.frames.decoded, expected.frames.decoded)) << chunk;
+        EXPECT_TRUE(at::equal(actual.affine, expected.affine)) << chunk;
+    }
+}
+
+// Tiles with their halo, of sizes that no untiled picture has.
+TEST_F(CudaStream, TilesOfTheDecoderGiveTheSameFrames) {
+    const c10::NoGradGuard no_grad;
+    const ComputeQueue queue(kPlacement.device);
+    const ComputeScope scope(queue);
+    const Decoder& whole = *engine()->model().decoder;
+    const HaloDecoder tiled(whole, 16);
+    at::manual_seed(10);
+    const at::Tensor latents = at::randn({16, 2, 32, 80}, kPlacement.options());
+    const at::Tensor condition = at::rand({5, 3, 256, 640}, kPlacement.options());
+    Decoder::State states[2];
+    const at::Tensor expected = whole.decode(latents, condition, states[0]);
+    const at::Tensor actual = tiled.decode(latents, condition, states[1]);
+    EXPECT_LT((actual - expected).abs().max().item<float>(), 0.02F);
 }
 
 TEST_F(CudaStream, RefusesMemoryThatIsNotTheDevices) {

@@ -36,14 +36,15 @@ Parameters start() {
 // A start-up chunk's output for a clip of 25 frames.
 at::Tensor run_first_chunk(const Model& model, const at::Tensor& frames) {
     const WindowGrid grid = WindowGrid::of_picture(kSide, kSide);
-    NetworkState state{{}, Dit::State(model.dit, grid, {}), {}};
+    const Networks networks(model, grid);
+    NetworkState state(networks, {});
     ChunkInput input;
     input.frames = frames;
     input.noise = make_noise(1, 0, 6, 16, grid, Placement{});
     input.height = input.width = kSide;
     Settings settings;
     settings.color_fix = ColorFix::kNone;
-    return finished_frames(run_chunk(model, input, settings, state, nullptr));
+    return finished_frames(run_chunk(networks, input, settings, state, nullptr));
 }
 
 at::Tensor textured_frames() {

@@ -208,6 +208,21 @@ TEST_F(EnginePipeline, AModelThatIsNoneIsNamedInTheError) {
     fs::remove_all(folder);
 }
 
+TEST_F(EnginePipeline, TilesGiveAsManyFrames) {
+    const std::vector<GstBuffer*> out =
+        run("I420", 34, "tile-dit=true tile-vae=true overlap=100", ",width=384,height=128");
+    EXPECT_EQ(out.size(), 34u);
+    release(out);
+}
+
+TEST_F(EnginePipeline, AnOverlapTooLargeForTheTileIsAnError) {
+    const Outcome outcome =
+        run_model(std::string(FLASHVSR_MICRO_MODEL) + " tile-vae=true tile-size=200 overlap=200");
+    EXPECT_EQ(outcome.error, name_of(GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS));
+    EXPECT_NE(outcome.message.find("tile-size to at least 384"), std::string::npos)
+        << outcome.message;
+}
+
 TEST_F(EnginePipeline, ADecoderThatIsMissingIsNamedInTheError) {
     const std::string micro = FLASHVSR_MICRO_MODEL;
     for (const auto& [settings, named] : std::vector<std::pair<std::string, std::string>>{
