@@ -173,7 +173,8 @@ TEST(Tiling, AnOverlapTooLargeForTheTileSaysWhatToDo) {
 // The small model that ships, on what it was made for.
 class Seams : public ::testing::Test {
   protected:
-    static constexpr int kWidth = 640, kHeight = 384;  // 5 x 3 windows; tiles begin at each
+    static constexpr int kSide = 384;  // 3 windows; tiles of two, which begin at each
+    static constexpr int kClipWidth = 160, kClipHeight = 96;
 
     static std::shared_ptr<const Engine> nano() {
         static const auto shared = [] {
@@ -185,9 +186,10 @@ class Seams : public ::testing::Test {
         return shared;
     }
 
-    // The luma of the last of 22 frames, [height, width]: of the second chunk.
-    static at::Tensor upscaled(std::vector<uint8_t>& clip, const FlashvsrTiling& tiling) {
-        FlashvsrStreamConfig settings = config(kWidth, kHeight);
+    // The luma of the last of `count` frames, [384, 384]; of each frame the left 96 columns go in.
+    static at::Tensor upscaled(std::vector<uint8_t>& clip, int count,
+                               const FlashvsrTiling& tiling) {
+        FlashvsrStreamConfig settings = config(kSide, kSide);
         for (FlashvsrFrameInfo* info : {&settings.input, &settings.output}) {
             info->format = FLASHVSR_FORMAT_I420;
             info->matrix = FLASHVSR_MATRIX_BT709;
@@ -195,20 +197,21 @@ class Seams : public ::testing::Test {
         }
         settings.tiling = tiling;
         Stream stream(nano(), settings);
-        constexpr int kIn = kWidth / 4 * (kHeight / 4), kOut = kWidth * kHeight;
-        for (int i = 0; i < 22; ++i) {
-            uint8_t* y = clip.data() + static_cast<ptrdiff_t>(i) * (kIn * 3 / 2);
+        constexpr int kLuma = kClipWidth * kClipHeight;
+        for (int i = 0; i < count; ++i) {
+            uint8_t* y = clip.data() + static_cast<ptrdiff_t>(i) * (kLuma * 3 / 2);
             stream.push({settings.input,
-                         {y, y + kIn, y + kIn * 5 / 4},
-                         {kWidth / 4, kWidth / 8, kWidth / 8}});
+                         {y, y + kLuma, y + kLuma * 5 / 4},
+                         {kClipWidth, kClipWidth / 2, kClipWidth / 2}});
         }
         stream.drain();
-        for (int i = 0; i < 21; ++i) stream.drop();
+        for (int i = 1; i < count; ++i) stream.drop();
+        constexpr int kOut = kSide * kSide;
         std::vector<uint8_t> out(kOut * 3 / 2);
         stream.pop({settings.output,
                     {out.data(), out.data() + kOut, out.data() + kOut * 5 / 4},
-                    {kWidth, kWidth / 2, kWidth / 2}});
-        return at::from_blob(out.data(), {kHeight, kWidth}, at::kByte).to(at::kFloat);
+                    {kSide, kSide / 2, kSide / 2}});
+        return at::from_blob(out.data(), {kSide, kSide}, at::kByte).to(at::kFloat);
     }
 
     // Mean absolute step from one row to the next, where a tile begins or ends and elsewhere.
@@ -216,32 +219,36 @@ class Seams : public ::testing::Test {
         double at_borders, elsewhere;
     };
     static Steps row_steps(const at::Tensor& picture) {
-        const at::Tensor steps = picture.diff(1, 0).abs().mean(1);  // [height - 1]
+        const at::Tensor steps = picture.diff(1, 0).abs().mean(1);  // [rows - 1]
         at::Tensor border = at::zeros_like(steps);
         for (int64_t row = kWindowPixels; row < picture.size(0); row += kWindowPixels)
             border[row - 1].fill_(1);
         return {(steps * border).sum().item<double>() / border.sum().item<double>(),
                 (steps * (1 - border)).sum().item<double>() / (1 - border).sum().item<double>()};
     }
+
+    const FlashvsrTiling tiled_ = {1, 1, 256, 24};
+    const FlashvsrTiling untiled_ = FLASHVSR_TILING_INIT;
 };
 
 TEST_F(Seams, DoNotShowOnAFlatField) {
-    std::vector<uint8_t> flat(22 * kWidth / 4 * (kHeight / 4) * 3 / 2, 120);
-    const at::Tensor tiled = upscaled(flat, {1, 1, 256, 24});
-    for (const at::Tensor& picture : {tiled, tiled.t()}) {
-        const Steps steps = row_steps(picture);
+    std::vector<uint8_t> flat(kClipWidth * kClipHeight * 3 / 2, 120);
+    const at::Tensor picture = upscaled(flat, 1, tiled_);
+    for (const bool columns : {false, true}) {
+        const Steps steps = row_steps(columns ? picture.t() : picture);
         EXPECT_LE(steps.at_borders, steps.elsewhere + 0.02);
     }
     // No dark frame around it either.
-    EXPECT_NEAR(tiled[0].mean().item<double>(), 120, 1.0);
-    EXPECT_NEAR(tiled.select(1, -1).mean().item<double>(), 120, 1.0);
+    EXPECT_NEAR(picture[0].mean().item<double>(), 120, 1.0);
+    EXPECT_NEAR(picture.select(1, -1).mean().item<double>(), 120, 1.0);
 }
 
 TEST_F(Seams, DoNotShowOnFootage) {
     std::ifstream file(FOOTAGE, std::ios::binary);
     std::vector<uint8_t> clip((std::istreambuf_iterator<char>(file)), {});
-    const at::Tensor tiled = upscaled(clip, {1, 1, 256, 24});
-    const at::Tensor whole = upscaled(clip, {0, 0, 256, 24});
+    constexpr int kCount = 22;  // the last one is of the second chunk
+    const at::Tensor tiled = upscaled(clip, kCount, tiled_);
+    const at::Tensor whole = upscaled(clip, kCount, untiled_);
     // What the picture itself has at these rows and columns is in both.
     for (const bool columns : {false, true}) {
         const Steps in_tiles = row_steps(columns ? tiled.t() : tiled);
