@@ -31,6 +31,10 @@ std::string allowed(GParamSpec* spec) {
         return "whole numbers from " +
                range(G_PARAM_SPEC_INT(spec)->minimum, G_PARAM_SPEC_INT(spec)->maximum);
     }
+    if (G_IS_PARAM_SPEC_UINT(spec)) {
+        return "whole numbers from " +
+               range(G_PARAM_SPEC_UINT(spec)->minimum, G_PARAM_SPEC_UINT(spec)->maximum);
+    }
     if (G_IS_PARAM_SPEC_BOOLEAN(spec)) return "true, false";
     if (G_IS_PARAM_SPEC_UINT64(spec)) return "whole numbers from 0";
     return {};

@@ -360,6 +360,7 @@ bool Job::handle(GstMessage* message) {
             seek();
             return false;
         case GST_MESSAGE_ERROR: error_ = text_of(message); return true;
+        case GST_MESSAGE_INFO:
         case GST_MESSAGE_WARNING: progress_->say(text_of(message)); return false;
         default: return false;
     }

@@ -15,6 +15,7 @@
 #include "pipelines/upscale/options.h"
 #include "pipelines/upscale/progress.h"
 #include "pipelines/upscale/source.h"
+#include "pipelines/upscale/window.h"
 #include "pipelines/upscale/writer.h"
 
 namespace upscale {

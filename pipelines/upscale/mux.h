@@ -5,6 +5,7 @@
 #include <string>
 
 #include "pipelines/upscale/tracks.h"
+#include "pipelines/upscale/window.h"
 #include "pipelines/upscale/writer.h"
 
 namespace upscale {

@@ -198,7 +198,7 @@ void take(Options* options) {
 Options parse_options(int argc, char** argv) {
     Options options;
     pipelines::CommandLine line("- upscale videos with FlashVSR", kDescription);
-    line.add_group("Files:", file_entries());
+    line.add_group("Input and output:", file_entries());
     line.add_group("Model and picture:", settings_entries(), &options);
     line.add_group("Video and sound:", coding_entries());
     line.add_group("Looking before:", looking_entries());

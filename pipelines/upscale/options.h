@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "pipelines/upscale/writer.h"
+#include "pipelines/upscale/window.h"
 
 namespace upscale {
 

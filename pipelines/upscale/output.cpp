@@ -164,6 +164,10 @@ std::unique_ptr<Writer> Output::make_part_writer(const std::string& path) const 
     return std::make_unique<Mux>(std::move(mux), [](const std::string&) {});
 }
 
+std::unique_ptr<Mux> Output::make_joiner(Say say) const {
+    return std::make_unique<Mux>(mux_options(temporary_, format_->muxer), std::move(say));
+}
+
 void Output::finish() {
     if (path_ == "-") return;
     if (images_.empty()) {

@@ -13,6 +13,7 @@
 
 namespace upscale {
 
+class Mux;
 struct MuxOptions;
 
 /// Where the result goes, and in what form: from the ending of its name and the options. Everything
@@ -34,6 +35,8 @@ class Output {
     std::unique_ptr<Writer> make_preview_writer(int number) const;
     /// For a part of the video alone, in a form that keeps every time.
     std::unique_ptr<Writer> make_part_writer(const std::string& path) const;
+    /// For the whole of such parts; is_container() holds.
+    std::unique_ptr<Mux> make_joiner(Say say) const;
 
     /// Has what is complete take its final name. Throws Failure (kOutput).
     void finish();

@@ -7,7 +7,6 @@
 #include <cerrno>
 
 #include "pipelines/upscale/format.h"
-#include "pipelines/upscale/mux.h"
 #include "pipelines/upscale/paths.h"
 
 namespace upscale {
@@ -132,11 +131,11 @@ JobResult Parts::run(Progress* progress) {
         make_part(progress);
     }
     if (frames() == 0) return {};
-    const std::unique_ptr<Writer> writer =
-        output_.make_writer([progress](const std::string& text) { progress->say(text); });
-    writer->set_origin(origin_);
-    join(writer.get());
-    writer->finish(options_.window.end);
+    const std::unique_ptr<Mux> whole =
+        output_.make_joiner([progress](const std::string& text) { progress->say(text); });
+    whole->set_origin(origin_);
+    join(whole.get());
+    whole->finish(options_.window.end);
     return {false, true, frames(), origin_};
 }
 
@@ -167,8 +166,7 @@ void Parts::make_part(Progress* progress) {
     write_journal();
 }
 
-void Parts::join(Writer* writer) const {
-    auto* mux = dynamic_cast<Mux*>(writer);
+void Parts::join(Mux* mux) const {
     const Packet packet(av_packet_alloc());
     for (size_t index = 0; index < done_.size(); ++index) {
         if (done_[index].frames == 0) continue;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "pipelines/upscale/job.h"
+#include "pipelines/upscale/mux.h"
 #include "pipelines/upscale/output.h"
 
 namespace upscale {
@@ -35,7 +36,7 @@ class Parts {
     bool complete() const { return !done_.empty() && done_.back().last; }
     guint64 frames() const;
     void make_part(Progress* progress);
-    void join(Writer* writer) const;
+    void join(Mux* mux) const;
 
     const Options& options_;
     const Source& source_;

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "pipelines/upscale/libav.h"
-#include "pipelines/upscale/writer.h"
 
 namespace upscale {
 

@@ -21,7 +21,27 @@ constexpr double kChunkFrames = 8;
 struct Numbers {
     guint64 chunk_time = 0;  // of an ordinary chunk, ns
     guint64 device_memory = 0;
+    std::string estimate;  // what the element reckons with; empty: it says nothing
 };
+
+/// "estimate: 12.3 GB of the device: weights 2.8, kv-cache 6.2, ..."
+std::string describe_estimate(const GstStructure* parts) {
+    std::string text;
+    double sum = 0;
+    for (const char* part : {"weights", "kv-cache", "state", "frames", "activations", "reserve"}) {
+        guint64 bytes = 0;
+        if (!gst_structure_get_uint64(parts, part, &bytes)) continue;
+        sum += static_cast<double>(bytes) / 1e9;
+        gchar shown[64];
+        g_snprintf(shown, sizeof shown, "%s%s %.2f", text.empty() ? "" : ", ", part,
+                   static_cast<double>(bytes) / 1e9);
+        text += shown;
+    }
+    gchar total[64];
+    g_snprintf(total, sizeof total, "needs:  %.2f GB (", sum);
+    const gchar* changes = gst_structure_get_string(parts, "changes");
+    return total + text + ")" + (changes && *changes ? std::string("; ") + changes : "") + "\n";
+}
 
 Numbers read_stats(GstElement* upscaler) {
     Numbers numbers;
@@ -30,6 +50,8 @@ Numbers read_stats(GstElement* upscaler) {
     if (stats) {
         gst_structure_get_uint64(stats, "chunk-time", &numbers.chunk_time);
         gst_structure_get_uint64(stats, "device-memory", &numbers.device_memory);
+        const GValue* estimate = gst_structure_get_value(stats, "memory-estimate");
+        if (estimate) numbers.estimate = describe_estimate(gst_value_get_structure(estimate));
         gst_structure_free(stats);
     }
     return numbers;
@@ -67,7 +89,7 @@ std::string report(const Numbers& numbers, guint64 frames) {
     gchar text[200];
     g_snprintf(text, sizeof text, "memory: %.1f GB %s\nspeed:  %.2f FPS, without the encoder",
                memory / 1e9, device ? "of the device" : "of the host, whole process", rate);
-    std::string lines = text;
+    std::string lines = numbers.estimate + text;
     if (frames) lines += "; " + shown_time(static_cast<double>(frames) / rate) + " in all";
     return lines;
 }

@@ -9,12 +9,6 @@
 
 namespace upscale {
 
-/// A span of the input's time, in nanoseconds of stream time.
-struct Window {
-    GstClockTime start = 0;
-    GstClockTime end = GST_CLOCK_TIME_NONE;  ///< NONE: to the end of the input
-};
-
 /// Takes what the encoder makes. One thread at a time. Everything throws Failure (kFailed) when the
 /// system refuses to write.
 class Writer {
