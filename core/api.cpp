@@ -211,12 +211,21 @@ FlashvsrStatus stream_stats(const FlashvsrStream* stream, FlashvsrStreamStats* s
     });
 }
 
+FlashvsrStatus stream_memory(const FlashvsrStream* stream, FlashvsrMemoryEstimate* estimate,
+                             FlashvsrError* error) {
+    return guarded(error, [&] {
+        require(stream != nullptr, "stream is NULL");
+        write_struct(estimate, stream->stream.memory());
+        return FLASHVSR_OK;
+    });
+}
+
 }  // namespace
 
 const FlashvsrApi* flashvsr_api(uint32_t abi) {
-    static const FlashvsrApi api = {FLASHVSR_ABI, engine_open,      engine_close, engine_info,
-                                    stream_open,  stream_close,     stream_push,  stream_ready,
-                                    stream_pop,   stream_drain,     stream_reset, stream_configure,
-                                    stream_stats, flashvsr::set_log};
+    static const FlashvsrApi api = {FLASHVSR_ABI, engine_open,       engine_close, engine_info,
+                                    stream_open,  stream_close,      stream_push,  stream_ready,
+                                    stream_pop,   stream_drain,      stream_reset, stream_configure,
+                                    stream_stats, flashvsr::set_log, stream_memory};
     return abi == FLASHVSR_ABI ? &api : nullptr;
 }

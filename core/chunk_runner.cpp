@@ -64,7 +64,8 @@ ChunkOutput ChunkRunner::run_steady(const ChunkInput& input, const Settings& set
     steady_.noise.copy_(input.noise);
     // A long ring still fills when its first slots are written: the same slot then sees fewer keys.
     const DitStep& step = state_->tiles.front().dit.step;  // all tiles' are alike
-    const int64_t phase = step.first_slot << 16 | step.key_slices;
+    const int64_t place = state_->tiles.front().dit.cache.first_place();
+    const int64_t phase = place << 32 | step.first_slot << 16 | step.key_slices;
     return output_from(recorder_.run(phase, work(steady_, settings)), settings);
 }
 

@@ -38,8 +38,9 @@
 extern "C" {
 #endif
 
-/* Raised when a change would break a program compiled against an older header. */
-#define FLASHVSR_ABI 2
+/* Raised when a change would break a program compiled against an older header, or a program
+ * compiled against this one would find less than it knows of. */
+#define FLASHVSR_ABI 3
 
 typedef struct FlashvsrEngine FlashvsrEngine;
 typedef struct FlashvsrStream FlashvsrStream;
@@ -219,6 +220,21 @@ typedef struct {
 #define FLASHVSR_TILING_INIT \
     { 0, 0, 256, 24 }
 
+/* How keys and values of past frames, the largest part of a stream, are kept between chunks. */
+typedef enum {
+    FLASHVSR_KV_CACHE_DEVICE = 0, /* as attention reads them */
+    FLASHVSR_KV_CACHE_INT8, /* on the device in 8 bits; what precision fp8 has in 8 bits stays so */
+    FLASHVSR_KV_CACHE_HOST, /* in the host's memory, as attention reads them: equal pictures */
+    FLASHVSR_KV_CACHE_HOST_INT8 /* in the host's memory in 8 bits */
+} FlashvsrKvCache;
+
+/* What happens to a stream that does not fit into the device's free memory. */
+typedef enum {
+    FLASHVSR_MEMORY_AS_SET =
+        0,               /* it is refused, with a message that says which settings would fit */
+    FLASHVSR_MEMORY_AUTO /* tiling and kv_cache are changed, as little as it takes */
+} FlashvsrMemoryPolicy;
+
 typedef struct {
     uint32_t struct_size;
     FlashvsrFrameInfo input;
@@ -226,6 +242,12 @@ typedef struct {
     uint64_t seed;            /* of the noise; equal seeds give equal pictures */
     FlashvsrSettings settings;
     FlashvsrTiling tiling;
+    FlashvsrKvCache kv_cache;
+    FlashvsrMemoryPolicy memory_policy;
+    /* Bytes: as if the device had no more memory than this in all. Holds for the process, until a
+     * stream with another limit is opened. 0: what it has. On the CPU nothing but the estimate
+     * looks at it, and without a limit every stream fits. */
+    uint64_t memory_limit;
 } FlashvsrStreamConfig;
 
 typedef struct {
@@ -239,6 +261,25 @@ typedef struct {
 
 #define FLASHVSR_STREAM_STATS_INIT \
     { sizeof(FlashvsrStreamStats), 0, 0, 0, 0.0, 0 }
+
+/* What a stream takes, in bytes: an estimate made before anything is allocated. */
+typedef struct {
+    uint32_t struct_size;
+    uint64_t weights; /* of the engine, shared by its streams */
+    uint64_t kv_cache;
+    uint64_t state; /* what else crosses chunks */
+    uint64_t frames;
+    uint64_t activations; /* most that a chunk holds at once */
+    uint64_t reserve;     /* lost between tensors, libraries, recorded launches */
+    uint64_t host;        /* locked memory of the host */
+    uint64_t free; /* of the device, for all but the weights, when the stream was opened; 0 on the
+                    * CPU without a limit */
+    char changes[128]; /* "kv-cache=int8 tile-vae=true": what memory_policy has changed, if anything
+                        */
+} FlashvsrMemoryEstimate;
+
+#define FLASHVSR_MEMORY_ESTIMATE_INIT \
+    { sizeof(FlashvsrMemoryEstimate), 0, 0, 0, 0, 0, 0, 0, 0, "" }
 
 /* The schedule: the first chunk needs this many frames ... */
 #define FLASHVSR_FIRST_CHUNK_INPUT 25
@@ -260,7 +301,8 @@ typedef struct {
                                   FlashvsrError* error);
 
     /* Sizes, formats and kinds of memory are fixed for the stream's life. Allocates nothing large
-     * before the first frame. The stream keeps the engine alive. */
+     * before the first frame, but asks whether that will fit: FLASHVSR_NO_MEMORY if not. The stream
+     * keeps the engine alive. */
     FlashvsrStatus (*stream_open)(FlashvsrEngine* engine, const FlashvsrStreamConfig* config,
                                   FlashvsrStream** stream, FlashvsrError* error);
     void (*stream_close)(FlashvsrStream* stream); /* NULL is allowed */
@@ -297,6 +339,10 @@ typedef struct {
     /* Receives one line per event worth logging, from any thread, until replaced. `level`: 1 error,
      * 2 warning, 3 info, 4 debug. NULL: silence, the default. Process-wide. */
     void (*set_log)(void (*log)(int level, const char* message, void* user), void* user);
+
+    /* What the stream was estimated to take, with the settings that it was opened with. */
+    FlashvsrStatus (*stream_memory)(const FlashvsrStream* stream, FlashvsrMemoryEstimate* estimate,
+                                    FlashvsrError* error);
 } FlashvsrApi;
 
 /* The library's only exported symbol. NULL when the library does not speak ABI `abi`. */

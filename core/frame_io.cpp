@@ -51,6 +51,10 @@ PlaneSize plane_size(const FlashvsrFrameInfo& info, int plane) {
     return {(height + 1) / 2, (width + 1) / 2 * chroma_samples * sample_bytes(info.format)};
 }
 
+int64_t aligned_row(const PlaneSize& size) {
+    return (size.row_bytes + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
+}
+
 kernels::PackedLayout packed_layout(FlashvsrFormat format) {
     kernels::PackedLayout layout;
     layout.pixel_bytes = pixel_bytes(format);
@@ -178,20 +182,24 @@ kernels::Picture as_picture(const FlashvsrFrame& frame) {
     return picture;
 }
 
-FrameBuffer::FrameBuffer(const FlashvsrFrameInfo& info, const at::TensorOptions& where)
-    : picture(describe(info)) {
-    std::array<int64_t, 3> offset = {};
+int64_t frame_bytes(const FlashvsrFrameInfo& info) {
     int64_t total = 0;
     for (int i = 0; i < plane_count(info.format); ++i) {
         const PlaneSize size = plane_size(info, i);
-        const int64_t stride = (size.row_bytes + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
-        offset[i] = total;
-        picture.stride[i] = static_cast<int>(stride);
-        total += stride * size.rows;
+        total += aligned_row(size) * size.rows;
     }
-    bytes = at::empty({total}, where.dtype(at::kByte));
-    for (int i = 0; i < plane_count(info.format); ++i)
-        picture.plane[i] = bytes.mutable_data_ptr<uint8_t>() + offset[i];
+    return total;
+}
+
+FrameBuffer::FrameBuffer(const FlashvsrFrameInfo& info, const at::TensorOptions& where)
+    : bytes(at::empty({frame_bytes(info)}, where.dtype(at::kByte))), picture(describe(info)) {
+    auto* plane = bytes.mutable_data_ptr<uint8_t>();
+    for (int i = 0; i < plane_count(info.format); ++i) {
+        const PlaneSize size = plane_size(info, i);
+        picture.plane[i] = plane;
+        picture.stride[i] = static_cast<int>(aligned_row(size));
+        plane += aligned_row(size) * size.rows;
+    }
 }
 
 void copy_frame(const FlashvsrFrameInfo& info, const kernels::Picture& from,

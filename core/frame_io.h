@@ -18,6 +18,9 @@ void check_frame(const FlashvsrFrame& frame, const FlashvsrFrameInfo& expected,
 
 bool has_alpha(FlashvsrFormat format);
 
+// Of a frame in a FrameBuffer.
+int64_t frame_bytes(const FlashvsrFrameInfo& info);
+
 // The caller's planes, as kernels take them.
 kernels::Picture as_picture(const FlashvsrFrame& frame);
 

@@ -6,8 +6,9 @@
 
 namespace flashvsr {
 
-Networks::Networks(const Model& model, const WindowGrid& grid, const Tiling& tiling)
-    : model_(model), grid_(grid) {
+Networks::Networks(const Model& model, const WindowGrid& grid, const Tiling& tiling,
+                   KvStorage storage)
+    : model_(model), grid_(grid), storage_(storage) {
     auto spans = [&](int64_t size) {
         return tiling.dit ? spread(size, tiling.size, tiling.overlap)
                           : std::vector<Span>{{0, size}};
@@ -27,9 +28,9 @@ bool Networks::recordable() const {
 
 NetworkState::NetworkState(const Networks& networks, const SparseSettings& settings) {
     for (const Tile& tile : networks.tiles())
-        tiles.push_back(
-            {{},
-             Dit::State(networks.model().dit, {tile.rows.size(), tile.columns.size()}, settings)});
+        tiles.push_back({{},
+                         Dit::State(networks.model().dit, {tile.rows.size(), tile.columns.size()},
+                                    settings, networks.storage())});
 }
 
 }  // namespace flashvsr

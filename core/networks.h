@@ -24,10 +24,12 @@ class Networks {
   public:
     // The whole picture at once. `model` must outlive this.
     Networks(const Model& model, const WindowGrid& grid) : Networks(model, grid, Tiling()) {}
-    Networks(const Model& model, const WindowGrid& grid, const Tiling& tiling);
+    Networks(const Model& model, const WindowGrid& grid, const Tiling& tiling,
+             KvStorage storage = KvStorage::kDevice);
 
     const Model& model() const { return model_; }
     const WindowGrid& grid() const { return grid_; }  // of the picture
+    KvStorage storage() const { return storage_; }
     const Decoder& decoder() const { return decoder_ ? *decoder_ : *model_.decoder; }
 
     // Tiles of the projector and the transformer, in windows; the whole picture may be one.
@@ -42,6 +44,7 @@ class Networks {
   private:
     const Model& model_;
     WindowGrid grid_;
+    KvStorage storage_;
     std::unique_ptr<const Decoder> decoder_;  // null: the model's own
     std::vector<Tile> tiles_;
     std::vector<at::Tensor> weights_;

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <limits>
 
 #ifdef FLASHVSR_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
 #endif
 
+#include "core/log.h"
 #include "models/error.h"
 
 namespace flashvsr {
@@ -72,15 +75,53 @@ Tiling check_tiling(const FlashvsrTiling& in) {
     return out;
 }
 
+namespace {
+
+KvStorage kv_storage(FlashvsrKvCache kv_cache) {
+    switch (kv_cache) {
+        case FLASHVSR_KV_CACHE_DEVICE: return KvStorage::kDevice;
+        case FLASHVSR_KV_CACHE_INT8: return KvStorage::kInt8;
+        case FLASHVSR_KV_CACHE_HOST: return KvStorage::kHost;
+        case FLASHVSR_KV_CACHE_HOST_INT8: return KvStorage::kHostInt8;
+    }
+    throw Error(Error::Kind::kInvalidArgument, "unknown kv_cache");
+}
+
+// How the stream is to run on what memory there is.
+MemoryPlan plan_stream(const Model& model, const FlashvsrStreamConfig& config,
+                       const Settings& settings) {
+    require(config.memory_policy == FLASHVSR_MEMORY_AS_SET ||
+                config.memory_policy == FLASHVSR_MEMORY_AUTO,
+            "unknown memory_policy");
+    MemoryQuery query = memory_query(model, config.input, config.output);
+    query.kept = static_cast<int64_t>(settings.sparse.kv_ratio);
+    query.wavelet = settings.color_fix == ColorFix::kWavelet;
+    query.storage = kv_storage(config.kv_cache);
+    query.tiling = check_tiling(config.tiling);
+    const at::Device device = model.placement.device;
+    const auto limit = static_cast<int64_t>(
+        std::min<uint64_t>(config.memory_limit, std::numeric_limits<int64_t>::max()));
+    limit_allocator(device, limit);
+    MemoryPlan plan = plan_memory(query, free_memory(device, limit, estimate_memory(query).weights),
+                                  config.memory_policy == FLASHVSR_MEMORY_AUTO);
+    if (!plan.changes.empty())
+        log_line(LogLevel::kInfo, "to fit into " + in_gib(plan.free.bytes) +
+                                      " of free memory, memory=auto has set " + plan.changes);
+    return plan;
+}
+
+}  // namespace
+
 Stream::Stream(std::shared_ptr<const Engine> engine, const FlashvsrStreamConfig& config)
     : engine_(std::move(engine)),
       config_(check_config(config, engine_->model().placement.device)),
       settings_(check_settings(config.settings)),
+      plan_(plan_stream(engine_->model(), config_, settings_)),
       queue_(engine_->model().placement.device),
       input_(config.input, config.output, engine_->model().placement),
       runner_(Networks(engine_->model(),
                        WindowGrid::of_picture(input_.padded_height(), input_.padded_width()),
-                       check_tiling(config.tiling)),
+                       plan_.tiling, plan_.storage),
               config.output.height, config.output.width),
       output_(config.output, engine_->model().placement),
       stats_(FLASHVSR_STREAM_STATS_INIT) {}
@@ -144,6 +185,22 @@ void Stream::start_afresh() {
 }
 
 void Stream::configure(const FlashvsrSettings& settings) { settings_ = check_settings(settings); }
+
+FlashvsrMemoryEstimate Stream::memory() const {
+    const MemoryEstimate& planned = plan_.estimate;
+    auto bytes = [](int64_t value) { return static_cast<uint64_t>(value); };
+    FlashvsrMemoryEstimate estimate = FLASHVSR_MEMORY_ESTIMATE_INIT;
+    estimate.weights = bytes(planned.weights);
+    estimate.kv_cache = bytes(planned.kv_cache);
+    estimate.state = bytes(planned.state);
+    estimate.frames = bytes(planned.frames);
+    estimate.activations = bytes(planned.activations);
+    estimate.reserve = bytes(planned.reserve);
+    estimate.host = bytes(planned.host);
+    estimate.free = bytes(plan_.free.bytes);
+    std::snprintf(estimate.changes, sizeof(estimate.changes), "%s", plan_.changes.c_str());
+    return estimate;
+}
 
 FlashvsrStreamStats Stream::stats() const {
     FlashvsrStreamStats stats = stats_;

@@ -9,6 +9,7 @@
 #include "core/engine.h"
 #include "core/flashvsr.h"
 #include "core/input_frames.h"
+#include "core/memory_plan.h"
 #include "core/output_frames.h"
 
 namespace flashvsr {
@@ -28,6 +29,8 @@ class Stream {
     void reset();
     void configure(const FlashvsrSettings& settings);
     FlashvsrStreamStats stats() const;
+    FlashvsrMemoryEstimate memory() const;
+    const MemoryPlan& plan() const { return plan_; }
 
   private:
     // Queues one chunk on the frames that wait; the first `wanted` of its outputs become ready.
@@ -43,6 +46,7 @@ class Stream {
     std::shared_ptr<const Engine> engine_;
     FlashvsrStreamConfig config_;
     Settings settings_;
+    MemoryPlan plan_;
     ComputeQueue queue_;
     InputFrames input_;
     ChunkRunner runner_;

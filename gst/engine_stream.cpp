@@ -99,4 +99,10 @@ FlashvsrStreamStats EngineStream::stats() const {
     return stats;
 }
 
+FlashvsrMemoryEstimate EngineStream::memory() const {
+    FlashvsrMemoryEstimate estimate = FLASHVSR_MEMORY_ESTIMATE_INIT;
+    if (stream_) api_->stream_memory(stream_.get(), &estimate, nullptr);
+    return estimate;
+}
+
 }  // namespace flashvsr

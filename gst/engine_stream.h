@@ -50,6 +50,8 @@ class EngineStream {
     bool configure(const FlashvsrSettings& settings, FlashvsrError* error);
 
     FlashvsrStreamStats stats() const;
+    /* What the stream was estimated to take. */
+    FlashvsrMemoryEstimate memory() const;
     /* Whether the next frame begins a chunk. */
     bool between_chunks() const { return fresh_ || pushes_since_chunk_ == 0; }
     /* Whether what take() gave last is of a first chunk. */

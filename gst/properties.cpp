@@ -27,6 +27,9 @@ enum PropertyId : guint {
     kTileVae,
     kTileSize,
     kOverlap,
+    kKvCache,
+    kMemory,
+    kMemoryLimit,
     kSceneCut,
     kOverload,
     kEnabled,
@@ -101,6 +104,28 @@ GType precision_type() {
         {FLASHVSR_PRECISION_FP8, "bf16, in 8 bits what keeps its quality", "fp8"},
         {0, nullptr, nullptr}};
     static const GType type = register_enum("GstFlashVsrPrecision", values);
+    return type;
+}
+
+GType kv_cache_type() {
+    static const GEnumValue values[] = {
+        {FLASHVSR_KV_CACHE_DEVICE, "On the device, as attention reads them", "device"},
+        {FLASHVSR_KV_CACHE_INT8, "On the device, in 8 bits", "int8"},
+        {FLASHVSR_KV_CACHE_HOST, "In the host's memory, as attention reads them", "host"},
+        {FLASHVSR_KV_CACHE_HOST_INT8, "In the host's memory, in 8 bits", "host-int8"},
+        {0, nullptr, nullptr}};
+    static const GType type = register_enum("GstFlashVsrKvCache", values);
+    return type;
+}
+
+GType memory_type() {
+    static const GEnumValue values[] = {
+        {FLASHVSR_MEMORY_AS_SET, "What does not fit is an error that says which settings would",
+         "as-set"},
+        {FLASHVSR_MEMORY_AUTO, "Tiling and kv-cache are changed, as little as it takes to fit",
+         "auto"},
+        {0, nullptr, nullptr}};
+    static const GType type = register_enum("GstFlashVsrMemory", values);
     return type;
 }
 
@@ -210,6 +235,27 @@ void install_tile_properties(GObjectClass* object_class, const Properties& initi
                          0, kMostPixels, tiling.overlap, kReady));
 }
 
+void install_memory_properties(GObjectClass* object_class, const Properties& initial) {
+    constexpr guint kMostMib = 1 << 20;
+    g_object_class_install_property(
+        object_class, kKvCache,
+        g_param_spec_enum("kv-cache", "Key/value cache",
+                          "How keys and values of past frames are kept between chunks",
+                          kv_cache_type(), initial.kv_cache, kReady));
+    g_object_class_install_property(
+        object_class, kMemory,
+        g_param_spec_enum("memory", "Memory",
+                          "What happens when the device's free memory is not enough", memory_type(),
+                          initial.memory, kReady));
+    g_object_class_install_property(
+        object_class, kMemoryLimit,
+        g_param_spec_uint(
+            "memory-limit", "Memory limit",
+            "MiB: as if the device had no more memory than this in all, for the whole "
+            "process; 0: what it has",
+            0, kMostMib, initial.memory_limit, kReady));
+}
+
 void install_picture_properties(GObjectClass* object_class, const Properties& initial) {
     const FlashvsrSettings& settings = initial.settings;
     g_object_class_install_property(
@@ -264,6 +310,7 @@ void install_properties(GObjectClass* object_class) {
     const Properties initial;
     install_model_properties(object_class, initial);
     install_tile_properties(object_class, initial);
+    install_memory_properties(object_class, initial);
     install_picture_properties(object_class, initial);
     g_object_class_install_property(
         object_class, kStats,
@@ -272,7 +319,7 @@ void install_properties(GObjectClass* object_class) {
             "Since the element started: in, out, dropped, replaced (frames), chunks; now: "
             "queue-depth (frames inside), chunk-time (newest chunk), "
             "chunk-time-p50, chunk-time-p99 (newest 256 chunks) in ns, fps "
-            "(newest 256 frames), device-memory (bytes)",
+            "(newest 256 frames), device-memory (bytes), memory-estimate (of the stream, bytes)",
             GST_TYPE_STRUCTURE, kReadOnly));
 }
 
@@ -319,6 +366,13 @@ bool PropertyStore::set_value(guint id, const GValue* value) {
         case kTileVae: tiling.tile_vae = g_value_get_boolean(value); return true;
         case kTileSize: tiling.tile_size = g_value_get_int(value); return true;
         case kOverlap: tiling.overlap = g_value_get_int(value); return true;
+        case kKvCache:
+            properties->kv_cache = static_cast<FlashvsrKvCache>(g_value_get_enum(value));
+            return true;
+        case kMemory:
+            properties->memory = static_cast<FlashvsrMemoryPolicy>(g_value_get_enum(value));
+            return true;
+        case kMemoryLimit: properties->memory_limit = g_value_get_uint(value); return true;
         case kSceneCut:
             properties->scene_cut = static_cast<SceneCutMode>(g_value_get_enum(value));
             return true;
@@ -359,6 +413,9 @@ bool PropertyStore::get_value(guint id, GValue* value) const {
         case kTileVae: g_value_set_boolean(value, tiling.tile_vae); return true;
         case kTileSize: g_value_set_int(value, tiling.tile_size); return true;
         case kOverlap: g_value_set_int(value, tiling.overlap); return true;
+        case kKvCache: g_value_set_enum(value, properties.kv_cache); return true;
+        case kMemory: g_value_set_enum(value, properties.memory); return true;
+        case kMemoryLimit: g_value_set_uint(value, properties.memory_limit); return true;
         case kSceneCut:
             g_value_set_enum(value, static_cast<gint>(properties.scene_cut));
             return true;

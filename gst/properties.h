@@ -30,6 +30,9 @@ struct Properties {
     Startup startup = Startup::kReference;
     FlashvsrSettings settings = FLASHVSR_SETTINGS_INIT;
     FlashvsrTiling tiling = FLASHVSR_TILING_INIT;
+    FlashvsrKvCache kv_cache = FLASHVSR_KV_CACHE_DEVICE;
+    FlashvsrMemoryPolicy memory = FLASHVSR_MEMORY_AS_SET;
+    guint memory_limit = 0; /* MiB */
     SceneCutMode scene_cut = SceneCutMode::kOff;
     Overload overload = Overload::kBlock;
     bool enabled = true;

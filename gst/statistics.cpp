@@ -9,6 +9,15 @@ namespace {
 
 using Lock = std::lock_guard<std::mutex>;
 
+GstStructure* structure_of(const FlashvsrMemoryEstimate& memory) {
+    return gst_structure_new(
+        "memory-estimate", "weights", G_TYPE_UINT64, memory.weights, "kv-cache", G_TYPE_UINT64,
+        memory.kv_cache, "state", G_TYPE_UINT64, memory.state, "frames", G_TYPE_UINT64,
+        memory.frames, "activations", G_TYPE_UINT64, memory.activations, "reserve", G_TYPE_UINT64,
+        memory.reserve, "host", G_TYPE_UINT64, memory.host, "free", G_TYPE_UINT64, memory.free,
+        "changes", G_TYPE_STRING, memory.changes, nullptr);
+}
+
 template <typename T>
 void append(std::deque<T>* values, T value, size_t limit) {
     values->push_back(value);
@@ -21,6 +30,7 @@ void Statistics::reset() {
     const Lock lock(mutex_);
     frames_ = {};
     chunks_ = stream_chunks_ = device_bytes_ = 0;
+    memory_.reset();
     inside_ = 0;
     chunk_times_.clear();
     output_times_.clear();
@@ -67,8 +77,9 @@ void Statistics::note_engine(const FlashvsrStreamStats& stats) {
     device_bytes_ = stats.device_bytes;
 }
 
-void Statistics::begin_stream() {
+void Statistics::begin_stream(const FlashvsrMemoryEstimate& memory) {
     const Lock lock(mutex_);
+    memory_ = memory;
     chunks_ += stream_chunks_;
     stream_chunks_ = 0;
 }
@@ -92,7 +103,7 @@ double Statistics::frames_per_second() const {
 
 GstStructure* Statistics::to_structure(int waiting) const {
     const Lock lock(mutex_);
-    return gst_structure_new(
+    GstStructure* stats = gst_structure_new(
         "application/x-flashvsr-stats", "in", G_TYPE_UINT64, frames_.in, "out", G_TYPE_UINT64,
         frames_.out, "dropped", G_TYPE_UINT64, frames_.dropped, "replaced", G_TYPE_UINT64,
         frames_.replaced, "queue-depth", G_TYPE_INT, inside_ + waiting, "chunks", G_TYPE_UINT64,
@@ -100,6 +111,12 @@ GstStructure* Statistics::to_structure(int waiting) const {
         chunk_times_.empty() ? 0 : chunk_times_.back(), "chunk-time-p50", GST_TYPE_CLOCK_TIME,
         percentile(0.50), "chunk-time-p99", GST_TYPE_CLOCK_TIME, percentile(0.99), "fps",
         G_TYPE_DOUBLE, frames_per_second(), "device-memory", G_TYPE_UINT64, device_bytes_, nullptr);
+    if (memory_) {
+        GstStructure* estimate = structure_of(*memory_);
+        gst_structure_set(stats, "memory-estimate", GST_TYPE_STRUCTURE, estimate, nullptr);
+        gst_structure_free(estimate);
+    }
+    return stats;
 }
 
 }  // namespace flashvsr

@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "core/flashvsr.h"
@@ -31,7 +32,7 @@ class Statistics {
     void set_inside(int frames); /* frames in the engine and its surroundings */
     /* The engine's own numbers, of the stream that is open now; begin_stream() when another is. */
     void note_engine(const FlashvsrStreamStats& stats);
-    void begin_stream();
+    void begin_stream(const FlashvsrMemoryEstimate& memory);
 
     /* `waiting`: frames that are inside beside those of set_inside(). The caller's. */
     GstStructure* to_structure(int waiting) const;
@@ -49,8 +50,9 @@ class Statistics {
     guint64 chunks_ = 0;        /* of streams that have been closed */
     guint64 stream_chunks_ = 0; /* of the open one */
     guint64 device_bytes_ = 0;
-    std::deque<GstClockTime> chunk_times_; /* the newest ones */
-    std::deque<gint64> output_times_;      /* of the newest frames, monotonic, microseconds */
+    std::optional<FlashvsrMemoryEstimate> memory_; /* of the newest stream */
+    std::deque<GstClockTime> chunk_times_;         /* the newest ones */
+    std::deque<gint64> output_times_; /* of the newest frames, monotonic, microseconds */
 };
 
 }  // namespace flashvsr

@@ -114,13 +114,26 @@ bool Upscaler::open_stream() {
     const Properties properties = properties_->get();
     config.settings = properties.settings;
     config.tiling = properties.tiling;
+    config.kv_cache = properties.kv_cache;
+    config.memory_policy = properties.memory;
+    config.memory_limit = guint64{properties.memory_limit} << 20;
     FlashvsrError error = {};
     if (!engine_.open(api_, model_.engine(), config, lead_in_, &error)) {
         fail(error);
         return false;
     }
-    statistics_.begin_stream();
+    note_memory(engine_.memory());
     return true;
+}
+
+void Upscaler::note_memory(const FlashvsrMemoryEstimate& estimate) {
+    statistics_.begin_stream(estimate);
+    if (*estimate.changes) {
+        GST_ELEMENT_INFO(
+            transform_, RESOURCE, SETTINGS,
+            ("To fit into the device's memory, memory=auto has set %s.", estimate.changes),
+            (nullptr));
+    }
 }
 
 /* ---- in -------------------------------------------------------------------------------------- */

@@ -96,6 +96,7 @@ class Upscaler {
     GstFlowReturn take_upscaled(GstBuffer* origin, BufferPtr* upscaled);
     void run_bypass(BufferPtr buffer);
     bool open_stream();
+    void note_memory(const FlashvsrMemoryEstimate& estimate);
     void drain_engine();
     void emit(int frames);
     void emit_when_due();

@@ -111,6 +111,22 @@ std::unique_ptr<const Projector> make_projector(Weights& weights, int64_t dim, M
     return std::make_unique<LqProjector>(weights, dim, version, placement);
 }
 
+void take_decoder_shape(const ModelWeights& weights, const ModelDescription& description,
+                        ModelShape& shape) {
+    using Family = DecoderType::Family;
+    switch (weights.decoder_type->family) {
+        case Family::kTcd:
+            shape.decoder = TcDecoder::config_of(weights.decoder, shape.dit.latent_channels,
+                                                 description.decoder);
+            return;
+        case Family::kTaehv: return;
+        case Family::kWan21:
+        case Family::kWan22:
+            shape.vae_width = size_of(weights.decoder, "decoder.head.0.gamma", 0);
+            return;
+    }
+}
+
 }  // namespace
 
 ModelWeights open_model_weights(const std::string& dir, const DecoderChoice& choice) {
@@ -140,15 +156,20 @@ Model load_model(ModelWeights weights, const ModelDescription& description,
     progress(0.0, "transformer");
     Dit dit(weights.dit, weights.prompt, placement,
             [&](double share) { progress(0.8 * share, "transformer"); });
+    ModelShape shape;
+    shape.dit = dit.config();
+    shape.prompt_tokens = weights.prompt.size(1);
     progress(0.8, "projector");
+    shape.projector = LqProjector::config_of(weights.projector, shape.dit.dim);
     auto projector =
         make_projector(weights.projector, dit.config().dim, description.version, placement);
     progress(0.97, "decoder");
+    take_decoder_shape(weights, description, shape);
     auto decoder = load_decoder(*weights.decoder_type, weights.decoder, weights.adapter,
                                 dit.config().latent_channels, description.decoder, placement);
     progress(1.0, "ready");
-    return {placement,          description.version, std::move(dit), std::move(projector),
-            std::move(decoder), weights.decoder_type};
+    return {placement,          description.version,  std::move(dit),  std::move(projector),
+            std::move(decoder), weights.decoder_type, std::move(shape)};
 }
 
 }  // namespace flashvsr

@@ -24,12 +24,13 @@ struct ModelDescription {
     TcDecoder::Graph decoder;
 };
 
-// Widths and depths of a model whose weights are made, not read.
+// Widths and depths.
 struct ModelShape {
     DitConfig dit;
     LqProjector::Config projector;
-    TcDecoder::Config decoder;
+    TcDecoder::Config decoder;  // of a TCDecoder
     int64_t prompt_tokens = 0;
+    int64_t vae_width = 0;  // of a Wan decoder: channels at full resolution
 };
 
 struct Model {
@@ -39,6 +40,7 @@ struct Model {
     std::unique_ptr<const Projector> projector;  // plain or fused
     std::unique_ptr<const Decoder> decoder;      // plain or fused
     const DecoderType* decoder_type;
+    ModelShape shape;
 
     int64_t parameters() const {
         return dit.parameters() + projector->parameters() + decoder->parameters();

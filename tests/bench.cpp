@@ -4,6 +4,7 @@
 //           [--model released|tiny|DIR] [--mode tiny|full] [--vae-type NAME]
 //           [--sparse-ratio R] [--chunks N] [--streams N]
 //           [--tile-dit] [--tile-vae] [--tile-size PIXELS] [--overlap PIXELS]
+//           [--kv-cache device|int8|host|host-int8] [--memory-limit GIB] [--memory-auto]
 //           [--memory host|device] [--plain] [--profile] [--json]
 //     bench --write-model DIR
 //
@@ -15,7 +16,8 @@
 //
 // --streams: several at once on one engine, a thread each. --chunks: chunks per stream after the
 // start; the first and the last tenth are reported beside the median. --tile-dit, --tile-vae,
-// --tile-size, --overlap: as the element's properties. --plain: LibTorch's
+// --tile-size, --overlap, --kv-cache: as the element's properties. --memory-limit: as if the device
+// had no more; --memory-auto: as the element's memory=auto. --plain: LibTorch's
 // operations where fused kernels exist. --profile: marks the steady chunks for a profiler
 // (cudaProfilerStart and NVTX ranges per stage) and prints no parts.
 #include <ATen/ATen.h>
@@ -58,7 +60,9 @@ namespace {
 
 using flashvsr::Error;
 
-constexpr int kWarmUpChunks = 6;  // after the first; each ring phase is recorded in these
+// After the first; each phase of the ring is recorded in these. A stored cache has more of them.
+constexpr int kWarmUpChunks = 6;
+constexpr int kStoredWarmUpChunks = 14;
 
 struct Options {
     int height = 768;
@@ -71,6 +75,9 @@ struct Options {
     std::string write_model;
     double sparse_ratio = 2.0;
     FlashvsrTiling tiling = FLASHVSR_TILING_INIT;
+    flashvsr::KvStorage kv_cache = flashvsr::KvStorage::kDevice;
+    double memory_limit = 0.0;  // GiB
+    bool memory_auto = false;
     int chunks = 12;
     int streams = 1;
     bool plain = false;
@@ -90,6 +97,10 @@ Options parse(int argc, char** argv) {
             (name == "--json"    ? options.json
              : name == "--plain" ? options.plain
                                  : options.profile) = true;
+            continue;
+        }
+        if (name == "--memory-auto") {
+            options.memory_auto = true;
             continue;
         }
         if (name == "--tile-dit" || name == "--tile-vae") {
@@ -121,6 +132,10 @@ Options parse(int argc, char** argv) {
             options.write_model = value;
         } else if (name == "--sparse-ratio") {
             options.sparse_ratio = std::stod(value);
+        } else if (name == "--kv-cache") {
+            options.kv_cache = flashvsr::parse_kv_storage(value);
+        } else if (name == "--memory-limit") {
+            options.memory_limit = std::stod(value);
         } else if (name == "--tile-size") {
             options.tiling.tile_size = std::stoi(value);
         } else if (name == "--overlap") {
@@ -270,6 +285,9 @@ FlashvsrStreamConfig stream_config(const Options& options) {
     config.settings = FLASHVSR_SETTINGS_INIT;
     config.settings.sparse_ratio = options.sparse_ratio;
     config.tiling = options.tiling;
+    config.kv_cache = static_cast<FlashvsrKvCache>(options.kv_cache);
+    config.memory_limit = static_cast<uint64_t>(options.memory_limit * (1 << 30));
+    if (options.memory_auto) config.memory_policy = FLASHVSR_MEMORY_AUTO;
     if (options.memory == "device")
         config.input.memory = config.output.memory = FLASHVSR_MEMORY_CUDA;
     return config;
@@ -295,9 +313,12 @@ class Feed {
     double start() {
         push_and_pop(FLASHVSR_FIRST_CHUNK_INPUT);  // leaves eight: the first have been popped
         const double first = seconds_since_start();
-        push_and_pop(kWarmUpChunks * FLASHVSR_CHUNK);
+        const bool stored = plan().storage != flashvsr::KvStorage::kDevice;
+        push_and_pop((stored ? kStoredWarmUpChunks : kWarmUpChunks) * FLASHVSR_CHUNK);
         return first;
     }
+
+    const flashvsr::MemoryPlan& plan() const { return stream_.plan(); }
 
     // Milliseconds of each of `chunks` chunks.
     std::vector<double> run(int chunks) {
@@ -351,18 +372,39 @@ class Bench {
         report["sparse_ratio"] = options_.sparse_ratio;
         report["streams"] = options_.streams;
         time_streams(report);
+        report_plan(report);
         const DeviceMemory peak = peak_memory(placement_.device);
         report["peak_gib"] = peak.allocated_gib;
         report["peak_reserved_gib"] = peak.reserved_gib;
-        if (!options_.profile) time_parts(report);
+        // Without recordings it takes more memory than a stream.
+        if (!options_.profile && options_.memory_limit == 0) time_parts(report);
         return report;
     }
 
   private:
+    // Of all streams.
+    void report_plan(nlohmann::json& report) const {
+        const flashvsr::MemoryEstimate& estimate = plan_.estimate;
+        const int64_t streams = options_.streams;
+        report["kv_cache"] = flashvsr::kv_storage_name(plan_.storage);
+        report["memory_changes"] = plan_.changes;
+        report["estimate_gib"] = gib(estimate.weights + streams * estimate.stream());
+        report["estimate_tensors_gib"] =
+            gib(estimate.weights + streams * (estimate.stream() - estimate.reserve));
+        report["estimate_host_gib"] = gib(streams * estimate.host);
+        report["estimate_parts_gib"] = {{"weights", gib(estimate.weights)},
+                                        {"KV cache", gib(estimate.kv_cache)},
+                                        {"state", gib(estimate.state)},
+                                        {"frames", gib(estimate.frames)},
+                                        {"activations", gib(estimate.activations)},
+                                        {"reserve", gib(estimate.reserve)}};
+    }
+
     void time_streams(nlohmann::json& report) {
         std::vector<std::unique_ptr<Feed>> feeds;
         for (int i = 0; i < options_.streams; ++i)
             feeds.push_back(std::make_unique<Feed>(engine_, options_, i + 1));
+        plan_ = feeds.front()->plan();
         each(feeds, [&](Feed& feed, size_t i) {
             const double first = feed.start();
             if (i == 0) report["first_frame_s"] = first;
@@ -403,7 +445,7 @@ class Bench {
                                                            (options_.width + 127) / 128 * 128);
         flashvsr::Settings settings;
         settings.sparse.sparse_ratio = options_.sparse_ratio;
-        const flashvsr::Networks networks(model, grid, flashvsr::check_tiling(options_.tiling));
+        const flashvsr::Networks networks(model, grid, plan_.tiling, plan_.storage);
         flashvsr::NetworkState state(networks, settings.sparse);
         const at::Tensor frames =
             at::rand({FLASHVSR_FIRST_CHUNK_INPUT, 3, grid.height(), grid.width()},
@@ -441,7 +483,23 @@ class Bench {
     Options options_;
     flashvsr::Placement placement_;
     std::shared_ptr<const flashvsr::Engine> engine_;
+    flashvsr::MemoryPlan plan_;
 };
+
+void print_memory(const nlohmann::json& report) {
+    std::printf(
+        "  peak memory %.2f GiB in tensors, %.2f GiB reserved, %.2f GiB used of the device\n",
+        report["peak_gib"].get<double>(), report["peak_reserved_gib"].get<double>(),
+        report["device_used_gib"].get<double>());
+    std::printf("  estimate    %.2f GiB in tensors, %.2f GiB reserved, %.2f GiB of the host:",
+                report["estimate_tensors_gib"].get<double>(), report["estimate_gib"].get<double>(),
+                report["estimate_host_gib"].get<double>());
+    for (const auto& [part, value] : report["estimate_parts_gib"].items())
+        std::printf(" %s %.2f", part.c_str(), value.get<double>());
+    const auto changes = report["memory_changes"].get<std::string>();
+    std::printf("\n  kv-cache=%s%s%s\n", report["kv_cache"].get<std::string>().c_str(),
+                changes.empty() ? "" : "; chosen to fit: ", changes.c_str());
+}
 
 void print_parts(const nlohmann::json& report) {
     const auto& ms = report["parts_ms"];
@@ -481,10 +539,7 @@ void print(const nlohmann::json& report, const Options& options) {
                 report["last_tenth_ms"].get<double>(), report["growth_gib"].get<double>());
     std::printf("  first frames %.2f s after the start of the process\n",
                 report["first_frame_s"].get<double>());
-    std::printf(
-        "  peak memory %.2f GiB in tensors, %.2f GiB reserved, %.2f GiB used of the device\n",
-        report["peak_gib"].get<double>(), report["peak_reserved_gib"].get<double>(),
-        report["device_used_gib"].get<double>());
+    print_memory(report);
     if (report.contains("parts_ms")) print_parts(report);
 }
 

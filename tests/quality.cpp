@@ -1,12 +1,14 @@
 // The quality gate of reduced precisions: how far they are from the same engine in bf16, on
 // footage.
 //
-//     quality [--device D] [--model released|DIR] [--footage FILE] [--floor DB] PRECISION ...
+//     quality [--device D] [--model released|DIR] [--footage FILE] [--floor DB]
+//             [--reference PRECISION] [--kv-cache device|int8|host|host-int8] PRECISION ...
 //
 // Each PRECISION (as in bench; "plain" is bf16 by LibTorch's operations alone) upscales the footage
-// four times, and the PSNR of its RGB frames against bf16's is printed: the mean over all frames
-// and the worst frame. Exit status 1 if a mean lies under --floor. FILE holds I420 frames of
-// 160x96.
+// four times, and the PSNR of its RGB frames against the reference's (bf16) is printed: the mean
+// over all frames and the worst frame. --kv-cache is theirs; the reference keeps its past on the
+// device. Exit status 1 if a mean lies under --floor; equal frames count as 99 dB. FILE holds I420
+// frames of 160x96.
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
@@ -36,6 +38,8 @@ struct Options {
     std::string device = "auto";
     std::string model = "released";
     std::string footage = "tests/data/footage/bunny-160x96.i420";
+    std::string reference = "bf16";
+    flashvsr::KvStorage kv_cache = flashvsr::KvStorage::kDevice;
     double floor = 0.0;
     std::vector<std::string> precisions;
 };
@@ -56,6 +60,10 @@ Options parse(int argc, char** argv) {
             options.model = value;
         else if (name == "--footage")
             options.footage = value;
+        else if (name == "--reference")
+            options.reference = value;
+        else if (name == "--kv-cache")
+            options.kv_cache = flashvsr::parse_kv_storage(value);
         else if (name == "--floor")
             options.floor = std::stod(value);
         else
@@ -108,8 +116,10 @@ FlashvsrStreamConfig stream_config() {
     return config;
 }
 
-std::vector<Bytes> upscale(const Options& options, const std::string& precision, Bytes footage) {
-    const FlashvsrStreamConfig config = stream_config();
+std::vector<Bytes> upscale(const Options& options, const std::string& precision,
+                           flashvsr::KvStorage kv_cache, Bytes footage) {
+    FlashvsrStreamConfig config = stream_config();
+    config.kv_cache = static_cast<FlashvsrKvCache>(kv_cache);
     flashvsr::Stream stream(open_engine(options, precision), config);
     std::vector<Bytes> frames;
     auto pop = [&] {
@@ -156,7 +166,7 @@ double mean_square(const Bytes& a, const Bytes& b) {
 // Prints a line; true if the mean is at or over the floor.
 bool compare(const Options& options, const std::string& precision,
              const std::vector<Bytes>& reference, const Bytes& footage) {
-    const std::vector<Bytes> frames = upscale(options, precision, footage);
+    const std::vector<Bytes> frames = upscale(options, precision, options.kv_cache, footage);
     double sum = 0, worst = 0;
     for (size_t i = 0; i < frames.size(); ++i) {
         const double error = mean_square(frames[i], reference[i]);
@@ -164,7 +174,8 @@ bool compare(const Options& options, const std::string& precision,
         worst = std::max(worst, error);
     }
     const double mean = psnr(sum / static_cast<double>(frames.size()));
-    std::printf("%-12s %6.2f dB, worst frame %6.2f dB\n", precision.c_str(), mean, psnr(worst));
+    std::printf("%-12s %-9s %6.2f dB, worst frame %6.2f dB\n", precision.c_str(),
+                flashvsr::kv_storage_name(options.kv_cache), mean, psnr(worst));
     return mean >= options.floor;
 }
 
@@ -174,9 +185,10 @@ int main(int argc, char** argv) {
     try {
         const Options options = parse(argc, argv);
         const Bytes footage = read_footage(options.footage);
-        const std::vector<Bytes> reference = upscale(options, "bf16", footage);
-        std::printf("against bf16, %zu frames, model %s\n", reference.size(),
-                    options.model.c_str());
+        const std::vector<Bytes> reference =
+            upscale(options, options.reference, flashvsr::KvStorage::kDevice, footage);
+        std::printf("against %s, %zu frames, model %s\n", options.reference.c_str(),
+                    reference.size(), options.model.c_str());
         bool passed = true;
         for (const std::string& precision : options.precisions)
             passed = compare(options, precision, reference, footage) && passed;

@@ -244,6 +244,17 @@ TEST_F(CudaStream, TilesOfTheDecoderGiveTheSameFrames) {
     EXPECT_LT((actual - expected).abs().max().item<float>(), 0.02F);
 }
 
+// Past the twelve chunks in which each meeting of a slot and a place is recorded.
+TEST_F(CudaStream, APastThatIsStoredGivesTheFramesOfItsKind) {
+    auto play_with = [](FlashvsrKvCache kv_cache) {
+        auto settings = config(FLASHVSR_FORMAT_NV12, FLASHVSR_MEMORY_HOST, FLASHVSR_MEMORY_HOST);
+        settings.kv_cache = kv_cache;
+        return play(settings, 25 + 28 * 8, /*behind=*/8);
+    };
+    EXPECT_EQ(play_with(FLASHVSR_KV_CACHE_HOST), play_with(FLASHVSR_KV_CACHE_DEVICE));
+    EXPECT_EQ(play_with(FLASHVSR_KV_CACHE_HOST_INT8), play_with(FLASHVSR_KV_CACHE_INT8));
+}
+
 TEST_F(CudaStream, RefusesMemoryThatIsNotTheDevices) {
     const auto on_device = config(FLASHVSR_FORMAT_RGB, FLASHVSR_MEMORY_CUDA, FLASHVSR_MEMORY_CUDA);
     Stream stream(engine(), on_device);

@@ -1,6 +1,7 @@
 /* The element with the real engine and the micro model: what needs both. */
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -233,6 +234,63 @@ TEST_F(EnginePipeline, ADecoderThatIsMissingIsNamedInTheError) {
         EXPECT_EQ(missing.error, name_of(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND));
         EXPECT_NE(missing.message.find(named), std::string::npos) << missing.message;
     }
+}
+
+/* What a frame of 256x256 from the small model does to memory, as `stats` has it. */
+struct MemoryRun {
+    explicit MemoryRun(const std::string& properties) {
+        TestPipeline pipeline(
+            "videotestsrc num-buffers=1 ! video/x-raw,width=64,height=64 ! "
+            "flashvsrupscale name=upscale scale=4 model-dir=" FLASHVSR_NANO_MODEL " " +
+            properties + " ! fakesink");
+        gst_bus_set_sync_handler(
+            pipeline.bus(),
+            [](GstBus*, GstMessage* message, gpointer informed) {
+                if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_INFO) {
+                    static_cast<std::atomic<bool>*>(informed)->store(true);
+                }
+                return GST_BUS_PASS;
+            },
+            &informed, nullptr);
+        outcome = pipeline.run();
+        GstStructure* stats = nullptr;
+        g_object_get(pipeline.element("upscale"), "stats", &stats, nullptr);
+        GstStructure* estimate = nullptr;
+        if (gst_structure_get(stats, "memory-estimate", GST_TYPE_STRUCTURE, &estimate, nullptr)) {
+            for (const char* part :
+                 {"weights", "kv-cache", "state", "frames", "activations", "reserve"}) {
+                guint64 bytes = 0;
+                EXPECT_TRUE(gst_structure_get_uint64(estimate, part, &bytes)) << part;
+                total += bytes;
+            }
+            changes = gst_structure_get_string(estimate, "changes");
+            gst_structure_free(estimate);
+        }
+        gst_structure_free(stats);
+    }
+
+    Outcome outcome;
+    std::atomic<bool> informed{false};
+    guint64 total = 0;
+    std::string changes;
+};
+
+TEST_F(EnginePipeline, AStreamThatDoesNotFitIsRefusedOrMadeToFit) {
+    const MemoryRun whole("");
+    EXPECT_EQ(whole.outcome.error, "") << whole.outcome.message;
+    ASSERT_GT(whole.total, 1u << 20);
+    const std::string limit = " memory-limit=" + std::to_string(whole.total >> 20);
+
+    const MemoryRun refused(limit);
+    EXPECT_EQ(refused.outcome.error, name_of(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT));
+    EXPECT_NE(refused.outcome.message.find("kv-cache="), std::string::npos)
+        << refused.outcome.message;
+
+    const MemoryRun fitted("memory=auto" + limit);
+    EXPECT_EQ(fitted.outcome.error, "") << fitted.outcome.message;
+    EXPECT_LT(fitted.total, whole.total);
+    EXPECT_NE(fitted.changes, "");
+    EXPECT_TRUE(fitted.informed);
 }
 
 }  // namespace

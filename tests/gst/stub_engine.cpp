@@ -284,12 +284,16 @@ FlashvsrStatus stream_stats(const FlashvsrStream* stream, FlashvsrStreamStats* s
     return FLASHVSR_OK;
 }
 
+FlashvsrStatus stream_memory(const FlashvsrStream*, FlashvsrMemoryEstimate*, FlashvsrError*) {
+    return FLASHVSR_OK;
+}
+
 }  // namespace
 
 extern "C" const FlashvsrApi* flashvsr_api(uint32_t abi) {
     static const FlashvsrApi api = {FLASHVSR_ABI, engine_open,  engine_close, engine_info,
                                     stream_open,  stream_close, stream_push,  stream_ready,
                                     stream_pop,   stream_drain, stream_reset, stream_configure,
-                                    stream_stats, set_log};
+                                    stream_stats, set_log,      stream_memory};
     return abi == FLASHVSR_ABI ? &api : nullptr;
 }

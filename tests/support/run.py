@@ -171,10 +171,19 @@ def bench_checks(build, arguments, gpu):
 
 
 def quality_checks(build, arguments, gpu):
-    """The gate of reduced precisions; docs/performance.md has what was measured."""
+    """The gate of reduced precisions; docs/performance.md and docs/memory.md have what was measured."""
     program = build.path / 'tests/quality'
-    if not arguments.gpu or not program.is_file():
+    if not program.is_file():
         return
+    if not arguments.gpu:
+        yield Check('quality nano kv-cache=int8, cpu',
+                    [program, '--device', 'cpu', '--model', ROOT / 'models/nano', '--reference', 'fp32',
+                     '--kv-cache', 'int8', '--floor', 45, 'fp32'])
+        return
+    for mode, floor in (('int8', 40), ('host', 99), ('host-int8', 40)):
+        yield Check(f'quality released kv-cache={mode}',
+                    [program, '--kv-cache', mode, '--floor', floor, 'bf16'],
+                    skip='' if gpu else 'needs a GPU')
     for model in ('released', ROOT / 'models/nano'):
         for precision, floor in (('fp8-linears', 42), ('fp8', 40)):
             yield Check(f'quality {Path(model).name} {precision}',
