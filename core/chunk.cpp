@@ -65,6 +65,10 @@ ChunkOutput fix_color(const DecodedFrames& frames, const Settings& settings, boo
     return {frames, {}, settings.strength};
 }
 
+// Whether a stage's output is free of overflow. What is computed from an infinity is one, or no
+// number, up to where something clamps it: so a stage is looked at before that.
+at::Tensor finite(const at::Tensor& x) { return at::isfinite(x).all(); }
+
 }  // namespace
 
 int64_t latent_frames(int64_t frames) { return is_first(frames) ? 6 : 2; }
@@ -96,17 +100,18 @@ ChunkOutput compute_chunk(const Networks& networks, const ChunkInput& input,
         parts.push_back(
             denoise(networks.model(), input, networks.tiles()[i], state.tiles[i], probe));
     const at::Tensor latents = blend(parts, networks);
-    const at::Tensor decoded = staged("decoder", [&] {
-        const Decoder& decoder = networks.decoder();
-        const at::Tensor frames = decoder.decode(latents, condition, state.decoder);
-        return (decoder.clamps() ? frames.clamp(0, 1) : frames).contiguous();
-    });
-    const ChunkOutput output = staged("colour fix", [&] {
+    const Decoder& decoder = networks.decoder();
+    const at::Tensor unclamped =
+        staged("decoder", [&] { return decoder.decode(latents, condition, state.decoder); });
+    const at::Tensor decoded = (decoder.clamps() ? unclamped.clamp(0, 1) : unclamped).contiguous();
+    ChunkOutput output = staged("colour fix", [&] {
         // A decoder may answer in fp32.
         const at::Tensor reference = condition.to(decoded.scalar_type());
         return fix_color({decoded, reference, input.height, input.width}, settings,
                          networks.model().placement.fused());
     });
+    if (networks.model().may_overflow)
+        output.finite = finite(latents).logical_and(finite(unclamped));
     if (probe) {
         probe->latents = latents;
         probe->decoded = decoded;

@@ -47,6 +47,8 @@ struct ChunkOutput {
     DecodedFrames frames;  // F - 4 of them, as the decoder gives them; both tensors of one type
     at::Tensor affine;     // [F - 4, 3, 2], fp32: gain and offset; undefined: none, and no clip
     double strength = 1.0;
+    // [], bool: whether no stage has overflowed; undefined where the run type cannot (fp16 can).
+    at::Tensor finite = {};
 };
 
 // Before and after the device work of a chunk: Dit::begin_step and Dit::end_step of every tile.

@@ -20,7 +20,8 @@ ChunkRunner::ChunkRunner(Networks networks, int64_t height, int64_t width)
       width_(width),
       recorder_(networks_.model().placement.device, networks_.recordable()) {}
 
-ChunkOutput ChunkRunner::run(const at::Tensor& frames, uint64_t seed, const Settings& settings) {
+ChunkOutput ChunkRunner::run(const at::Tensor& given, uint64_t seed, const Settings& settings) {
+    const at::Tensor frames = given.to(networks_.model().placement.dtype);
     const bool first = !state_;
     if (first) {
         recorder_.clear();  // the new state lies elsewhere
@@ -43,13 +44,13 @@ ChunkOutput ChunkRunner::run(const at::Tensor& frames, uint64_t seed, const Sett
 GraphRecorder::Work ChunkRunner::work(const ChunkInput& input, const Settings& settings) {
     return [this, &input, &settings]() -> std::vector<at::Tensor> {
         const ChunkOutput output = compute_chunk(networks_, input, settings, *state_, nullptr);
-        return {output.frames.decoded, output.frames.reference, output.affine};
+        return {output.frames.decoded, output.frames.reference, output.affine, output.finite};
     };
 }
 
 ChunkOutput ChunkRunner::output_from(const std::vector<at::Tensor>& results,
                                      const Settings& settings) const {
-    return {{results[0], results[1], height_, width_}, results[2], settings.strength};
+    return {{results[0], results[1], height_, width_}, results[2], settings.strength, results[3]};
 }
 
 ChunkOutput ChunkRunner::run_steady(const ChunkInput& input, const Settings& settings) {

@@ -21,7 +21,7 @@ class ChunkRunner {
     void restart() { state_.reset(); }
     bool started() const { return state_.has_value(); }
 
-    // The next chunk. frames: see ChunkInput. The output is valid until the next call.
+    // The next chunk. frames: see ChunkInput; of any type. The output is valid until the next call.
     ChunkOutput run(const at::Tensor& frames, uint64_t seed, const Settings& settings);
 
   private:

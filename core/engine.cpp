@@ -111,6 +111,54 @@ std::shared_ptr<std::timed_mutex> loading_lock(const Key& key) {
     return entry;
 }
 
+// What an engine is made from.
+struct Source {
+    std::string dir;
+    ModelDescription description;
+    DecoderChoice decoder;
+};
+
+Key key_of(const Source& source, const Placement& placement) {
+    return {canonical(source.dir),
+            placement.device.str(),
+            placement.dtype,
+            placement.fp8,
+            source.description.version,
+            source.decoder.type->name,
+            canonical(source.decoder.path),
+            canonical(source.decoder.adapter)};
+}
+
+std::shared_ptr<const Engine> open_source(const Source& source, const Placement& placement,
+                                          const LoadProgress& progress);
+
+// fp16 overflows where bf16 does not.
+Engine::Wider wider_of(const Source& source, Placement placement) {
+    if (placement.dtype != at::kHalf) return {};
+    placement.dtype = at::kBFloat16;
+    return
+        [source, placement] { return open_source(source, placement, [](double, const char*) {}); };
+}
+
+std::shared_ptr<const Engine> open_source(const Source& source, const Placement& placement,
+                                          const LoadProgress& progress) {
+    const Key key = key_of(source, placement);
+    const std::shared_ptr<std::timed_mutex> lock = loading_lock(key);
+    std::unique_lock<std::timed_mutex> one_loader(*lock, std::defer_lock);
+    while (!one_loader.try_lock_for(std::chrono::milliseconds(50))) progress(0.0, "waiting");
+    if (std::shared_ptr<const Engine> shared = find_open(key)) return shared;
+
+    const c10::NoGradGuard no_grad;
+    auto engine =
+        std::make_shared<const Engine>(load_model(open_model_weights(source.dir, source.decoder),
+                                                  source.description, placement, progress),
+                                       wider_of(source, placement));
+    finish_loading(placement.device);
+    const std::lock_guard<std::mutex> registry_lock(registry().mutex);
+    registry().open[key] = engine;
+    return engine;
+}
+
 }  // namespace
 
 at::Device parse_device(const std::string& name) {
@@ -131,9 +179,24 @@ at::Device parse_device(const std::string& name) {
 }
 
 // fp32 is fp32 and not TF32. Process-wide, since that is how LibTorch keeps it.
-Engine::Engine(Model model) : model_(std::move(model)) {
+Engine::Engine(Model model, Wider make_wider)
+    : model_(std::move(model)), make_wider_(std::move(make_wider)) {
     at::globalContext().setAllowTF32CuDNN(false);
     at::globalContext().setAllowTF32CuBLAS(false);
+}
+
+std::shared_ptr<const Engine> Engine::wider() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!wider_ && !make_wider_)
+        throw Error(Error::Kind::kBadSettings,
+                    "numbers overflow in this precision; set precision to auto or bf16");
+    if (!wider_) wider_ = make_wider_();
+    return wider_;
+}
+
+bool Engine::has_overflowed() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return wider_ != nullptr;
 }
 
 std::shared_ptr<const Engine> Engine::open(const FlashvsrEngineConfig& config,
@@ -142,29 +205,9 @@ std::shared_ptr<const Engine> Engine::open(const FlashvsrEngineConfig& config,
         throw Error(Error::Kind::kInvalidArgument, "model_dir is not set");
     const Placement placement =
         placement_of(parse_device(config.device ? config.device : "auto"), config.precision);
-    const ModelDescription description = describe(config.model_dir, config.model_version);
-    const DecoderChoice decoder = choose(config);
-
-    const Key key{canonical(config.model_dir),
-                  placement.device.str(),
-                  placement.dtype,
-                  placement.fp8,
-                  description.version,
-                  decoder.type->name,
-                  canonical(decoder.path),
-                  canonical(decoder.adapter)};
-    const std::shared_ptr<std::timed_mutex> lock = loading_lock(key);
-    std::unique_lock<std::timed_mutex> one_loader(*lock, std::defer_lock);
-    while (!one_loader.try_lock_for(std::chrono::milliseconds(50))) progress(0.0, "waiting");
-    if (std::shared_ptr<const Engine> shared = find_open(key)) return shared;
-
-    const c10::NoGradGuard no_grad;
-    auto engine = std::make_shared<const Engine>(load_model(
-        open_model_weights(config.model_dir, decoder), description, placement, progress));
-    finish_loading(placement.device);
-    const std::lock_guard<std::mutex> registry_lock(registry().mutex);
-    registry().open[key] = engine;
-    return engine;
+    const Source source = {config.model_dir, describe(config.model_dir, config.model_version),
+                           choose(config)};
+    return open_source(source, placement, progress);
 }
 
 }  // namespace flashvsr

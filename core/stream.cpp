@@ -10,6 +10,7 @@
 #endif
 
 #include "core/log.h"
+#include "core/precision.h"
 #include "models/error.h"
 
 namespace flashvsr {
@@ -113,16 +114,13 @@ MemoryPlan plan_stream(const Model& model, const FlashvsrStreamConfig& config,
 }  // namespace
 
 Stream::Stream(std::shared_ptr<const Engine> engine, const FlashvsrStreamConfig& config)
-    : engine_(std::move(engine)),
+    : engine_(engine->has_overflowed() ? engine->wider() : std::move(engine)),
       config_(check_config(config, engine_->model().placement.device)),
       settings_(check_settings(config.settings)),
       plan_(plan_stream(engine_->model(), config_, settings_)),
       queue_(engine_->model().placement.device),
       input_(config.input, config.output, engine_->model().placement),
-      runner_(Networks(engine_->model(),
-                       WindowGrid::of_picture(input_.padded_height(), input_.padded_width()),
-                       plan_.tiling, plan_.storage),
-              config.output.height, config.output.width),
+      runner_(make_runner()),
       output_(config.output, engine_->model().placement),
       stats_(FLASHVSR_STREAM_STATS_INIT) {}
 
@@ -139,12 +137,44 @@ void Stream::run_chunk(int64_t wanted) {
     ChunkTime& time = times_[stats_.chunks % times_.size()];
     time.end.wait();
     time.begin.set(queue_);
-    output_.emit(runner_.run(input_.take(queue_), config_.seed, settings_), input_.alpha(), wanted,
-                 queue_);
+    const at::Tensor frames = input_.take(queue_);
+    ChunkOutput chunk = runner_->run(frames, config_.seed, settings_);
+    // Nobody may see an overflow, so fp16 waits for its chunks.
+    if (chunk.finite.defined() && !chunk.finite.item<bool>()) chunk = run_wider(frames);
+    output_.emit(chunk, input_.alpha(), wanted, queue_);
     input_.advance(queue_);
     time.end.set(queue_);
     outputs_since_start_ += wanted;
     ++stats_.chunks;
+}
+
+std::unique_ptr<ChunkRunner> Stream::make_runner() const {
+    const auto grid = WindowGrid::of_picture(input_.padded_height(), input_.padded_width());
+    return std::make_unique<ChunkRunner>(
+        Networks(engine_->model(), grid, plan_.tiling, plan_.storage), config_.output.height,
+        config_.output.width);
+}
+
+// What had been remembered is lost: a later chunk becomes a first one, in front of which its first
+// frame has stood still.
+ChunkOutput Stream::run_wider(const at::Tensor& frames) {
+    log_line(LogLevel::kWarning,
+             std::string("numbers have overflowed in ") +
+                 precision_name(engine_->model().placement) +
+                 "; loading the model in a type of wider range and going on with that");
+    runner_.reset();
+    engine_ = engine_->wider();
+    runner_ = make_runner();
+    const int64_t missing = FLASHVSR_FIRST_CHUNK_INPUT - frames.size(0);
+    const at::Tensor still = frames.narrow(0, 0, 1).expand({missing, -1, -1, -1});
+    ChunkOutput chunk = runner_->run(at::cat({still, frames}), config_.seed, settings_);
+    auto owed = [missing](const at::Tensor& x) {
+        return x.defined() ? x.narrow(0, missing, x.size(0) - missing) : x;
+    };
+    chunk.frames.decoded = owed(chunk.frames.decoded);
+    chunk.frames.reference = owed(chunk.frames.reference);
+    chunk.affine = owed(chunk.affine);
+    return chunk;
 }
 
 bool Stream::pop(const FlashvsrFrame& frame) {
@@ -178,7 +208,7 @@ void Stream::reset() {
 }
 
 void Stream::start_afresh() {
-    runner_.restart();
+    runner_->restart();
     input_.start_afresh(queue_);
     frames_since_start_ = 0;
     outputs_since_start_ = 0;

@@ -35,6 +35,9 @@ class Stream {
   private:
     // Queues one chunk on the frames that wait; the first `wanted` of its outputs become ready.
     void run_chunk(int64_t wanted);
+    std::unique_ptr<ChunkRunner> make_runner() const;
+    // The chunk anew, and all later ones, in a type of wider range.
+    ChunkOutput run_wider(const at::Tensor& frames);
     void start_afresh();
 
     // A chunk's time on the compute queue. The host is never more than one chunk ahead: it waits
@@ -49,7 +52,7 @@ class Stream {
     MemoryPlan plan_;
     ComputeQueue queue_;
     InputFrames input_;
-    ChunkRunner runner_;
+    std::unique_ptr<ChunkRunner> runner_;
     OutputFrames output_;
 
     int64_t frames_since_start_ = 0;  // pushed since the last start-up

@@ -41,6 +41,8 @@ struct Model {
     std::unique_ptr<const Decoder> decoder;      // plain or fused
     const DecoderType* decoder_type;
     ModelShape shape;
+    // Whether numbers that a picture leads to can be too large for the type: see ChunkOutput.
+    bool may_overflow = placement.dtype == at::kHalf;
 
     int64_t parameters() const {
         return dit.parameters() + projector->parameters() + decoder->parameters();
