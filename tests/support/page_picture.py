@@ -3,6 +3,7 @@ and as many frames a second as the machine upscales.
 
     meson devenv -C build -w . python3 tests/support/page_picture.py FPS [PICTURE]
 """
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,8 +34,8 @@ def main():
         server = subprocess.Popen(['flashvsr-webrtc', clip, '--port', '0', '--startup', 'fast', '--bitrate',
                                    '4000'], stdout=subprocess.PIPE, text=True)
         try:
-            page = chromium.open(server.stdout.readline().split()[1], 1240, 720)
-            page.wait('output.getVideoPlaybackQuality().totalVideoFrames > 40', 1200)
+            page = chromium.open(server.stdout.readline().split()[1], 1240, 760)
+            page.wait('output.getVideoPlaybackQuality().totalVideoFrames > 24', 1200)
             page.screenshot(picture, format='jpeg', quality=88)
             print(page.js('document.body.innerText'))
         finally:
@@ -42,4 +43,5 @@ def main():
             server.wait()
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 main()

@@ -91,10 +91,10 @@ export class Meter {
     return times.length > 1 ? 1000 * (times.length - 1) / (times.at(-1) - times[0]) : 0;
   }
 
-  // ms between the frame's entry into the server and its display; null: not known.
+  // ms between the frame's entry into the server and its display, modulo WRAP_MS; null: not known.
   latency(clock) {
     const now = this.code && clock.at(this.code.at);
-    return now === null ? null : difference(now, this.code.time);
+    return now === null ? null : ((now - this.code.time) % WRAP_MS + WRAP_MS) % WRAP_MS;
   }
 
   readCode() {
