@@ -1,6 +1,7 @@
 #include "core/graph_recorder.h"
 
 #ifdef FLASHVSR_CUDA
+#include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <ATen/cuda/MemPool.h>
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -10,6 +11,7 @@
 
 #include <exception>
 #include <map>
+#include <mutex>
 #endif
 
 namespace flashvsr {
@@ -20,10 +22,35 @@ namespace {
 
 namespace allocator = c10::cuda::CUDACachingAllocator;
 
+// LibTorch does not give memory back while anything in the process, in whatever pool, allocates to
+// a pool or records; asked to, it fails. So these take turns, over all streams. Replays need none.
+std::mutex& pools() {
+    static std::mutex mutex;
+    return mutex;
+}
+
+// A share in the pool that LibTorch's allocator of pinned memory keeps under the same name. Without
+// one the last recording takes that pool along, and then the name cannot be used again.
+class HostPool {
+  public:
+    explicit HostPool(at::cuda::MempoolId_t pool) : pool_(pool) {
+        at::getHostAllocator(at::kCUDA)->begin_allocate_to_pool(
+            pool, [](const c10::Stream&) { return false; });
+        at::getHostAllocator(at::kCUDA)->end_allocate_to_pool(pool);
+    }
+    ~HostPool() { at::getHostAllocator(at::kCUDA)->release_pool(pool_); }
+    HostPool(const HostPool&) = delete;
+    HostPool& operator=(const HostPool&) = delete;
+
+  private:
+    at::cuda::MempoolId_t pool_;
+};
+
 // While it lives, what the current stream allocates comes from the pool.
 class PoolScope {
   public:
-    PoolScope(c10::DeviceIndex device, at::cuda::MempoolId_t pool) : device_(device), pool_(pool) {
+    PoolScope(c10::DeviceIndex device, at::cuda::MempoolId_t pool)
+        : turn_(pools()), device_(device), pool_(pool) {
         const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(device).stream();
         allocator::beginAllocateToPool(device, pool,
                                        [stream](cudaStream_t other) { return other == stream; });
@@ -36,6 +63,7 @@ class PoolScope {
     PoolScope& operator=(const PoolScope&) = delete;
 
   private:
+    std::lock_guard<std::mutex> turn_;
     c10::DeviceIndex device_;
     at::cuda::MempoolId_t pool_;
 };
@@ -58,11 +86,12 @@ struct GraphRecorder::Recordings {
 
     // False where the driver or a library refuses: the work is then done call by call, as it is
     // without recordings, only slower.
-    static bool record(Recording& recording, at::cuda::MempoolId_t pool, const Work& work) {
+    bool record(Recording& recording, const Work& work) {
+        const std::lock_guard<std::mutex> turn(pools());
         bool capturing = false;
         try {
             // Other threads may allocate meanwhile.
-            recording.graph.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
+            recording.graph.capture_begin(pool.id(), cudaStreamCaptureModeThreadLocal);
             capturing = true;
             for (const at::Tensor& result : work()) recording.results.push_back(borrowed(result));
             capturing = false;
@@ -86,6 +115,7 @@ struct GraphRecorder::Recordings {
 
     c10::DeviceIndex device;
     at::cuda::MemPool pool;  // outlives the graphs
+    HostPool host_pool{pool.id()};
     std::map<int64_t, Recording> graphs;
     bool warm = false;
 };
@@ -107,12 +137,15 @@ std::vector<at::Tensor> GraphRecorder::run(int64_t key, const Work& work) {
     if (!enabled_) return work();
     if (!recordings_->warm) {
         recordings_->warm = true;
-        // What was cut for work of other sizes would lie idle beside this work's.
-        allocator::emptyCache(recordings_->pool.id());
+        {
+            // What was cut for work of other sizes would lie idle beside this work's.
+            const std::lock_guard<std::mutex> turn(pools());
+            allocator::emptyCache(recordings_->pool.id());
+        }
         return run(work);
     }
     const auto [found, is_new] = recordings_->graphs.try_emplace(key);
-    if (is_new && !Recordings::record(found->second, recordings_->pool.id(), work)) {
+    if (is_new && !recordings_->record(found->second, work)) {
         recordings_->graphs.erase(found);
         enabled_ = false;
         return run(work);
@@ -123,8 +156,14 @@ std::vector<at::Tensor> GraphRecorder::run(int64_t key, const Work& work) {
 
 void GraphRecorder::clear() {
     if (!enabled_) return;
+    const std::lock_guard<std::mutex> turn(pools());
     recordings_->graphs.clear();
     recordings_->warm = false;
+}
+
+GraphRecorder::~GraphRecorder() {
+    const std::lock_guard<std::mutex> turn(pools());
+    recordings_.reset();
 }
 
 #else
@@ -135,9 +174,8 @@ GraphRecorder::GraphRecorder(const at::Device&, bool) : enabled_(false) {}
 std::vector<at::Tensor> GraphRecorder::run(const Work& work) { return work(); }
 std::vector<at::Tensor> GraphRecorder::run(int64_t, const Work& work) { return work(); }
 void GraphRecorder::clear() {}
+GraphRecorder::~GraphRecorder() = default;
 
 #endif
-
-GraphRecorder::~GraphRecorder() = default;
 
 }  // namespace flashvsr

@@ -12,7 +12,8 @@ namespace flashvsr {
 // One stream's recordings. Work must be device work alone: kernels on the current stream, tensors
 // from LibTorch's allocator, no synchronisation; what it reads and writes apart from those tensors
 // must lie at the same addresses each time. Recordings share one memory pool, in which the runs
-// before them also compute, so they take no more memory than one of them.
+// before them also compute, so they take no more memory than one of them. Recorders of several
+// threads take turns, except that a replay waits for nobody.
 class GraphRecorder {
   public:
     // Returns tensors that stay valid until the next call.

@@ -3,10 +3,14 @@
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
+#include <thread>
 #include <vector>
 
+#include "core/compute_scope.h"
 #include "core/frame_io.h"
+#include "core/graph_recorder.h"
 #include "core/noise.h"
 #include "core/stream.h"
 #include "models/error.h"
@@ -253,6 +257,48 @@ TEST_F(CudaStream, APastThatIsStoredGivesTheFramesOfItsKind) {
     };
     EXPECT_EQ(play_with(FLASHVSR_KV_CACHE_HOST), play_with(FLASHVSR_KV_CACHE_DEVICE));
     EXPECT_EQ(play_with(FLASHVSR_KV_CACHE_HOST_INT8), play_with(FLASHVSR_KV_CACHE_INT8));
+}
+
+TEST_F(CudaStream, IsRecordedAnewAfterEachStart) {
+    const ComputeQueue queue(kPlacement.device);
+    const ComputeScope scope(queue);
+    GraphRecorder recorder(kPlacement.device, /*recordable=*/true);
+    const at::Tensor x = at::zeros({1000}, kPlacement.options());
+    for (int start = 0; start < 3; ++start) {
+        for (int i = 0; i < 6; ++i) {
+            x.fill_(i);
+            const at::Tensor y = recorder.run(i % 2, [&] { return std::vector{x + 1}; }).front();
+            EXPECT_EQ(y.sum().item<float>(), 1000 * (i + 1)) << "start " << start;
+        }
+        recorder.clear();
+    }
+    EXPECT_TRUE(recorder.enabled());
+}
+
+// The last of 57 frames, each of one value.
+std::vector<uint8_t> last_of_flat_frames() {
+    const auto wanted = config(FLASHVSR_FORMAT_RGB, FLASHVSR_MEMORY_HOST, FLASHVSR_MEMORY_HOST);
+    Stream stream(engine(), wanted);
+    OwnFrame in(wanted.input), out(wanted.output);
+    for (int i = 0; i < 57; ++i) {
+        in.fill(static_cast<uint8_t>(4 * i));
+        stream.push(in.get());
+        while (stream.ready() > 0) stream.pop(out.get());
+    }
+    return out.bytes();
+}
+
+TEST_F(CudaStream, SeveralComeAndGoBesideEachOther) {
+    const auto expected = last_of_flat_frames();
+    std::atomic<int> equal{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t)
+        threads.emplace_back([&] {
+            for (int i = 0; i < 4; ++i)
+                if (last_of_flat_frames() == expected) ++equal;
+        });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(equal, 16);
 }
 
 TEST_F(CudaStream, RefusesMemoryThatIsNotTheDevices) {
