@@ -45,8 +45,8 @@ class Estimate {
         e.state += decoder_state();
         e.frames = frames();
         e.activations = chunk() + std::max({largest, decoder(), color_fix()});
-        // The allocator's free pieces are about as large as the largest of what is cut from them.
-        e.reserve = q_.placement.device.is_cuda() ? kLibraryBytes + e.activations / 2 : 0;
+        // What the allocator holds beyond what tensors do, as measured.
+        e.reserve = q_.placement.device.is_cuda() ? kLibraryBytes + e.activations / 8 : 0;
         e.host = host();
         return e;
     }
