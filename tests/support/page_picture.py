@@ -1,7 +1,7 @@
 """Makes docs/images/webrtc.jpg: the page of flashvsr-webrtc with the clip that ships, at a quarter of its size
 and as many frames a second as the machine upscales.
 
-    meson devenv -C build -w . python3 tests/support/page_picture.py FPS [PICTURE]
+    meson devenv -C build -w . python3 tests/support/page_picture.py FPS [SCALE [PICTURE]]
 """
 import signal
 import subprocess
@@ -27,12 +27,13 @@ def slow_clip(path, fps):
 
 def main():
     fps = sys.argv[1]
-    picture = Path(sys.argv[2] if len(sys.argv) > 2 else ROOT / 'docs/images/webrtc.jpg')
+    scale = sys.argv[2] if len(sys.argv) > 2 else '2'
+    picture = Path(sys.argv[3] if len(sys.argv) > 3 else ROOT / 'docs/images/webrtc.jpg')
     with tempfile.TemporaryDirectory() as folder, browser.Browser() as chromium:
         clip = Path(folder) / 'clip.mkv'
         slow_clip(clip, fps)
-        server = subprocess.Popen(['flashvsr-webrtc', clip, '--port', '0', '--startup', 'fast', '--bitrate',
-                                   '4000'], stdout=subprocess.PIPE, text=True)
+        server = subprocess.Popen(['flashvsr-webrtc', clip, '--port', '0', '--startup', 'fast', '--scale',
+                                   scale, '--bitrate', '4000'], stdout=subprocess.PIPE, text=True)
         try:
             page = chromium.open(server.stdout.readline().split()[1], 1240, 760)
             page.wait('output.getVideoPlaybackQuality().totalVideoFrames > 24', 1200)
