@@ -93,12 +93,12 @@ Source::~Source() {
 void Source::use_images(const std::vector<std::string>& files) {
     if (files.empty()) throw Failure(ExitCode::kInput, name_ + ": no images there");
     const std::string ending = ending_of(files.front());
-    for (const std::string& file : files) {
-        if (ending_of(file) != ending) {
-            throw Failure(ExitCode::kInput, name_ + ": images of two kinds, " + ending + " and " +
-                                                ending_of(file) + "; a pattern such as %04d." +
-                                                ending + " names one");
-        }
+    const auto other = std::find_if(files.begin(), files.end(),
+                                    [&](const auto& file) { return ending_of(file) != ending; });
+    if (other != files.end()) {
+        throw Failure(ExitCode::kInput, name_ + ": images of two kinds, " + ending + " and " +
+                                            ending_of(*other) + "; a pattern such as %04d." +
+                                            ending + " names one");
     }
     kind_ = Kind::kImages;
     images_ = files;

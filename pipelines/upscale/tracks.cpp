@@ -144,8 +144,7 @@ void Tracks::add_track(AVFormatContext* output, AVStream* stream, const Say& say
 
 void Tracks::copy_chapters(AVFormatContext* output) {
     if (file_->nb_chapters == 0) return;
-    output->chapters =
-        static_cast<AVChapter**>(av_calloc(file_->nb_chapters, sizeof *output->chapters));
+    output->chapters = static_cast<AVChapter**>(av_calloc(file_->nb_chapters, sizeof(void*)));
     if (!output->chapters) return;
     for (unsigned i = 0; i < file_->nb_chapters; ++i) {
         const AVChapter* chapter = file_->chapters[i];
