@@ -106,13 +106,15 @@ std::string try_out(const Options& options, const Media& media) {
     GstElement* sink = gst_element_factory_make("fakesink", nullptr);
     gst_bin_add_many(GST_BIN(pipeline), picture, upscaler, sink, nullptr);
     gst_element_link_many(picture, upscaler, sink, nullptr);
-    std::string text = "speed:  less than " + std::to_string(kFrames) + " frames a minute";
+    std::string text;
     try {
         gst_element_set_state(pipeline, GST_STATE_PLAYING);
-        if (wait_for_end(pipeline)) {
-            text = report(read_stats(upscaler),
-                          media.frames_between(options.window.start, options.window.end));
-        }
+        const bool complete = wait_for_end(pipeline);
+        const Numbers numbers = read_stats(upscaler);
+        const guint64 frames = media.frames_between(options.window.start, options.window.end);
+        text = complete ? report(numbers, frames)
+                        : numbers.estimate + "speed:  less than " + std::to_string(kFrames) +
+                              " frames a minute";
     } catch (const Failure&) {
         gst_element_set_state(pipeline, GST_STATE_NULL);
         gst_object_unref(upscaler);
