@@ -178,7 +178,7 @@ def quality_checks(build, arguments, gpu):
     if not arguments.gpu:
         yield Check('quality nano kv-cache=int8, cpu',
                     [program, '--device', 'cpu', '--model', ROOT / 'models/nano', '--reference', 'fp32',
-                     '--kv-cache', 'int8', '--floor', 45, 'fp32'])
+                     '--kv-cache', 'int8', '--floor', 70, 'fp32'])
         return
     for mode, floor in (('int8', 40), ('host', 99), ('host-int8', 40)):
         yield Check(f'quality released kv-cache={mode}',
