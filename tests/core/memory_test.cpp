@@ -95,11 +95,14 @@ TEST(MemoryEstimate, CountsTheCacheAsItIsAllocated) {
     }
 }
 
-// docs/performance.md: 10.2 to 10.5 GiB in tensors, 11.3 to 12.4 reserved at 768x1408.
-TEST(MemoryEstimate, IsNearWhatWasMeasured) {
+// At 768x1408 10.4 GiB in tensors and 10.6 reserved were measured (bench). Less would let streams
+// in that do not fit.
+TEST(MemoryEstimate, IsNearWhatWasMeasuredAndNotBelow) {
     const MemoryEstimate estimate = estimate_memory(released_query(1408, 768));
-    EXPECT_NEAR(static_cast<double>(estimate.tensors()) / (1 << 30), 10.35, 0.4);
-    EXPECT_NEAR(static_cast<double>(estimate.total()) / (1 << 30), 11.8, 0.8);
+    auto gib = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
+    EXPECT_NEAR(gib(estimate.tensors()), 10.4, 0.2);
+    EXPECT_GT(gib(estimate.total()), 10.62);
+    EXPECT_LT(gib(estimate.total()), 11.3);
 }
 
 TEST(MemoryEstimate, GrowsWithThePictureAndFallsWithEverySettingThatSaves) {
