@@ -168,8 +168,8 @@ Model load_model(ModelWeights weights, const ModelDescription& description,
     auto decoder = load_decoder(*weights.decoder_type, weights.decoder, weights.adapter,
                                 dit.config().latent_channels, description.decoder, placement);
     progress(1.0, "ready");
-    return {placement,          description.version,  std::move(dit),  std::move(projector),
-            std::move(decoder), weights.decoder_type, std::move(shape)};
+    return {placement,          description.version,  std::move(dit), std::move(projector),
+            std::move(decoder), weights.decoder_type, shape};
 }
 
 }  // namespace flashvsr
