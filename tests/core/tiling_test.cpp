@@ -170,7 +170,9 @@ TEST(Tiling, AnOverlapTooLargeForTheTileSaysWhatToDo) {
     EXPECT_THROW(Stream(engine(), bad), Error);
 }
 
-// The small model that ships, on what it was made for.
+// The small model that ships, on what it was made for. Its tiles differ so little that plain
+// averages would pass here as well; that the weights have no step is a test of its own
+// (tests/models).
 class Seams : public ::testing::Test {
   protected:
     static constexpr int kSide = 384;  // 3 windows; tiles of two, which begin at each
