@@ -263,7 +263,7 @@ TEST_F(CudaStream, IsRecordedAnewAfterEachStart) {
     const ComputeQueue queue(kPlacement.device);
     const ComputeScope scope(queue);
     GraphRecorder recorder(kPlacement.device, /*recordable=*/true);
-    const at::Tensor x = at::zeros({1000}, kPlacement.options());
+    const at::Tensor x = at::zeros({1000}, kPlacement.fp32());
     for (int start = 0; start < 3; ++start) {
         for (int i = 0; i < 6; ++i) {
             x.fill_(i);
