@@ -180,7 +180,7 @@ def quality_checks(build, arguments, gpu):
                     [program, '--device', 'cpu', '--model', ROOT / 'models/nano', '--reference', 'fp32',
                      '--kv-cache', 'int8', '--floor', 70, 'fp32'])
         return
-    for mode, floor in (('int8', 40), ('host', 99), ('host-int8', 40)):
+    for mode, floor in (('int8', 47), ('host', 99), ('host-int8', 47)):
         yield Check(f'quality released kv-cache={mode}',
                     [program, '--kv-cache', mode, '--floor', floor, 'bf16'],
                     skip='' if gpu else 'needs a GPU')
