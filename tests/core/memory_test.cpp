@@ -8,39 +8,18 @@
 #include "core/memory_plan.h"
 #include "core/stream.h"
 #include "models/error.h"
+#include "tests/core/rgb_stream.h"
 #include "tests/support/random_model.h"
 
 namespace flashvsr {
 namespace {
 
+using testing::rgb_info;
+using testing::rgb_stream;
+using testing::tiny_engine;
+
 constexpr KvStorage kStorages[] = {KvStorage::kDevice, KvStorage::kInt8, KvStorage::kHost,
                                    KvStorage::kHostInt8};
-
-std::shared_ptr<const Engine> engine() {
-    static const auto shared = std::make_shared<const Engine>(
-        testing::random_model(testing::tiny_shape(), ModelVersion::k1_1, Placement{}, /*seed=*/3));
-    return shared;
-}
-
-FlashvsrFrameInfo rgb_info(int width, int height) {
-    return {FLASHVSR_FORMAT_RGB,
-            width,
-            height,
-            FLASHVSR_MATRIX_RGB,
-            FLASHVSR_RANGE_FULL,
-            FLASHVSR_CHROMA_LEFT,
-            FLASHVSR_MEMORY_HOST};
-}
-
-FlashvsrStreamConfig stream_config(int width, int height) {
-    FlashvsrStreamConfig config = {};
-    config.struct_size = sizeof(config);
-    config.input = rgb_info(width / 4, height / 4);
-    config.output = rgb_info(width, height);
-    config.settings = FLASHVSR_SETTINGS_INIT;
-    config.tiling = FLASHVSR_TILING_INIT;
-    return config;
-}
 
 // The released model in bf16 on a GPU, which need not be there.
 MemoryQuery released_query(int width, int height) {
@@ -71,12 +50,12 @@ TEST(MemoryEstimate, CountsTheCacheAsItIsAllocated) {
     for (const KvStorage storage : kStorages) {
         for (const int64_t kept : {1, 3, 5}) {
             MemoryQuery query =
-                memory_query(engine()->model(), rgb_info(64, 96), rgb_info(256, 384));
+                memory_query(tiny_engine()->model(), rgb_info(64, 96), rgb_info(256, 384));
             query.storage = storage;
             query.kept = kept;
             SparseSettings settings;
             settings.kv_ratio = static_cast<double>(kept);
-            const Dit::State state(engine()->model().dit, WindowGrid::of_picture(384, 256),
+            const Dit::State state(tiny_engine()->model().dit, WindowGrid::of_picture(384, 256),
                                    settings, storage);
             int64_t means = 0, slices = 0;
             for (int64_t i = 0; i < state.cache.layers(); ++i) {
@@ -195,17 +174,17 @@ TEST(MemoryPlan, WhatDoesNotFitIsRefusedWithWhatWould) {
 }
 
 TEST(MemoryPlan, AStreamHeedsTheLimit) {
-    FlashvsrStreamConfig config = stream_config(256, 256);
-    const Stream unlimited(engine(), config);
+    FlashvsrStreamConfig config = rgb_stream(256, 256);
+    const Stream unlimited(tiny_engine(), config);
     const FlashvsrMemoryEstimate whole = unlimited.memory();
     EXPECT_EQ(whole.free, 0U);
     const uint64_t need = whole.kv_cache + whole.state + whole.frames + whole.activations;
     config.memory_limit = whole.weights + need + whole.reserve;
-    EXPECT_EQ(Stream(engine(), config).plan().changes, "");
+    EXPECT_EQ(Stream(tiny_engine(), config).plan().changes, "");
     config.memory_limit -= 1;
-    EXPECT_THROW(Stream(engine(), config), Error);
+    EXPECT_THROW(Stream(tiny_engine(), config), Error);
     config.memory_policy = FLASHVSR_MEMORY_AUTO;
-    const Stream fitted(engine(), config);
+    const Stream fitted(tiny_engine(), config);
     EXPECT_NE(std::string(fitted.memory().changes), "");
     EXPECT_LE(fitted.plan().estimate.total(), static_cast<int64_t>(config.memory_limit));
 }
@@ -218,9 +197,9 @@ using Frames = std::vector<std::vector<uint8_t>>;
 // A moving pattern through a stream; kv_ratio changes on the way, and the stream begins anew once.
 Frames upscale(FlashvsrKvCache kv_cache) {
     constexpr int kWidth = 64, kHeight = 32, kScale = 4;
-    FlashvsrStreamConfig config = stream_config(kWidth * kScale, kHeight * kScale);
+    FlashvsrStreamConfig config = rgb_stream(kWidth * kScale, kHeight * kScale);
     config.kv_cache = kv_cache;
-    Stream stream(engine(), config);
+    Stream stream(tiny_engine(), config);
     Frames frames;
     auto push = [&](int count) {
         for (int i = 0; i < count; ++i) {

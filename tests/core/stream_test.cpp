@@ -6,38 +6,20 @@
 #include <vector>
 
 #include "models/error.h"
+#include "tests/core/rgb_stream.h"
 #include "tests/support/random_model.h"
 
 namespace flashvsr {
 namespace {
 
+using testing::rgb_info;
+using testing::rgb_stream;
+using testing::tiny_engine;
+
 constexpr int kSide = 32;
 constexpr int kScale = 4;
 
-std::shared_ptr<const Engine> engine() {
-    static const auto shared = std::make_shared<const Engine>(
-        testing::random_model(testing::tiny_shape(), ModelVersion::k1_1, Placement{}, /*seed=*/3));
-    return shared;
-}
-
-FlashvsrFrameInfo rgb_info(int width, int height) {
-    return {FLASHVSR_FORMAT_RGB,
-            width,
-            height,
-            FLASHVSR_MATRIX_RGB,
-            FLASHVSR_RANGE_FULL,
-            FLASHVSR_CHROMA_LEFT,
-            FLASHVSR_MEMORY_HOST};
-}
-
-FlashvsrStreamConfig config() {
-    FlashvsrStreamConfig config = {};
-    config.struct_size = sizeof(config);
-    config.input = rgb_info(kSide, kSide);
-    config.output = rgb_info(kSide * kScale, kSide * kScale);
-    config.settings = FLASHVSR_SETTINGS_INIT;
-    return config;
-}
+FlashvsrStreamConfig config() { return rgb_stream(kSide * kScale, kSide * kScale); }
 
 // Strength 0 gives the resized input back, so a flat frame's grey value tells which frame it is.
 FlashvsrStreamConfig transparent() {
@@ -49,7 +31,7 @@ FlashvsrStreamConfig transparent() {
 class Player {
   public:
     explicit Player(const FlashvsrStreamConfig& config)
-        : config_(config), stream(engine(), config) {}
+        : config_(config), stream(tiny_engine(), config) {}
 
     void push(uint8_t grey) {
         std::vector<uint8_t> pixels(static_cast<size_t>(kSide) * kSide * 3, grey);
@@ -200,11 +182,11 @@ TEST(Stream, RefusesFramesAndSettingsThatDoNotFit) {
     EXPECT_THROW(player.stream.push(frame), Error);
     FlashvsrStreamConfig on_a_device = config();
     on_a_device.output.memory = FLASHVSR_MEMORY_CUDA;
-    EXPECT_THROW(Stream(engine(), on_a_device), Error) << "the engine is on the CPU";
+    EXPECT_THROW(Stream(tiny_engine(), on_a_device), Error) << "the engine is on the CPU";
     FlashvsrStreamConfig ten_bit = config();
     ten_bit.input.format = FLASHVSR_FORMAT_P010;
     ten_bit.input.matrix = FLASHVSR_MATRIX_BT2020;
-    Stream stream(engine(), ten_bit);
+    Stream stream(tiny_engine(), ten_bit);
     frame = {ten_bit.input, {pixels.data(), pixels.data()}, {kSide * 2 + 1, kSide * 2}};
     EXPECT_THROW(stream.push(frame), Error) << "an odd stride";
     FlashvsrSettings settings = FLASHVSR_SETTINGS_INIT;

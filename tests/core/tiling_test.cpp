@@ -11,35 +11,15 @@
 #include "core/noise.h"
 #include "core/stream.h"
 #include "models/error.h"
+#include "tests/core/rgb_stream.h"
 #include "tests/models/support.h"
 #include "tests/support/random_model.h"
 
 namespace flashvsr {
 namespace {
 
-std::shared_ptr<const Engine> engine() {
-    static const auto shared = std::make_shared<const Engine>(
-        testing::random_model(testing::tiny_shape(), ModelVersion::k1_1, Placement{}, /*seed=*/3));
-    return shared;
-}
-
-FlashvsrFrameInfo rgb_info(int width, int height) {
-    FlashvsrFrameInfo info = {};
-    info.format = FLASHVSR_FORMAT_RGB;
-    info.width = width;
-    info.height = height;
-    return info;
-}
-
-FlashvsrStreamConfig config(int width, int height) {
-    FlashvsrStreamConfig config = {};
-    config.struct_size = sizeof(config);
-    config.input = rgb_info(width / 4, height / 4);
-    config.output = rgb_info(width, height);
-    config.settings = FLASHVSR_SETTINGS_INIT;
-    config.tiling = FLASHVSR_TILING_INIT;
-    return config;
-}
+using testing::rgb_stream;
+using testing::tiny_engine;
 
 using Frames = std::vector<std::vector<uint8_t>>;
 
@@ -67,7 +47,7 @@ Frames play(Stream& stream, const FlashvsrStreamConfig& config, int count) {
 }
 
 Frames play(const FlashvsrStreamConfig& config, int count) {
-    Stream stream(engine(), config);
+    Stream stream(tiny_engine(), config);
     return play(stream, config, count);
 }
 
@@ -81,14 +61,14 @@ int largest_difference(const Frames& a, const Frames& b) {
 }
 
 TEST(Tiling, OfOneTileChangesNothing) {
-    FlashvsrStreamConfig tiled = config(256, 128);
+    FlashvsrStreamConfig tiled = rgb_stream(256, 128);
     const Frames whole = play(tiled, 22);
     tiled.tiling = {1, 1, 256, 24};
     EXPECT_EQ(play(tiled, 22), whole);
 }
 
 TEST(Tiling, OfTheDecoderChangesNothing) {
-    FlashvsrStreamConfig tiled = config(384, 128);
+    FlashvsrStreamConfig tiled = rgb_stream(384, 128);
     const Frames whole = play(tiled, 22);
     tiled.tiling.tile_vae = 1;
     tiled.tiling.tile_size = 128;
@@ -102,7 +82,7 @@ TEST(Tiling, OfTheDecoderChangesNothing) {
 // makes counts by its weight.
 TEST(Tiling, LatentsAreThoseOfStreamsOfTheTiles) {
     const c10::NoGradGuard no_grad;
-    const Model& model = engine()->model();
+    const Model& model = tiny_engine()->model();
     const WindowGrid grid{3, 1};
     Tiling tiling;
     tiling.dit = true;
@@ -144,20 +124,20 @@ TEST(Tiling, LatentsAreThoseOfStreamsOfTheTiles) {
 
 // Neither a multiple of 128 nor of a tile.
 TEST(Tiling, TakesAnySizeAndStartsAfreshAfterADrain) {
-    FlashvsrStreamConfig odd = config(300, 140);
+    FlashvsrStreamConfig odd = rgb_stream(300, 140);
     odd.output.width = 301;
     odd.tiling = {1, 1, 256, 24};
-    Stream stream(engine(), odd);
+    Stream stream(tiny_engine(), odd);
     const Frames first = play(stream, odd, 22);
     EXPECT_EQ(first.size(), 22U);
     EXPECT_EQ(play(stream, odd, 22), first);
 }
 
 TEST(Tiling, AnOverlapTooLargeForTheTileSaysWhatToDo) {
-    FlashvsrStreamConfig bad = config(256, 256);
+    FlashvsrStreamConfig bad = rgb_stream(256, 256);
     bad.tiling = {1, 0, 256, 200};
     try {
-        const Stream stream(engine(), bad);
+        const Stream stream(tiny_engine(), bad);
         FAIL();
     } catch (const Error& error) {
         EXPECT_EQ(error.kind(), Error::Kind::kBadSettings);
@@ -165,9 +145,9 @@ TEST(Tiling, AnOverlapTooLargeForTheTileSaysWhatToDo) {
             EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
     }
     bad.tiling = {0, 0, -1, 200};  // not looked at
-    EXPECT_NO_THROW(Stream(engine(), bad));
+    EXPECT_NO_THROW(Stream(tiny_engine(), bad));
     bad.tiling.tile_vae = 1;
-    EXPECT_THROW(Stream(engine(), bad), Error);
+    EXPECT_THROW(Stream(tiny_engine(), bad), Error);
 }
 
 // The small model that ships, on what it was made for. Its tiles differ so little that plain
@@ -191,7 +171,7 @@ class Seams : public ::testing::Test {
     // The luma of the last of `count` frames, [384, 384]; of each frame the left 96 columns go in.
     static at::Tensor upscaled(std::vector<uint8_t>& clip, int count,
                                const FlashvsrTiling& tiling) {
-        FlashvsrStreamConfig settings = config(kSide, kSide);
+        FlashvsrStreamConfig settings = rgb_stream(kSide, kSide);
         for (FlashvsrFrameInfo* info : {&settings.input, &settings.output}) {
             info->format = FLASHVSR_FORMAT_I420;
             info->matrix = FLASHVSR_MATRIX_BT709;

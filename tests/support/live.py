@@ -5,11 +5,11 @@ import re
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
+
+from cases import run_tests  # noqa: F401  for the tests
 
 import gi
 gi.require_version('Gst', '1.0')
@@ -170,22 +170,3 @@ def rising(times):
 
 def median_step(times):
     return sorted(b - a for a, b in zip(times, times[1:]))[len(times) // 2 - 1]
-
-
-def run_tests(namespace):
-    """Runs the functions test_..., or those that the command line names, each with a folder of its own.
-    Returns the exit status."""
-    failed = 0
-    for name, test in list(namespace.items()):
-        if not name.startswith('test_') or (sys.argv[1:] and name not in sys.argv[1:]):
-            continue
-        start = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                test(Path(folder))
-                verdict = 'ok'
-            except Exception as error:  # pylint: disable=broad-except
-                failed += 1
-                verdict = f'failed, line {error.__traceback__.tb_next.tb_lineno}: {error}'
-        print(f'{name[5:]}: {verdict} ({time.monotonic() - start:.1f} s)', flush=True)
-    return 1 if failed else 0

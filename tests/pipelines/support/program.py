@@ -2,11 +2,13 @@
 import os
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / 'tests/support'))
+
+import cases  # noqa: E402
+
 BUILD = Path(os.environ.get('FLASHVSR_BUILD', ROOT / 'build'))
 PROGRAM = BUILD / 'pipelines/upscale/flashvsr-upscale'
 CLIP = ROOT / 'pipelines/media/clip.mp4'
@@ -83,21 +85,8 @@ def only(folder, *names):
 
 
 def run_tests(tests):
-    """The functions of a script that begin with test_; its exit status."""
+    """As cases.run_tests; the program has to be there."""
     if not PROGRAM.is_file():
         print(f'{PROGRAM} is not built')
         return 77
-    failed = 0
-    for name, test in tests.items():
-        if not name.startswith('test_') or (sys.argv[1:] and name not in sys.argv[1:]):
-            continue
-        begin = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                test(Path(folder))
-                verdict = 'ok'
-            except Exception as error:  # pylint: disable=broad-except
-                failed += 1
-                verdict = f'failed, line {error.__traceback__.tb_next.tb_lineno}: {error}'
-        print(f'{name[5:]}: {verdict} ({time.monotonic() - begin:.1f} s)', flush=True)
-    return 1 if failed else 0
+    return cases.run_tests(tests)
