@@ -18,11 +18,11 @@ class Gate {
 
     /// Empty: the request may pass. Else why not, for the person who sent it.
     ///
-    /// A request brings the token. Where there is none, as on loopback, its Host is this machine's:
-    /// a name of somebody else's that points here would let a page of theirs in. What an Origin is
-    /// sent with (every WebSocket from a browser is) comes from the server's own page or a listed
-    /// one.
-    std::string refusal(SoupServerMessage* message) const;
+    /// A request brings the token, unless what it asks for `is_public`. Where there is no token, as
+    /// on loopback, its Host is this machine's: a name of somebody else's that points here would
+    /// let a page of theirs in. What an Origin is sent with (every WebSocket from a browser is)
+    /// comes from the server's own page or a listed one.
+    std::string refusal(SoupServerMessage* message, bool is_public) const;
 
     const std::string& token() const { return token_; }
 

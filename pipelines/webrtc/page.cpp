@@ -53,4 +53,6 @@ const Page::File* Page::find(const std::string& path) const {
     return found == files_.end() ? nullptr : &found->second;
 }
 
+bool Page::is_public(const std::string& path) const { return path != "/" && find(path); }
+
 }  // namespace webrtc

@@ -20,6 +20,10 @@ class Page {
     /// By the path of a request; null: there is no such file.
     const File* find(const std::string& path) const;
 
+    /// Whether the path is that of a style or script. They hold no secret, and a browser asks for
+    /// them by their bare names, without the token that the page was opened with.
+    bool is_public(const std::string& path) const;
+
   private:
     std::map<std::string, File> files_;
 };

@@ -101,15 +101,20 @@ std::string Server::url() const {
     const std::string url = text;
     g_free(text);
     g_slist_free_full(uris, reinterpret_cast<GDestroyNotify>(g_uri_unref));
-    return gate_.token().empty() ? url : url + "?token=" + gate_.token();
+    if (gate_.token().empty()) return url;
+    gchar* token = g_uri_escape_string(gate_.token().c_str(), nullptr, /*allow_utf8=*/FALSE);
+    const std::string opened = url + "?token=" + token;
+    g_free(token);
+    return opened;
 }
 
 // ---- HTTP ------------------------------------------------------------------------------------
 
 /// Before any other handler: refused requests go no further.
-void Server::on_request(SoupServer*, SoupServerMessage* message, const char*, GHashTable*,
+void Server::on_request(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
                         gpointer self) {
-    const std::string why = static_cast<Server*>(self)->gate_.refusal(message);
+    const auto* server = static_cast<Server*>(self);
+    const std::string why = server->gate_.refusal(message, server->page_.is_public(path));
     if (!why.empty()) refuse(message, SOUP_STATUS_FORBIDDEN, why);
 }
 
