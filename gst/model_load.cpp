@@ -74,6 +74,7 @@ void ModelLoad::load() {
     const FlashvsrStatus status = api_->engine_open(&config, on_progress, this, &engine, &error);
     engine_ = {engine, EngineClose{api_}};
     if (status == FLASHVSR_OK) {
+        warn_of_other_decoder();
         post_progress(GST_PROGRESS_TYPE_COMPLETE, "The model is loaded");
     } else if (status == FLASHVSR_CANCELLED) {
         post_progress(GST_PROGRESS_TYPE_CANCELED, "Loading the model was cancelled");
@@ -83,6 +84,21 @@ void ModelLoad::load() {
     }
     done_ = true;
     on_done_();
+}
+
+/* A decoder of the other mode is no error: the engine takes the mode's own. */
+void ModelLoad::warn_of_other_decoder() {
+    FlashvsrEngineInfo info = FLASHVSR_ENGINE_INFO_INIT;
+    const std::string& wanted = properties_.vae_type;
+    if (wanted.empty() || api_->engine_info(engine_.get(), &info, nullptr) != FLASHVSR_OK ||
+        !*info.decoder || wanted == info.decoder) {
+        return;
+    }
+    GST_ELEMENT_WARNING(
+        element_, LIBRARY, SETTINGS,
+        ("vae-type=%s does not belong to mode=%s; the decoder is %s, from the model's folder.",
+         wanted.c_str(), properties_.mode == Mode::kFull ? "full" : "tiny", info.decoder),
+        (nullptr));
 }
 
 bool ModelLoad::report(double fraction, const char* stage) {

@@ -38,6 +38,7 @@ class ModelLoad {
     };
 
     void load();
+    void warn_of_other_decoder();
     bool report(double fraction, const char* stage);
     void post_progress(GstProgressType type, const std::string& text);
 

@@ -236,6 +236,14 @@ TEST_F(EnginePipeline, ADecoderThatIsMissingIsNamedInTheError) {
     }
 }
 
+TEST_F(EnginePipeline, ADecoderOfTheOtherModeGivesAWarningAndTheModesOwn) {
+    const std::string micro = FLASHVSR_MICRO_MODEL;
+    const Outcome other = run_model(micro + " vae-type=wan2.1");
+    EXPECT_EQ(other.error, "") << other.message;
+    EXPECT_TRUE(other.warned);
+    EXPECT_FALSE(run_model(micro + " vae-type=tcd").warned);
+}
+
 /* What a frame of 256x256 from the small model does to memory, as `stats` has it. */
 struct MemoryRun {
     explicit MemoryRun(const std::string& properties) {
