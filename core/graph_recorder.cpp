@@ -38,7 +38,13 @@ class HostPool {
             pool, [](const c10::Stream&) { return false; });
         at::getHostAllocator(at::kCUDA)->end_allocate_to_pool(pool);
     }
-    ~HostPool() { at::getHostAllocator(at::kCUDA)->release_pool(pool_); }
+    ~HostPool() {
+        try {
+            at::getHostAllocator(at::kCUDA)->release_pool(pool_);
+        } catch (const std::exception&) {
+            // Its pinned memory, if any, stays with the process.
+        }
+    }
     HostPool(const HostPool&) = delete;
     HostPool& operator=(const HostPool&) = delete;
 
