@@ -15,6 +15,7 @@ enum class ExitCode {
     kOutput = 4,         ///< the output exists, or cannot be written
     kMissing = 5,        ///< a GStreamer element or a program is not installed
     kPartly = 6,         ///< of several files some failed
+    kLosses = 7,         ///< done, but the output lacks something that the input holds
     kInterrupted = 130,  ///< by SIGINT or SIGTERM; what was done by then is in the output
 };
 

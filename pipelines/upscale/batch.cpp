@@ -3,6 +3,7 @@
 #include <gst/gst.h>
 
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -37,12 +38,19 @@ struct Outcome {
     ExitCode code;
 };
 
+ExitCode code_of(const VideoResult& result) {
+    if (result.interrupted) return ExitCode::kInterrupted;
+    return result.losses.empty() ? ExitCode::kDone : ExitCode::kLosses;
+}
+
 Outcome run_one(const Options& options, const std::string& input) {
     try {
-        const JobResult result = upscale_video(options, input);
+        const VideoResult result = upscale_video(options, input);
         const std::string frames = std::to_string(result.frames) + " frames";
         if (result.interrupted) return {input, "interrupted, " + frames, ExitCode::kInterrupted};
-        return {input, options.dry_run ? "not done" : "done, " + frames, ExitCode::kDone};
+        if (options.dry_run) return {input, "not done", ExitCode::kDone};
+        const std::string how = result.losses.empty() ? "done, " : "done with losses, ";
+        return {input, how + frames, code_of(result)};
     } catch (const Failure& failure) {
         std::fprintf(stderr, "flashvsr-upscale: %s\n", failure.what());
         return {input, std::string("failed: ") + failure.what(), failure.code()};
@@ -60,15 +68,18 @@ void print_summary(const std::vector<Outcome>& outcomes, size_t failed, size_t i
 ExitCode run_batch(const Options& options) {
     std::vector<Outcome> outcomes;
     size_t failed = 0;
+    bool losses = false;
     for (const std::string& input : options.inputs) {
         outcomes.push_back(run_one(options, input));
         const ExitCode code = outcomes.back().code;
-        if (code != ExitCode::kDone) ++failed;
+        losses = losses || code == ExitCode::kLosses;
+        if (code != ExitCode::kDone && code != ExitCode::kLosses) ++failed;
         if (code == ExitCode::kInterrupted) break;
     }
     if (!options.quiet) print_summary(outcomes, failed, options.inputs.size());
     if (outcomes.back().code == ExitCode::kInterrupted) return ExitCode::kInterrupted;
-    return failed ? ExitCode::kPartly : ExitCode::kDone;
+    if (failed) return ExitCode::kPartly;
+    return losses ? ExitCode::kLosses : ExitCode::kDone;
 }
 
 }  // namespace
@@ -87,8 +98,7 @@ ExitCode run_all(Options options) {
     std::unique_ptr<LoadedModel> model;
     if (many_jobs && !options.dry_run) model = std::make_unique<LoadedModel>(options);
     if (batch) return run_batch(options);
-    return upscale_video(options, options.inputs.front()).interrupted ? ExitCode::kInterrupted
-                                                                      : ExitCode::kDone;
+    return code_of(upscale_video(options, options.inputs.front()));
 }
 
 }  // namespace upscale

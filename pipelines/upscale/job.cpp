@@ -122,8 +122,9 @@ void Job::watch_frames() {
     gst_app_sink_set_callbacks(GST_APP_SINK(named(pipeline_, "sink")), &callbacks, this, nullptr);
 }
 
-JobResult Job::run(Progress* progress) {
+JobResult Job::run(Progress* progress, Report* report) {
     progress_ = progress;
+    report_ = report;
     run_loop();
     check_complete();
     writer_->finish(written_end());
@@ -146,6 +147,7 @@ void Job::run_loop() {
 
 void Job::check_complete() {
     const std::lock_guard<std::mutex> lock(failure_mutex_);
+    report_->check();
     if (!failure_.empty()) throw Failure(ExitCode::kFailed, failure_);
     if (!error_.empty()) throw Failure(ExitCode::kFailed, source_.name() + ": " + error_);
     if (!ended_ || (interrupted_ && frames_out_ == 0)) {
@@ -331,6 +333,7 @@ void Job::interrupt() {
 gboolean Job::on_second(gpointer self) {
     auto* job = static_cast<Job*>(self);
     job->progress_->show(job->frames_out_, job->device_memory());
+    if (job->report_->refused()) g_main_loop_quit(job->loop_);
     return G_SOURCE_CONTINUE;
 }
 

@@ -14,6 +14,7 @@
 #include "pipelines/upscale/media.h"
 #include "pipelines/upscale/options.h"
 #include "pipelines/upscale/progress.h"
+#include "pipelines/upscale/report.h"
 #include "pipelines/upscale/source.h"
 #include "pipelines/upscale/window.h"
 #include "pipelines/upscale/writer.h"
@@ -51,9 +52,9 @@ class Job {
     Job& operator=(const Job&) = delete;
 
     /// Runs it to the end: every frame of the window, or those that came before SIGINT or SIGTERM.
-    /// Then finishes the writer. Throws Failure where the result is not complete, and at a second
-    /// signal.
-    JobResult run(Progress* progress);
+    /// Then finishes the writer. report: hears of losses, from any thread. Throws Failure where the
+    /// result is not complete or the report refuses it, and at a second signal.
+    JobResult run(Progress* progress, Report* report);
 
   private:
     void build();
@@ -94,6 +95,7 @@ class Job {
     GstElement* upscaler_ = nullptr;  // the pipeline's
     GMainLoop* loop_ = nullptr;
     Progress* progress_ = nullptr;
+    Report* report_ = nullptr;
 
     // Streaming threads write these.
     bool has_video_ = false;

@@ -75,7 +75,7 @@ void FreeOutput::operator()(AVFormatContext* context) const {
     avformat_free_context(context);
 }
 
-Mux::Mux(MuxOptions options, Say say) : options_(std::move(options)), say_(std::move(say)) {
+Mux::Mux(MuxOptions options, Report* report) : options_(std::move(options)), report_(report) {
     if (!options_.input.empty()) {
         tracks_ =
             std::make_unique<Tracks>(options_.input, options_.input_name, options_.with_sound);
@@ -169,7 +169,7 @@ void Mux::open(const AVCodecParameters& codec) {
         if (GST_CLOCK_TIME_IS_VALID(window.end)) {
             span.end = file_time(static_cast<int64_t>(window.end));
         }
-        tracks_->declare(output, span, say_);
+        tracks_->declare(output, span, report_);
     }
     const bool piped = options_.path == "-";
     check(avio_open(&output->pb, piped ? "pipe:1" : options_.path.c_str(), AVIO_FLAG_WRITE),

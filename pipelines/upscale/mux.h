@@ -31,8 +31,8 @@ struct MuxOptions {
 /// its time in the input's own time base. The file is made when the first packet comes.
 class Mux : public Writer {
   public:
-    /// say: for what is left out; called from the writing thread.
-    Mux(MuxOptions options, Say say);
+    /// report: hears what is left out, from the writing thread; outlives the Mux.
+    Mux(MuxOptions options, Report* report);
 
     void set_origin(GstClockTime origin) override { origin_ = static_cast<int64_t>(origin); }
     void write(GstSample* sample) override;
@@ -55,7 +55,7 @@ class Mux : public Writer {
     int64_t zero() const;
 
     MuxOptions options_;
-    Say say_;
+    Report* report_;
     std::unique_ptr<Tracks> tracks_;  // null: no file beside the frames
     int64_t origin_ = 0;
     OutputFile output_;

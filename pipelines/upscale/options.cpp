@@ -26,7 +26,8 @@ constexpr char kDescription[] =
     "\n"
     "Exit codes: 0 done, 1 failed while upscaling, 2 bad option or value, 3 unreadable input,\n"
     "4 output exists or cannot be written, 5 a GStreamer element or a program is missing,\n"
-    "6 some files of several failed, 130 interrupted (the output then holds what was done).\n";
+    "6 some files of several failed, 7 done, but something was lost (it is said what), 130 "
+    "interrupted (the output then holds what was done).\n";
 
 /// What GLib writes into; it owns the strings until the program ends.
 struct Raw {
@@ -36,7 +37,7 @@ struct Raw {
     gint crf = -1, quality = 10, preview = 0;
     gdouble fps = 0, part = 30;
     gboolean resume = FALSE, keep_audio = FALSE, no_audio = FALSE, overwrite = FALSE;
-    gboolean dry_run = FALSE, json = FALSE, quiet = FALSE, list_models = FALSE;
+    gboolean strict = FALSE, dry_run = FALSE, json = FALSE, quiet = FALSE, list_models = FALSE;
 };
 Raw raw;
 
@@ -71,6 +72,8 @@ const std::vector<GOptionEntry>& file_entries() {
          "FPS"},
         {"overwrite", 0, 0, G_OPTION_ARG_NONE, &raw.overwrite, "Replace an output that exists",
          nullptr},
+        {"strict", 0, 0, G_OPTION_ARG_NONE, &raw.strict,
+         "Fail where the result would lack something that the input holds", nullptr},
         {"resume", 0, 0, G_OPTION_ARG_NONE, &raw.resume,
          "Work in parts that a crash leaves; the same command again goes on", nullptr},
         {"part", 0, 0, G_OPTION_ARG_DOUBLE, &raw.part, "Length of a part (default 30)", "SECONDS"}};
@@ -185,6 +188,7 @@ void take(Options* options) {
     options->resume = raw.resume;
     options->audio = !raw.no_audio;
     options->overwrite = raw.overwrite;
+    options->strict = raw.strict;
     options->dry_run = raw.dry_run;
     options->json = raw.json;
     options->quiet = raw.quiet;

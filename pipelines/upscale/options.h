@@ -28,6 +28,7 @@ struct Options {
     bool resume = false;
     bool audio = true;
     bool overwrite = false;
+    bool strict = false;  ///< a loss is a failure
     bool dry_run = false;
     bool json = false;
     bool quiet = false;

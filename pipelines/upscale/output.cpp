@@ -143,7 +143,7 @@ MuxOptions Output::mux_options(const std::string& path, const char* muxer) const
     return mux;
 }
 
-std::unique_ptr<Writer> Output::make_writer(Say say) const {
+std::unique_ptr<Writer> Output::make_writer(Report* report) const {
     if (!images_.empty()) {
         std::vector<std::string> names;
         for (const std::string& name : images_) names.push_back(temporary_image(name));
@@ -151,21 +151,21 @@ std::unique_ptr<Writer> Output::make_writer(Say say) const {
     }
     const std::string path = path_ == "-" ? path_ : temporary_;
     if (!format_->muxer) return std::make_unique<RawWriter>(path);
-    return std::make_unique<Mux>(mux_options(path, format_->muxer), std::move(say));
+    return std::make_unique<Mux>(mux_options(path, format_->muxer), report);
 }
 
 std::unique_ptr<Writer> Output::make_preview_writer(int number) const {
     return std::make_unique<ImageWriter>(std::vector{temporary_image(images_[number])});
 }
 
-std::unique_ptr<Writer> Output::make_part_writer(const std::string& path) const {
+std::unique_ptr<Writer> Output::make_part_writer(const std::string& path, Report* report) const {
     MuxOptions mux = mux_options(path, "nut");
     mux.with_tracks = false;
-    return std::make_unique<Mux>(std::move(mux), [](const std::string&) {});
+    return std::make_unique<Mux>(std::move(mux), report);
 }
 
-std::unique_ptr<Mux> Output::make_joiner(Say say) const {
-    return std::make_unique<Mux>(mux_options(temporary_, format_->muxer), std::move(say));
+std::unique_ptr<Mux> Output::make_joiner(Report* report) const {
+    return std::make_unique<Mux>(mux_options(temporary_, format_->muxer), report);
 }
 
 void Output::finish() {

@@ -7,8 +7,8 @@
 
 #include "pipelines/upscale/format.h"
 #include "pipelines/upscale/options.h"
+#include "pipelines/upscale/report.h"
 #include "pipelines/upscale/source.h"
-#include "pipelines/upscale/tracks.h"
 #include "pipelines/upscale/writer.h"
 
 namespace upscale {
@@ -29,14 +29,14 @@ class Output {
     Output(const Output&) = delete;
     Output& operator=(const Output&) = delete;
 
-    /// For the whole result. say: for what is left out.
-    std::unique_ptr<Writer> make_writer(Say say) const;
+    /// For the whole result. report: hears what is left out; outlives the writer.
+    std::unique_ptr<Writer> make_writer(Report* report) const;
     /// For one frame of several previews.
     std::unique_ptr<Writer> make_preview_writer(int number) const;
     /// For a part of the video alone, in a form that keeps every time.
-    std::unique_ptr<Writer> make_part_writer(const std::string& path) const;
+    std::unique_ptr<Writer> make_part_writer(const std::string& path, Report* report) const;
     /// For the whole of such parts; is_container() holds.
-    std::unique_ptr<Mux> make_joiner(Say say) const;
+    std::unique_ptr<Mux> make_joiner(Report* report) const;
 
     /// Has what is complete take its final name. Throws Failure (kOutput).
     void finish();

@@ -122,34 +122,33 @@ guint64 Parts::frames() const {
     return sum;
 }
 
-JobResult Parts::run(Progress* progress) {
+JobResult Parts::run(Progress* progress, Report* report) {
     if (!done_.empty()) {
         progress->say("going on after " + std::to_string(frames()) + " frames");
     }
     while (!complete()) {
         progress->set_done_before(frames());
-        make_part(progress);
+        make_part(progress, report);
     }
     if (frames() == 0) return {};
-    const std::unique_ptr<Mux> whole =
-        output_.make_joiner([progress](const std::string& text) { progress->say(text); });
+    const std::unique_ptr<Mux> whole = output_.make_joiner(report);
     whole->set_origin(origin_);
     join(whole.get());
     whole->finish(options_.window.end);
     return {false, true, frames(), origin_};
 }
 
-void Parts::make_part(Progress* progress) {
+void Parts::make_part(Progress* progress, Report* report) {
     const size_t index = done_.size();
     const std::string unfinished = path(index) + ".part";
     JobPlan plan;
     plan.window = window(index);
     plan.lead_in = index == 0 ? 0 : kLeadIn;
     plan.encoder = encoder_line(options_, output_.codec());
-    const std::unique_ptr<Writer> writer = output_.make_part_writer(unfinished);
+    const std::unique_ptr<Writer> writer = output_.make_part_writer(unfinished, report);
     JobResult result;
     try {
-        result = Job(options_, source_, media_, plan, writer.get()).run(progress);
+        result = Job(options_, source_, media_, plan, writer.get()).run(progress, report);
     } catch (const Failure&) {
         g_unlink(unfinished.c_str());
         throw;

@@ -19,7 +19,7 @@ class Parts {
     Parts(const Options& options, const Source& source, const Media& media, const Output& output);
 
     /// Makes the parts that are missing, then one file of all. Removes them when that is complete.
-    JobResult run(Progress* progress);
+    JobResult run(Progress* progress, Report* report);
     /// After the result has its name.
     void remove() const;
 
@@ -35,7 +35,7 @@ class Parts {
     Window window(size_t index) const;
     bool complete() const { return !done_.empty() && done_.back().last; }
     guint64 frames() const;
-    void make_part(Progress* progress);
+    void make_part(Progress* progress, Report* report);
     void join(Mux* mux) const;
 
     const Options& options_;

@@ -38,6 +38,18 @@ std::string json_string(const std::string& text) {
     return quoted + '"';
 }
 
+/// What the last line has besides.
+std::string json_end(const std::string& output, const Report& report) {
+    std::string losses;
+    for (const Loss& loss : report.losses()) {
+        losses += losses.empty() ? "" : ", ";
+        losses +=
+            "{\"kind\": " + json_string(loss.kind) + ", \"text\": " + json_string(loss.text) + "}";
+    }
+    const std::string path = output.empty() ? "" : ", \"output\": " + json_string(output);
+    return path + ", \"losses\": [" + losses + "]";
+}
+
 }  // namespace
 
 Progress::Progress(const Options& options, std::string name, guint64 total)
@@ -82,7 +94,7 @@ void Progress::print_line(guint64 frames, guint64 memory) {
 }
 
 void Progress::print_json(const char* state, guint64 frames, guint64 memory,
-                          const std::string& output) {
+                          const std::string& more) {
     const double rate = fps(frames);
     std::printf("{\"state\": \"%s\", \"input\": %s, \"frames\": %llu", state,
                 json_string(name_).c_str(), static_cast<unsigned long long>(frames));
@@ -92,8 +104,7 @@ void Progress::print_json(const char* state, guint64 frames, guint64 memory,
         std::printf(", \"seconds_left\": %.1f", static_cast<double>(total_ - frames) / rate);
     }
     if (memory) std::printf(", \"device_memory\": %llu", static_cast<unsigned long long>(memory));
-    if (!output.empty()) std::printf(", \"output\": %s", json_string(output).c_str());
-    std::puts("}");
+    std::printf("%s}\n", more.c_str());
     std::fflush(stdout);
 }
 
@@ -103,15 +114,20 @@ void Progress::clear_line() {
 }
 
 void Progress::say(const std::string& text) {
-    const std::lock_guard<std::mutex> lock(line_mutex_);
-    clear_line();
-    if (!quiet_) std::fprintf(stderr, "flashvsr-upscale: %s\n", text.c_str());
+    if (!quiet_) warn(text);
 }
 
-void Progress::end(const char* state, guint64 frames, const std::string& output) {
+void Progress::warn(const std::string& text) {
     const std::lock_guard<std::mutex> lock(line_mutex_);
     clear_line();
-    if (json_) print_json(state, frames, 0, output);
+    std::fprintf(stderr, "flashvsr-upscale: %s\n", text.c_str());
+}
+
+void Progress::end(const char* state, guint64 frames, const std::string& output,
+                   const Report& report) {
+    const std::lock_guard<std::mutex> lock(line_mutex_);
+    clear_line();
+    if (json_) print_json(state, frames, 0, json_end(output, report));
     if (line_ && !output.empty()) {
         const double rate = fps(frames);
         std::fprintf(stderr, "%s: %llu frames", output.c_str(),

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "pipelines/upscale/options.h"
+#include "pipelines/upscale/report.h"
 
 namespace upscale {
 
@@ -25,13 +26,15 @@ class Progress {
     void show(guint64 frames, guint64 memory);
     /// A line of its own on the standard error, not lost in the progress line. From any thread.
     void say(const std::string& text);
+    /// The same of something that goes wrong: it is said with --quiet as well.
+    void warn(const std::string& text);
     /// state: "done", "interrupted" or "failed".
-    void end(const char* state, guint64 frames, const std::string& output);
+    void end(const char* state, guint64 frames, const std::string& output, const Report& report);
 
   private:
     double fps(guint64 frames);
     void print_line(guint64 frames, guint64 memory);
-    void print_json(const char* state, guint64 frames, guint64 memory, const std::string& output);
+    void print_json(const char* state, guint64 frames, guint64 memory, const std::string& more);
     void clear_line();
 
     std::string name_;

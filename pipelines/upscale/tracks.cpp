@@ -103,12 +103,12 @@ Tracks::Tracks(const std::string& path, const std::string& name, bool with_sound
     }
 }
 
-void Tracks::declare(AVFormatContext* output, const Span& span, const Say& say) {
+void Tracks::declare(AVFormatContext* output, const Span& span, Report* report) {
     span_ = span;
     target_.assign(file_->nb_streams, -1);
     for (unsigned i = 0; i < file_->nb_streams; ++i) {
         AVStream* stream = file_->streams[i];
-        if (stream != video_) add_track(output, stream, say);
+        if (stream != video_) add_track(output, stream, report);
         if (target_[i] < 0) stream->discard = AVDISCARD_ALL;
     }
     av_dict_copy(&output->metadata, file_->metadata, 0);
@@ -121,13 +121,14 @@ void Tracks::declare(AVFormatContext* output, const Span& span, const Say& say) 
     }
 }
 
-void Tracks::add_track(AVFormatContext* output, AVStream* stream, const Say& say) {
+void Tracks::add_track(AVFormatContext* output, AVStream* stream, Report* report) {
     const AVCodecParameters* codec = stream->codecpar;
     if (is_time_code(stream) || is_chapter_text(file_.get(), stream)) return;
     if (codec->codec_type == AVMEDIA_TYPE_AUDIO && !with_sound_) return;
     const bool data = codec->codec_type == AVMEDIA_TYPE_DATA;
     if (data || !holds(output->oformat, stream)) {
-        say(kind(stream) + " is left out: " + output->oformat->name + " does not hold it");
+        report->loss("track",
+                     kind(stream) + " is left out: " + output->oformat->name + " does not hold it");
         return;
     }
     AVStream* copy = avformat_new_stream(output, nullptr);

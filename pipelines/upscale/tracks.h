@@ -1,15 +1,13 @@
 #ifndef FLASHVSR_PIPELINES_UPSCALE_TRACKS_H_
 #define FLASHVSR_PIPELINES_UPSCALE_TRACKS_H_
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "pipelines/upscale/libav.h"
+#include "pipelines/upscale/report.h"
 
 namespace upscale {
-
-using Say = std::function<void(const std::string&)>;
 
 /// All that a file holds beside the video's frames, on its way into another file, copied packet for
 /// packet: sound, subtitles, attachments, chapters, tags, and the video's description (rotation,
@@ -33,15 +31,16 @@ class Tracks {
         int64_t start = INT64_MIN;  ///< the first time that is copied
         int64_t end = INT64_MAX;
     };
-    /// Puts the tracks that `output` can hold into it, after the video's, and says which it cannot.
-    void declare(AVFormatContext* output, const Span& span, const Say& say);
+    /// Puts the tracks that `output` can hold into it, after the video's, and reports which it
+    /// cannot.
+    void declare(AVFormatContext* output, const Span& span, Report* report);
     /// Writes the packets that are due before `time` (file time, nanoseconds).
     void copy_until(AVFormatContext* output, int64_t time);
     /// Nothing from there on is copied.
     void set_end(int64_t time) { span_.end = time; }
 
   private:
-    void add_track(AVFormatContext* output, AVStream* stream, const Say& say);
+    void add_track(AVFormatContext* output, AVStream* stream, Report* report);
     void copy_chapters(AVFormatContext* output);
     bool wanted(const AVPacket* packet) const;
     int64_t time_of(const AVPacket* packet, int64_t ticks) const;

@@ -9,6 +9,7 @@
 #include "pipelines/upscale/output.h"
 #include "pipelines/upscale/parts.h"
 #include "pipelines/upscale/progress.h"
+#include "pipelines/upscale/report.h"
 #include "pipelines/upscale/settings.h"
 #include "pipelines/upscale/source.h"
 #include "pipelines/upscale/trial.h"
@@ -40,18 +41,17 @@ void describe(const Options& options, const Source& source, const Media& media,
 }
 
 JobResult run_whole(const Options& options, const Source& source, const Media& media,
-                    const Output& output, Progress* progress) {
-    const std::unique_ptr<Writer> writer =
-        output.make_writer([progress](const std::string& text) { progress->say(text); });
+                    const Output& output, Progress* progress, Report* report) {
+    const std::unique_ptr<Writer> writer = output.make_writer(report);
     JobPlan plan;
     plan.window = options.window;
     plan.encoder = encoder_line(options, output.codec());
-    return Job(options, source, media, plan, writer.get()).run(progress);
+    return Job(options, source, media, plan, writer.get()).run(progress, report);
 }
 
 /// The first chunk at each of the places, of which the first frame is kept.
 JobResult run_previews(const Options& options, const Source& source, const Media& media,
-                       const Output& output, Progress* progress) {
+                       const Output& output, Progress* progress, Report* report) {
     constexpr guint64 kFirstChunk = 25;
     const GstClockTime end = std::min(options.window.end, media.duration);
     const GstClockTime span =
@@ -63,7 +63,7 @@ JobResult run_previews(const Options& options, const Source& source, const Media
         plan.window = {options.window.start + span * i / options.preview, options.window.end};
         plan.most_frames = kFirstChunk;
         plan.encoder = encoder_line(options, output.codec());
-        const JobResult one = Job(options, source, media, plan, writer.get()).run(progress);
+        const JobResult one = Job(options, source, media, plan, writer.get()).run(progress, report);
         if (one.frames == 0) break;
         ++all.frames;
         all.interrupted = one.interrupted;
@@ -74,7 +74,7 @@ JobResult run_previews(const Options& options, const Source& source, const Media
 
 }  // namespace
 
-JobResult upscale_video(const Options& options, const std::string& input) {
+VideoResult upscale_video(const Options& options, const std::string& input) {
     const Source source(input);
     Output output(options, source);
     const Media media = read_media(source, options.fps > 0 ? options.fps : 30);
@@ -91,25 +91,29 @@ JobResult upscale_video(const Options& options, const std::string& input) {
             ? media.frames
             : media.frames_between(options.window.start, options.window.end);
     Progress progress(options, source.name(), total);
+    Report report([&progress](const std::string& text) { progress.warn(text); }, options.strict);
     std::unique_ptr<Parts> parts;
     if (options.resume) parts = std::make_unique<Parts>(options, source, media, output);
     JobResult result;
     try {
-        result = parts             ? parts->run(&progress)
-                 : options.preview ? run_previews(options, source, media, output, &progress)
-                                   : run_whole(options, source, media, output, &progress);
+        result = parts ? parts->run(&progress, &report)
+                 : options.preview
+                     ? run_previews(options, source, media, output, &progress, &report)
+                     : run_whole(options, source, media, output, &progress, &report);
         if (result.frames == 0) {
             throw Failure(ExitCode::kInput, source.name() + " has no frame there");
         }
+        report.check();
         output.finish();
     } catch (const Failure& failure) {
-        progress.end(failure.code() == ExitCode::kInterrupted ? "interrupted" : "failed", 0, {});
+        progress.end(failure.code() == ExitCode::kInterrupted ? "interrupted" : "failed", 0, {},
+                     report);
         throw;
     }
     if (parts) parts->remove();
     progress.set_done_before(0);
-    progress.end(result.interrupted ? "interrupted" : "done", result.frames, output.path());
-    return result;
+    progress.end(result.interrupted ? "interrupted" : "done", result.frames, output.path(), report);
+    return {result.interrupted, result.frames, report.losses()};
 }
 
 }  // namespace upscale

@@ -1,17 +1,26 @@
 #ifndef FLASHVSR_PIPELINES_UPSCALE_VIDEO_H_
 #define FLASHVSR_PIPELINES_UPSCALE_VIDEO_H_
 
+#include <glib.h>
+
 #include <string>
+#include <vector>
 
 #include "pipelines/upscale/exit_code.h"
-#include "pipelines/upscale/job.h"
 #include "pipelines/upscale/options.h"
+#include "pipelines/upscale/report.h"
 
 namespace upscale {
 
+struct VideoResult {
+    bool interrupted = false;
+    guint64 frames = 0;  ///< written
+    std::vector<Loss> losses;
+};
+
 /// Upscales one input from opening it to the final name of its output, or says what would be done.
 /// Throws Failure.
-JobResult upscale_video(const Options& options, const std::string& input);
+VideoResult upscale_video(const Options& options, const std::string& input);
 
 }  // namespace upscale
 
