@@ -1,9 +1,9 @@
 #include "gst/caps.h"
 
-#include <cmath>
 #include <string>
 
 #include "gst/cuda_memory.h"
+#include "gst/picture_size.h"
 
 namespace flashvsr {
 
@@ -32,6 +32,10 @@ bool restrict_to_progressive(GstStructure* structure) {
 void set_any_size(GstStructure* structure) {
     gst_structure_set(structure, "width", GST_TYPE_INT_RANGE, 1, G_MAXINT, "height",
                       GST_TYPE_INT_RANGE, 1, G_MAXINT, nullptr);
+    if (gst_structure_has_field(structure, "pixel-aspect-ratio")) {
+        gst_structure_set(structure, "pixel-aspect-ratio", GST_TYPE_FRACTION_RANGE, 1, G_MAXINT,
+                          G_MAXINT, 1, nullptr);
+    }
 }
 
 void set_any_format(GstStructure* structure) {
@@ -128,24 +132,6 @@ GstCaps* choose_structure(GstCaps* caps, const GstVideoFormatInfo* from, bool in
     return chosen;
 }
 
-int scaled(int size, double factor) {
-    return static_cast<int>(CLAMP(std::round(size * factor), 1.0, static_cast<double>(G_MAXINT)));
-}
-
-/* Chooses width and height near `factor` times the given size. */
-void fixate_size(GstStructure* structure, int width, int height, double factor) {
-    int fixed_width = 0;
-    int fixed_height = 0;
-    gst_structure_get_int(structure, "width", &fixed_width);
-    gst_structure_get_int(structure, "height", &fixed_height);
-    const double x_factor =
-        fixed_height && !fixed_width ? static_cast<double>(fixed_height) / height : factor;
-    const double y_factor =
-        fixed_width && !fixed_height ? static_cast<double>(fixed_width) / width : factor;
-    gst_structure_fixate_field_nearest_int(structure, "width", scaled(width, x_factor));
-    gst_structure_fixate_field_nearest_int(structure, "height", scaled(height, y_factor));
-}
-
 /* When the output leaves a choice of colour, prefers the input's. */
 void prefer_colour_of(const GstStructure* input, GstStructure* output) {
     for (const char* field : {"colorimetry", "chroma-site"}) {
@@ -213,7 +199,7 @@ GstCaps* fixate_output_caps(GstCaps* input, double scale, GstCaps* candidates) {
     }
     GstCaps* output = choose_structure(candidates, in.finfo, has_cuda_memory(input, 0));
     GstStructure* structure = gst_caps_get_structure(output, 0);
-    fixate_size(structure, GST_VIDEO_INFO_WIDTH(&in), GST_VIDEO_INFO_HEIGHT(&in), scale);
+    fixate_picture_size(structure, in, scale);
 
     GstStructure* input_structure = gst_structure_copy(gst_caps_get_structure(input, 0));
     make_colour_explicit(input_structure, in);
@@ -238,8 +224,7 @@ GstCaps* fixate_input_caps(GstCaps* output, double scale, GstCaps* candidates) {
         return gst_caps_fixate(candidates);
     }
     GstCaps* input = choose_structure(candidates, out.finfo, has_cuda_memory(output, 0));
-    fixate_size(gst_caps_get_structure(input, 0), GST_VIDEO_INFO_WIDTH(&out),
-                GST_VIDEO_INFO_HEIGHT(&out), 1.0 / scale);
+    fixate_picture_size(gst_caps_get_structure(input, 0), out, 1.0 / scale);
     return gst_caps_fixate(input);
 }
 

@@ -1,4 +1,5 @@
-/* Which caps can become which. Format, size and memory may change, nothing else does. */
+/* Which caps can become which. Format, size and memory may change; the pixel aspect ratio does
+ * where the size alone cannot keep the picture's proportions; nothing else does. */
 #pragma once
 
 #include <gst/gst.h>
@@ -16,11 +17,11 @@ GstCaps* template_caps();
 GstCaps* transform_caps(GstPadDirection direction, GstCaps* caps, GstCaps* filter);
 
 /* Chooses from `candidates` (taken over) the output for fixed input caps: the memory and format
- * closest to the input's, the input's size times `scale` rounded to whole pixels, unless the
- * candidates say otherwise; when they fix one side only, the other follows the input's aspect.
- * Colorimetry and chroma site are always in the result: those of the input, unless the candidates
- * say otherwise or the colour family changes. Left out, GStreamer would guess them from the larger
- * size and turn 601 into 709. */
+ * closest to the input's, the input's size times `scale` rounded to whole pixels, or what
+ * fixate_picture_size() makes of it where the candidates say otherwise. Colorimetry and chroma site
+ * are always in the result: those of the input, unless the candidates say otherwise or the colour
+ * family changes. Left out, GStreamer would guess them from the larger size and turn 601 into 709.
+ */
 GstCaps* fixate_output_caps(GstCaps* input, double scale, GstCaps* candidates);
 
 /* Chooses from `candidates` (taken over) the input for fixed output caps; sizes near output/scale.

@@ -5,13 +5,16 @@
 
 namespace {
 
-/* "WxH" of the output for an input, with downstream's caps in between. */
+/* "WxH" of the output for an input, with downstream's caps in between; behind it the pixel aspect
+ * ratio where that is not 1/1. */
 std::string output_size(const std::string& input, const std::string& downstream = "video/x-raw",
                         const std::string& scale = "2") {
     TestElement element("scale=" + scale);
     gst_harness_set_sink_caps_str(element.harness(), downstream.c_str());
     element.set_caps(input);
-    return element.output_field("width") + "x" + element.output_field("height");
+    const std::string aspect = element.output_field("pixel-aspect-ratio");
+    return element.output_field("width") + "x" + element.output_field("height") +
+           (aspect == "1/1" || aspect == "absent" ? "" : " " + aspect);
 }
 
 TEST(Caps, OutputIsTheInputTimesScaleRounded) {
@@ -21,13 +24,43 @@ TEST(Caps, OutputIsTheInputTimesScaleRounded) {
 }
 
 TEST(Caps, SizeThatDownstreamFixesWins) {
-    EXPECT_EQ(output_size(video_caps(32, 16), "video/x-raw,width=100,height=101"), "100x101");
-    EXPECT_EQ(output_size(video_caps(32, 16), "video/x-raw,width=[1,40],height=[1,40]"), "40x32");
-}
-
-TEST(Caps, OneSideThatDownstreamFixesSetsTheOtherByAspect) {
+    EXPECT_EQ(output_size(video_caps(32, 16), "video/x-raw,width=100,height=50"), "100x50");
     EXPECT_EQ(output_size(video_caps(32, 16), "video/x-raw,width=96"), "96x48");
     EXPECT_EQ(output_size(video_caps(32, 16), "video/x-raw,height=20"), "40x20");
+}
+
+TEST(Caps, WhereTheSizeIsLimitedThePictureKeepsItsProportions) {
+    const auto limited = [](const std::string& width, const std::string& height) {
+        return output_size(video_caps(192, 108), "video/x-raw,width=" + width + ",height=" + height,
+                           "4");
+    };
+    EXPECT_EQ(limited("[1,400]", "[1,400]"), "400x225");
+    EXPECT_EQ(limited("[1,4096]", "[1,225]"), "400x225");
+    EXPECT_EQ(limited("[1000,2000]", "[1,2000]"), "1000x563"); /* larger, if it must be */
+    EXPECT_EQ(limited("[16,400,16]", "[16,400,16]"), "400x224");
+    EXPECT_EQ(limited("{640,1280,1920}", "{360,720,1080}"), "640x360");
+    EXPECT_EQ(limited("{[1,100],320,400}", "[1,240]"), "400x225");
+    EXPECT_EQ(limited("320", "[1,400]"), "320x180");
+    EXPECT_EQ(
+        output_size(video_caps(1920, 1080), "video/x-raw,width=[1,4096],height=[1,4096]", "4"),
+        "4096x2304");
+    EXPECT_EQ(
+        output_size(video_caps(1080, 1920), "video/x-raw,width=[1,4096],height=[1,4096]", "4"),
+        "2304x4096");
+}
+
+TEST(Caps, WhereNoSizeIsInProportionThePixelAspectRatioKeepsIt) {
+    const std::string input = video_caps(192, 108);
+    EXPECT_EQ(output_size(input, "video/x-raw,width=400,height=400"), "400x400 16/9");
+    EXPECT_EQ(output_size(input, "video/x-raw,width=400,height=[1,200]"), "400x200 8/9");
+    EXPECT_EQ(output_size(input, "video/x-raw,width=400,height=224"), "400x224"); /* a hair off */
+    EXPECT_EQ(output_size(input, "video/x-raw,width=400,height=400,pixel-aspect-ratio=1/1"),
+              "400x400");
+
+    const std::string wide = video_caps(720, 576, "format=I420,pixel-aspect-ratio=16/11");
+    EXPECT_EQ(output_size(wide, "video/x-raw"), "1440x1152 16/11");
+    EXPECT_EQ(output_size(wide, "video/x-raw,width=720"), "720x576 16/11");
+    EXPECT_EQ(output_size(wide, "video/x-raw,pixel-aspect-ratio=1/1"), "2095x1152");
 }
 
 TEST(Caps, FormatStaysUnlessDownstreamNeedsAnother) {

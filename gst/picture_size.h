@@ -1,0 +1,15 @@
+/* Which size caps that leave a choice are fixed to. */
+#pragma once
+
+#include <gst/gst.h>
+#include <gst/video/video.h>
+
+namespace flashvsr {
+
+/* Fixes width, height and pixel aspect ratio of `structure` so that it shows the picture of `from`
+ * in the proportions that it has on the screen: at `factor` times its size where that is possible,
+ * else at the size nearest to it that is in proportion, to a pixel or a hundredth. Where no size
+ * is, the pixel aspect ratio changes if `structure` lets it. */
+void fixate_picture_size(GstStructure* structure, const GstVideoInfo& from, double factor);
+
+}  // namespace flashvsr
