@@ -74,8 +74,7 @@ void Output::choose_name(const Options& options) {
     if (!options.format.empty()) ending = options.format;
     format_ = &format_of(ending, path_);
     if (ending != "png" || options.preview) {
-        const std::string stem =
-            source_.kind() == Source::Kind::kPipe ? "stdin" : stem_of(source_.name());
+        const std::string stem = source_.is_standard_input() ? "stdin" : stem_of(source_.name());
         path_ = joined(path_, stem + "." + ending);
     }
 }

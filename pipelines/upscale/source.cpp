@@ -31,6 +31,8 @@ bool is_video(const std::string& path) {
     return endings.count(ending_of(path)) != 0;
 }
 
+bool is_address(const std::string& text) { return text.find("://") != std::string::npos; }
+
 std::vector<std::string> images_of(const std::vector<std::string>& files) {
     std::vector<std::string> images;
     std::copy_if(files.begin(), files.end(), std::back_inserter(images), is_image);
@@ -64,17 +66,16 @@ size_t read_some(char* data, size_t size) {
 
 }  // namespace
 
-Source::Source(const std::string& text) : name_(text), path_(text) {
+Source::Source(const std::string& text) : text_(text), name_(text), path_(text) {
     if (text == "-") {
         name_ = "standard input";
-        read_standard_input();
     } else if (text.rfind("file://", 0) == 0) {
         gchar* path = g_filename_from_uri(text.c_str(), nullptr, nullptr);
         if (!path) throw Failure(ExitCode::kInput, text + ": not the address of a file");
         path_ = path;
         g_free(path);
-    } else if (text.find("://") != std::string::npos) {
-        fetch(text);
+    } else if (is_address(text)) {
+        return;
     } else if (is_folder(text)) {
         use_images(images_of(files_in(text)));
     } else if (!exists(text) && is_pattern(text)) {
@@ -83,6 +84,14 @@ Source::Source(const std::string& text) : name_(text), path_(text) {
         throw Failure(ExitCode::kInput, text + ": " + g_strerror(errno));
     } else if (is_image(text)) {
         use_images({text});
+    }
+}
+
+void Source::load() {
+    if (is_standard_input()) {
+        read_standard_input();
+    } else if (kind_ == Kind::kFile && is_address(path_)) {
+        fetch(path_);
     }
 }
 

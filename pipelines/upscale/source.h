@@ -16,17 +16,22 @@ class Source {
     };
 
     /// text: a file, a folder of images, a pattern as in "%04d.png", a URL, or "-" for the standard
-    /// input. A URL, and any container but y4m on the standard input, is first read to its end into
-    /// a temporary file without a name. Throws Failure (kInput).
+    /// input. Looks at names alone. Throws Failure (kInput) for what is not there.
     explicit Source(const std::string& text);
     ~Source();
     Source(const Source&) = delete;
     Source& operator=(const Source&) = delete;
 
+    /// Comes before anything is read. A URL, and any container but y4m on the standard input, is
+    /// read to its end into a temporary file without a name. Throws Failure (kInput).
+    void load();
+
+    /// Of the standard input it is known after load(), kFile before.
     Kind kind() const { return kind_; }
     /// What the user called it.
     const std::string& name() const { return name_; }
-    /// The file, or the first image.
+    bool is_standard_input() const { return text_ == "-"; }
+    /// The file, or the first image; of a URL and the standard input after load().
     const std::string& path() const { return path_; }
     const std::vector<std::string>& images() const { return images_; }
     /// What was already read from the pipe.
@@ -40,6 +45,7 @@ class Source {
     void append(const char* data, size_t size) const;
 
     Kind kind_ = Kind::kFile;
+    const std::string text_;
     std::string name_, path_, head_;
     std::vector<std::string> images_;
     int spool_ = -1;

@@ -75,8 +75,9 @@ JobResult run_previews(const Options& options, const Source& source, const Media
 }  // namespace
 
 VideoResult upscale_video(const Options& options, const std::string& input) {
-    const Source source(input);
+    Source source(input);
     Output output(options, source);
+    source.load();
     const Media media = read_media(source, options.fps > 0 ? options.fps : 30);
     if (options.fps > 0 && source.kind() != Source::Kind::kImages) {
         throw Failure(ExitCode::kUsage, "--fps is for images; a video keeps its times");
