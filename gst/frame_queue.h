@@ -13,6 +13,7 @@ namespace flashvsr {
 struct Item {
     BufferPtr buffer;
     EventPtr event;
+    bool own = false; /* nobody upstream waits for the buffer's memory */
 
     static Item of(GstBuffer* buffer) { return {BufferPtr(buffer), nullptr}; }
     static Item of(GstEvent* event) { return {nullptr, EventPtr(event)}; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gst/allocation.h"
 #include "gst/engine_error.h"
 #include "gst/engine_loader.h"
 #include "gst/frame_map.h"
@@ -139,7 +140,8 @@ void Upscaler::note_memory(const FlashvsrMemoryEstimate& estimate) {
 /* ---- in -------------------------------------------------------------------------------------- */
 
 GstFlowReturn Upscaler::queue(BufferPtr buffer) {
-    if (worker_.full() && properties_->get().overload == Overload::kDrop &&
+    const Properties properties = properties_->get();
+    if (worker_.full() && properties.overload == Overload::kDrop &&
         overload_.engine_is_behind(worker_.frames_waiting(), worker_.frames_to_push())) {
         const std::vector<BufferPtr> dropped = worker_.take_back(FLASHVSR_CHUNK);
         if (!dropped.empty()) {
@@ -147,7 +149,9 @@ GstFlowReturn Upscaler::queue(BufferPtr buffer) {
                                    &transform_->segment);
         }
     }
-    const GstFlowReturn flow = worker_.queue_frame(std::move(buffer));
+    Item frame = {std::move(buffer), nullptr};
+    if (properties.enabled && (live_ || properties.overload != Overload::kBlock)) take_over(&frame);
+    const GstFlowReturn flow = worker_.queue_frame(std::move(frame));
     if (flow == GST_FLOW_OK) statistics_.count_in();
     return flow;
 }
@@ -165,34 +169,35 @@ void Upscaler::run(Item item) {
     } else if (!item.buffer) {
         drain_engine();
     } else if (!worker_.failed()) {
-        run_frame(std::move(item.buffer));
+        run_frame(std::move(item));
     }
     emit_when_due();
     statistics_.set_inside(pending_.frames());
     if (engine_.is_open()) statistics_.note_engine(engine_.stats());
 }
 
-void Upscaler::run_frame(BufferPtr buffer) {
-    sync_controlled_properties(buffer.get());
+void Upscaler::run_frame(Item frame) {
+    GstBuffer* buffer = frame.buffer.get();
+    sync_controlled_properties(buffer);
     const Properties properties = properties_->get();
-    if (properties.enabled != enabled_ || follows_gap(buffer.get())) {
+    if (properties.enabled != enabled_ || follows_gap(buffer)) {
         drain_engine();
         scene_cut_.restart();
         enabled_ = properties.enabled;
         latency_.set_active(enabled_);
         latency_.restart();
     }
-    note_time(buffer.get());
+    note_time(buffer);
     if (!enabled_) {
-        run_bypass(std::move(buffer));
+        run_bypass(std::move(frame.buffer));
         return;
     }
-    switch (overload_action(properties.overload, buffer.get())) {
-        case OverloadPolicy::Action::kCompute: run_engine(std::move(buffer), properties); break;
+    switch (overload_action(properties.overload, buffer)) {
+        case OverloadPolicy::Action::kCompute: run_engine(std::move(frame), properties); break;
         case OverloadPolicy::Action::kDrop: discont_due_ = true; break;
         case OverloadPolicy::Action::kReplace:
             replace_pending();
-            run_bypass(std::move(buffer));
+            run_bypass(std::move(frame.buffer));
             break;
     }
 }
@@ -207,7 +212,8 @@ OverloadPolicy::Action Upscaler::overload_action(Overload mode, GstBuffer* buffe
     return overload_.action_for(mode, situation, buffer, &transform_->segment);
 }
 
-void Upscaler::run_engine(BufferPtr buffer, const Properties& properties) {
+void Upscaler::run_engine(Item frame, const Properties& properties) {
+    BufferPtr& buffer = frame.buffer;
     if (!open_stream()) return;
     if (properties.scene_cut == SceneCutMode::kReset && begins_scene(buffer.get())) drain_engine();
     const int ready_before = engine_.ready(); /* of the chunk before */
@@ -216,7 +222,7 @@ void Upscaler::run_engine(BufferPtr buffer, const Properties& properties) {
         buffer.reset(gst_buffer_make_writable(buffer.release()));
         GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DISCONT);
     }
-    pending_.push(std::move(buffer), properties.overload == Overload::kBicubic);
+    pending_.push(std::move(buffer), frame.own && properties.overload == Overload::kBicubic);
     if (!engine_.between_chunks()) return;
     const int left_to_push = worker_.frames_to_push();
     emit(ready_before);

@@ -86,8 +86,8 @@ class Upscaler {
     /* ---- worker's thread ---- */
 
     void run(Item item);
-    void run_frame(BufferPtr buffer);
-    void run_engine(BufferPtr buffer, const Properties& properties);
+    void run_frame(Item frame);
+    void run_engine(Item frame, const Properties& properties);
     bool begins_scene(GstBuffer* buffer);
     bool push_to_engine(GstBuffer* buffer, const FlashvsrSettings& settings);
     std::unique_ptr<MappedFrame> map_input(GstBuffer* buffer);

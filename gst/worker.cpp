@@ -30,15 +30,14 @@ void Worker::finish_stop() {
     gst_pad_stop_task(pad_);
 }
 
-GstFlowReturn Worker::queue_frame(BufferPtr buffer) {
+GstFlowReturn Worker::queue_frame(Item frame) {
     const GstFlowReturn flow = flow_.exchange(GST_FLOW_OK);
     if (flow != GST_FLOW_OK) {
         GST_DEBUG_OBJECT(pad_, "telling upstream %s", gst_flow_get_name(flow));
         in_.take_back(kCapacity);
         return flow;
     }
-    Item item = {std::move(buffer), nullptr};
-    return in_.send(&item) ? GST_FLOW_OK : GST_FLOW_FLUSHING;
+    return in_.send(&frame) ? GST_FLOW_OK : GST_FLOW_FLUSHING;
 }
 
 void Worker::queue(Item item) { in_.send(&item); }

@@ -44,7 +44,7 @@ class Worker {
     /* Hands a frame to the worker, when there is room. What comes back is the latest failure that
      * downstream or the worker has met with, once; the frames inside are then forgotten, and so is
      * this one. */
-    GstFlowReturn queue_frame(BufferPtr buffer);
+    GstFlowReturn queue_frame(Item frame);
     /* Hands over what is not a frame. */
     void queue(Item item);
     /* Takes the oldest waiting frames back, at most `count`. */

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tests/gst/test_element.h"
+#include "tests/gst/test_pipeline.h"
 
 namespace {
 
@@ -16,9 +17,9 @@ struct Stats {
     gint depth = 0;
 };
 
-Stats stats_of(TestElement& element) {
+Stats stats_of(GstElement* element) {
     GstStructure* structure = nullptr;
-    g_object_get(element.element(), "stats", &structure, nullptr);
+    g_object_get(element, "stats", &structure, nullptr);
     Stats stats;
     EXPECT_TRUE(gst_structure_get(structure, "in", G_TYPE_UINT64, &stats.in, "out", G_TYPE_UINT64,
                                   &stats.out, "dropped", G_TYPE_UINT64, &stats.dropped, "replaced",
@@ -27,6 +28,8 @@ Stats stats_of(TestElement& element) {
     gst_structure_free(structure);
     return stats;
 }
+
+Stats stats_of(TestElement& element) { return stats_of(element.element()); }
 
 int qos_messages(TestElement& element) {
     int count = 0;
@@ -124,6 +127,40 @@ TEST(Overload, BicubicReplacesWholeChunksAndBlendsBack) {
         for (; i < values.size() && values[i] != 200; i++) EXPECT_EQ(values[i], 100) << i;
     }
     EXPECT_EQ(replaced, stats.replaced);
+}
+
+/* Answers ALLOCATION with a pool of 8 buffers, whatever the element says. */
+GstPadProbeReturn offer_few_buffers(GstPad*, GstPadProbeInfo* info, gpointer) {
+    GstQuery* query = GST_PAD_PROBE_INFO_QUERY(info);
+    if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION) return GST_PAD_PROBE_OK;
+    GstCaps* caps = nullptr;
+    GstVideoInfo video;
+    gst_query_parse_allocation(query, &caps, nullptr);
+    gst_video_info_from_caps(&video, caps);
+    GstBufferPool* pool = gst_video_buffer_pool_new();
+    gst_query_add_allocation_pool(query, pool, GST_VIDEO_INFO_SIZE(&video), 8, 8);
+    gst_object_unref(pool);
+    return GST_PAD_PROBE_HANDLED;
+}
+
+TEST(Overload, UpstreamMayHaveFewBuffers) {
+    const Environment slow("FLASHVSR_STUB_CHUNK_MS", "100");
+    for (const char* mode : {"block", "drop", "bicubic"}) {
+        TestPipeline pipeline(
+            "videotestsrc num-buffers=120 ! video/x-raw,format=I420,width=16,height=12 ! "
+            "flashvsrupscale name=upscale scale=2 model-dir=" +
+            model_folder() + " overload=" + mode + " ! fakesink");
+        GstElement* element = pipeline.element("upscale");
+        GstPad* pad = gst_element_get_static_pad(element, "sink");
+        gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, offer_few_buffers, nullptr,
+                          nullptr);
+        gst_object_unref(pad);
+        EXPECT_EQ(pipeline.run().error, "") << mode;
+        const Stats stats = stats_of(element);
+        EXPECT_EQ(stats.out + stats.dropped, 120u) << mode;
+        EXPECT_EQ(stats.dropped > 0, mode == std::string("drop"));
+        EXPECT_EQ(stats.replaced > 0, mode == std::string("bicubic"));
+    }
 }
 
 /* A LATENCY query tells the element that the harness is a live source. */
