@@ -1,0 +1,190 @@
+"""All checks of the project."""
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+from checks import ROOT, Check, run_command
+
+# Seconds on an idle core of what takes more than ten, and into how many parts it is cut.
+WORK = {
+    'core_test': (120, 8),
+    'engine_pipeline_test': (400, 8),
+    'element_test': (60, 4),
+    'kernels_test': (20, 2),
+    'models_test': (30, 2),
+    'core raw_frames': (30, 1),
+    'gst examples': (60, 1),
+    'pipelines demo': (300, 1),
+    'pipelines examples': (60, 2),
+    'pipelines fetch': (40, 3),
+    'pipelines launch': (150, 10),
+    'pipelines rtsp': (150, 6),
+    'pipelines upscale': (150, 10),
+    'pipelines upscale_jobs': (100, 11),
+    'pipelines webrtc': (200, 6),
+    'style tidy': (1200, 2),
+    'style docs': (700, 1),
+    'core sanitize address': (250, 1),
+    'core sanitize thread': (150, 1),
+    'gst sanitize address': (80, 1),
+    'gst sanitize thread': (80, 1),
+    'gst sanitize valgrind': (80, 1),
+}
+SLOW_SCRIPTS = {'demo', 'examples', 'upscale', 'rtsp', 'launch', 'webrtc', 'raw_frames'}
+
+
+class Build:
+    """A build folder, possibly made in another place than the one it is in now."""
+
+    def __init__(self, path):
+        self.path = path
+        info = path / 'meson-info'
+        if not info.is_dir():
+            sys.exit(f'tests/run: {path} is not a Meson build folder')
+        made_in = json.loads((info / 'meson-info.json').read_text())['directories']
+        self.moves = [(made_in['build'], str(path)), (made_in['source'], str(ROOT))]
+        self.tests = json.loads((info / 'intro-tests.json').read_text())
+        options = json.loads((info / 'intro-buildoptions.json').read_text())
+        self.options = {option['name']: option['value'] for option in options}
+
+    def here(self, text):
+        for there, here in self.moves:
+            text = text.replace(there, here)
+        return text
+
+    def environment(self, jobs):
+        env = dict(os.environ)
+        env.pop('DISPLAY', None)  # no test may open a window
+        env['FLASHVSR_BUILD'] = str(self.path)
+        if jobs > 1:
+            env['OMP_NUM_THREADS'] = '1'  # the cores are taken by other programs
+        libtorch = self.options['libtorch']
+        if not libtorch or not Path(libtorch).is_dir():
+            folders = installed_libtorch()
+            env['LD_LIBRARY_PATH'] = ':'.join(folders + [env.get('LD_LIBRARY_PATH', '')])
+        return env
+
+
+def installed_libtorch():
+    """Library folders of the PyTorch that this Python would import."""
+    torch = importlib.util.find_spec('torch')
+    if torch is None:
+        sys.exit("tests/run: the build's LibTorch is not on this machine, and python3 has no torch")
+    package = Path(torch.submodule_search_locations[0])
+    return [str(package / 'lib')] + [str(p) for p in package.parent.glob('nvidia/*/lib')]
+
+
+def sized_check(name, command, **options):
+    seconds, parts = WORK.get(name, (10, 1))
+    return Check(name, command, seconds=seconds, parts=parts, **options)
+
+
+def meson_checks(build, gpu_only, quick):
+    for test in build.tests:
+        if gpu_only and not any(suite.endswith(':gpu') for suite in test['suite']):
+            continue
+        command = [build.here(word) for word in test['cmd']]
+        if quick:
+            command.append('--gtest_filter=-*Slow*')
+        yield sized_check(Path(command[0]).name, command, gtest=True,
+                          env={key: build.here(value) for key, value in test['env'].items()})
+
+
+def parity_checks(build, gpu_only, gpu):
+    """The program skips cases of a kind that it does not know."""
+    program = build.path / 'tests/parity'
+    if not program.is_file():
+        return
+    cases = [ROOT / 'tests/data/micro-v1']
+    for description in sorted((ROOT / '../shared/golden').resolve().glob('*/case.json')):
+        case = description.parent
+        if case.name != 'micro-v1':
+            cases.append(case)
+    for case in cases:
+        for device, precision in (('cpu', 'fp32'), ('cuda', 'fp32'), ('cuda', 'bf16')):
+            if gpu_only and device == 'cpu':
+                continue
+            yield Check(f'parity {case.name} {device} {precision}',
+                        [program, case, '--device', device, '--precision', precision],
+                        slow=case != cases[0],
+                        skip='needs a GPU' if device == 'cuda' and not gpu else '')
+
+
+def quality_checks(build, gpu_only, gpu):
+    """The gate of reduced precisions; docs/performance.md and docs/memory.md have what was measured."""
+    program = build.path / 'tests/quality'
+    if not program.is_file():
+        return
+    if not gpu_only:
+        yield Check('quality nano kv-cache=int8, cpu',
+                    [program, '--device', 'cpu', '--model', ROOT / 'models/nano', '--reference', 'fp32',
+                     '--kv-cache', 'int8', '--floor', 70, 'fp32'])
+        return
+    for mode, floor in (('int8', 47), ('host', 99), ('host-int8', 47)):
+        yield Check(f'quality released kv-cache={mode}',
+                    [program, '--kv-cache', mode, '--floor', floor, 'bf16'],
+                    skip='' if gpu else 'needs a GPU')
+    for model in ('released', ROOT / 'models/nano'):
+        for precision, floor in (('fp8-linears', 42), ('fp8', 40)):
+            yield Check(f'quality {Path(model).name} {precision}',
+                        [program, '--model', model, '--floor', floor, precision],
+                        skip='' if gpu else 'needs a GPU')
+
+
+def bench_checks(build, gpu):
+    program = build.path / 'tests/bench'
+    if program.is_file():
+        yield Check('bench 768x1408 bf16', [program, '--size', '768x1408', '--precision', 'bf16'],
+                    skip='' if gpu else 'needs a GPU')
+
+
+def scripts(folder):
+    for script in sorted((ROOT / 'tests' / folder).glob('*')):
+        if script.is_file() and os.access(script, os.X_OK):
+            yield script
+
+
+def script_checks():
+    for folder in ('core', 'gst', 'pipelines'):
+        for script in scripts(folder):
+            if script.name != 'sanitize':
+                yield sized_check(f'{folder} {script.name}', [script], slow=script.name in SLOW_SCRIPTS)
+
+
+def lint_checks(changes):
+    """Style, documents, sanitizers: everything, or the part that a change touches."""
+    for script in scripts('style'):
+        arguments = []
+        if changes and script.name == 'docs':
+            arguments = ['--commands-of', *changes.documents()]
+        if changes and script.name == 'tidy':
+            arguments = ['--minutes', 10]
+        yield sized_check(f'style {script.name}', [script, *arguments],
+                          slow=script.name in ('docs', 'tidy'))
+    for folder, sources, kinds in (
+            ('core', ('core/', 'tests/core/'), ('address', 'thread')),
+            ('gst', ('gst/', 'core/flashvsr.h', 'tests/gst/'), ('address', 'thread', 'valgrind'))):
+        for kind in kinds if not changes or changes.touch(*sources) else ():
+            yield sized_check(f'{folder} sanitize {kind}', [ROOT / 'tests' / folder / 'sanitize', kind],
+                              slow=True)
+
+
+def has_gpu():
+    try:
+        return run_command(['nvidia-smi', '-L'], dict(os.environ), 60)[0] == 0
+    except FileNotFoundError:
+        return False
+
+
+def gpu_checks(build, quick):
+    gpu = has_gpu()
+    return [*meson_checks(build, True, quick), *parity_checks(build, True, gpu), *bench_checks(build, gpu),
+            *quality_checks(build, True, gpu)]
+
+
+def product_checks(build, quick):
+    gpu = has_gpu()
+    return [*meson_checks(build, False, quick), *parity_checks(build, False, gpu),
+            *quality_checks(build, False, gpu), *script_checks()]
