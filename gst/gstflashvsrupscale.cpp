@@ -298,7 +298,10 @@ static gboolean gst_flash_vsr_upscale_sink_event(GstBaseTransform* trans, GstEve
                 upscaler->queue(flashvsr::EventPtr(event));
                 return TRUE;
             case Order::kSettled: ready = upscaler->settle(); break;
-            case Order::kDrained: ready = upscaler->drain(); break;
+            case Order::kDrained:
+                ready = upscaler->drain();
+                upscaler->forgive(GST_EVENT_TYPE(event));
+                break;
         }
     }
     if (!ready) return gst_flash_vsr_upscale_leave_event(self, event);
@@ -347,6 +350,7 @@ static gboolean gst_flash_vsr_upscale_src_event(GstBaseTransform* trans, GstEven
     GstFlashVsrUpscale* self = GST_FLASH_VSR_UPSCALE(trans);
     switch (GST_EVENT_TYPE(event)) {
         case GST_EVENT_LATENCY: self->upscaler->note_latency_event(); break;
+        case GST_EVENT_RECONFIGURE: self->upscaler->forgive(GST_EVENT_RECONFIGURE); break;
         case GST_EVENT_QOS: {
             GstClockTimeDiff jitter = 0;
             GstClockTime timestamp = GST_CLOCK_TIME_NONE;

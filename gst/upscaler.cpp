@@ -161,6 +161,18 @@ bool Upscaler::drain() {
     return worker_.settle();
 }
 
+void Upscaler::forgive(GstEventType cause) {
+    switch (cause) {
+        case GST_EVENT_STREAM_START: worker_.forgive_all(); break;
+        case GST_EVENT_SEGMENT: worker_.forgive(GST_FLOW_EOS); break;
+        case GST_EVENT_RECONFIGURE:
+            worker_.forgive(GST_FLOW_NOT_LINKED);
+            worker_.forgive(GST_FLOW_FLUSHING);
+            break;
+        default: break;
+    }
+}
+
 void Upscaler::run(Item item) {
     if (worker_.failed()) forget_frames();
     if (item.event) {

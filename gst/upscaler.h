@@ -43,7 +43,8 @@ class Upscaler {
 
     /* ---- streaming thread ---- */
 
-    /* Takes a frame. What is returned is downstream's latest failure, or the engine's, once. */
+    /* Takes a frame. What is returned is the engine's latest failure, once, or downstream's, for
+     * this frame and all that follow until the element starts anew, is flushed or forgives. */
     GstFlowReturn queue(BufferPtr buffer);
     /* Takes an event that belongs between the frames. */
     void queue(EventPtr event) { worker_.queue({nullptr, std::move(event)}); }
@@ -53,6 +54,10 @@ class Upscaler {
     bool settle() { return worker_.settle(); }
     /* The same, after every frame has left; the next one starts afresh. */
     bool drain();
+    /* An event that gives downstream cause to answer anew: the beginning of a stream forgives
+     * everything, a new segment that the last one was at its end, a RECONFIGURE event that nobody
+     * was there. */
+    void forgive(GstEventType cause);
     bool interrupted() const { return worker_.interrupted(); }
     bool idle() const { return worker_.idle() && pending_.empty(); }
 

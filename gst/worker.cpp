@@ -11,7 +11,7 @@ namespace flashvsr {
 Worker::Worker(GstPad* source_pad, Calls calls) : pad_(source_pad), calls_(std::move(calls)) {}
 
 void Worker::start() {
-    flow_ = GST_FLOW_OK;
+    failure_ = answer_ = GST_FLOW_OK;
     in_.open();
     out_.open();
     thread_ = std::thread([this] { run_items(); });
@@ -31,7 +31,8 @@ void Worker::finish_stop() {
 }
 
 GstFlowReturn Worker::queue_frame(Item frame) {
-    const GstFlowReturn flow = flow_.exchange(GST_FLOW_OK);
+    const GstFlowReturn failure = failure_.exchange(GST_FLOW_OK);
+    const GstFlowReturn flow = failure != GST_FLOW_OK ? failure : answer_.load();
     if (flow != GST_FLOW_OK) {
         GST_DEBUG_OBJECT(pad_, "telling upstream %s", gst_flow_get_name(flow));
         in_.take_back(kCapacity);
@@ -54,7 +55,7 @@ void Worker::end_flush(const std::function<FrameQueue()>& reset) {
     FrameQueue unrun = in_.wait_until_quiet();
     keep_sticky(reset());
     keep_sticky(std::move(unrun));
-    flow_ = GST_FLOW_OK;
+    failure_ = answer_ = GST_FLOW_OK;
     out_.end_flush();
     in_.end_flush();
 }
@@ -77,7 +78,7 @@ void Worker::emit(Item item) {
 void Worker::fail(GstFlowReturn flow) {
     GST_DEBUG_OBJECT(pad_, "failed: %s", gst_flow_get_name(flow));
     GstFlowReturn none = GST_FLOW_OK;
-    flow_.compare_exchange_strong(none, flow);
+    failure_.compare_exchange_strong(none, flow);
 }
 
 void Worker::run_items() {
@@ -99,7 +100,10 @@ void Worker::push_item() {
     }
     if (failed()) return;
     const GstFlowReturn flow = calls_.push(std::move(item.buffer));
-    if (flow != GST_FLOW_OK) fail(flow);
+    if (flow != GST_FLOW_OK) {
+        GST_DEBUG_OBJECT(pad_, "downstream answers %s", gst_flow_get_name(flow));
+        answer_ = flow;
+    }
 }
 
 }  // namespace flashvsr

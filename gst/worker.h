@@ -41,9 +41,9 @@ class Worker {
 
     /* ---- streaming thread ---- */
 
-    /* Hands a frame to the worker, when there is room. What comes back is the latest failure that
-     * downstream or the worker has met with, once; the frames inside are then forgotten, and so is
-     * this one. */
+    /* Hands a frame to the worker, when there is room. What comes back is a failure that the worker
+     * has met with, once, or what downstream has answered to a frame, again and again until the
+     * next start, flush or forgive(); the frames inside are then forgotten, and so is this one. */
     GstFlowReturn queue_frame(Item frame);
     /* Hands over what is not a frame. */
     void queue(Item item);
@@ -67,7 +67,7 @@ class Worker {
     void emit(Item item);
     /* Something failed: what waits is of no use any more. */
     void fail(GstFlowReturn flow);
-    bool failed() const { return flow_ != GST_FLOW_OK; }
+    bool failed() const { return failure_ != GST_FLOW_OK || answer_ != GST_FLOW_OK; }
     /* Waits for `condition`; see FrameChannel::wait(). */
     bool wait(const std::function<bool()>& condition) { return in_.wait(condition); }
     bool wait_for(std::chrono::milliseconds limit, const std::function<bool()>& condition) {
@@ -77,6 +77,9 @@ class Worker {
     /* ---- any thread ---- */
 
     void wake() { in_.wake(); }
+    /* Downstream may take frames again, if this is why it did not. */
+    void forgive(GstFlowReturn answer) { answer_.compare_exchange_strong(answer, GST_FLOW_OK); }
+    void forgive_all() { answer_ = GST_FLOW_OK; }
     bool full() const { return in_.full(); }
     int frames_waiting() const { return in_.frames(); }  /* for the worker */
     int frames_to_push() const { return out_.frames(); } /* for downstream */
@@ -92,7 +95,8 @@ class Worker {
     FrameChannel in_{kCapacity};
     FrameChannel out_{kCapacity};
     std::thread thread_;
-    std::atomic<GstFlowReturn> flow_{GST_FLOW_OK};
+    std::atomic<GstFlowReturn> failure_{GST_FLOW_OK}; /* of the worker */
+    std::atomic<GstFlowReturn> answer_{GST_FLOW_OK};  /* of downstream */
 };
 
 }  // namespace flashvsr

@@ -2,6 +2,8 @@
 #include <gst/controller/controller.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "tests/gst/test_element.h"
 
 namespace {
@@ -132,25 +134,84 @@ TEST(Events, ALongGapStartsAfreshAndAShortOneDoesNot) {
     EXPECT_EQ(element.frames_out(), 7);
 }
 
-GstFlowReturn answer_eos(GstPad*, GstObject*, GstBuffer* buffer) {
+/* What downstream answers to every frame. */
+std::atomic<GstFlowReturn> downstreams_answer;
+
+GstFlowReturn answer(GstPad*, GstObject*, GstBuffer* buffer) {
     gst_buffer_unref(buffer);
-    return GST_FLOW_EOS;
+    return downstreams_answer;
 }
 
-TEST(Events, WhatDownstreamAnswersGoesBackUpstream) {
-    TestElement pushed;
-    pushed.set_caps(video_caps(6, 4));
-    gst_pad_set_chain_function(pushed.harness()->sinkpad, answer_eos);
-    pushed.push_frames(0, 25);
-    pushed.settle();
-    EXPECT_EQ(pushed.push_frame(25), GST_FLOW_EOS);
+/* A chunk in a downstream that takes no frame. */
+void fail_with(TestElement* element, GstFlowReturn flow) {
+    downstreams_answer = flow;
+    gst_pad_set_chain_function(element->harness()->sinkpad, answer);
+    element->set_caps(video_caps(6, 4));
+    element->push_frames(0, 25);
+    element->settle();
+}
 
-    TestElement drained;
-    drained.set_caps(video_caps(6, 4));
-    gst_pad_set_chain_function(drained.harness()->sinkpad, answer_eos);
-    drained.push_frames(0, 5);
-    drained.push_event(segment_from(GST_SECOND));
-    EXPECT_EQ(drained.push_frame(5), GST_FLOW_EOS);
+guint64 chunks_of(TestElement* element) {
+    GstStructure* stats = nullptr;
+    guint64 chunks = 0;
+    g_object_get(element->element(), "stats", &stats, nullptr);
+    gst_structure_get(stats, "chunks", G_TYPE_UINT64, &chunks, nullptr);
+    gst_structure_free(stats);
+    return chunks;
+}
+
+TEST(Failure, IsAnsweredToEveryFrameAndNothingMoreIsComputed) {
+    for (const GstFlowReturn flow : {GST_FLOW_EOS, GST_FLOW_NOT_LINKED, GST_FLOW_ERROR}) {
+        TestElement element;
+        fail_with(&element, flow);
+        for (int i = 25; i < 125; i++) ASSERT_EQ(element.push_frame(i), flow) << i;
+        EXPECT_EQ(chunks_of(&element), 1u);
+    }
+}
+
+TEST(Failure, OfTheLastFramesIsAnsweredToTheNextOne) {
+    TestElement element;
+    downstreams_answer = GST_FLOW_ERROR;
+    gst_pad_set_chain_function(element.harness()->sinkpad, answer);
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 5);
+    element.push_event(segment_from(GST_SECOND));
+    EXPECT_EQ(element.push_frame(5), GST_FLOW_ERROR);
+}
+
+TEST(Failure, IsOverWhenDownstreamHasCauseToAnswerAnew) {
+    const auto flush = [](TestElement* element) {
+        element->push_event(gst_event_new_flush_start());
+        element->push_event(gst_event_new_flush_stop(TRUE));
+        element->push_event(segment_from(0));
+    };
+    const auto stream = [](TestElement* element) {
+        element->push_event(gst_event_new_stream_start("another"));
+        element->push_event(segment_from(0));
+    };
+    const auto segment = [](TestElement* element) {
+        element->push_event(segment_from(GST_SECOND));
+    };
+    const auto link = [](TestElement* element) {
+        gst_pad_push_event(element->harness()->sinkpad, gst_event_new_reconfigure());
+    };
+    struct Case {
+        void (*begin)(TestElement*);
+        bool eos, not_linked, error; /* forgiven */
+    };
+    for (const Case& test : {Case{flush, true, true, true}, Case{stream, true, true, true},
+                             Case{segment, true, false, false}, Case{link, false, true, false}}) {
+        const auto expect = [&test](GstFlowReturn flow, bool forgiven) {
+            TestElement element;
+            fail_with(&element, flow);
+            downstreams_answer = GST_FLOW_OK;
+            test.begin(&element);
+            EXPECT_EQ(element.push_frame(25), forgiven ? GST_FLOW_OK : flow);
+        };
+        expect(GST_FLOW_EOS, test.eos);
+        expect(GST_FLOW_NOT_LINKED, test.not_linked);
+        expect(GST_FLOW_ERROR, test.error);
+    }
 }
 
 TEST(Events, PositionIsThatOfTheOutput) {
