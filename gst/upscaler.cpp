@@ -176,8 +176,7 @@ void Upscaler::forgive(GstEventType cause) {
 void Upscaler::run(Item item) {
     if (worker_.failed()) forget_frames();
     if (item.event) {
-        pending_.push(std::move(item.event));
-        emit(0);
+        run_event(std::move(item.event));
     } else if (!item.buffer) {
         drain_engine();
     } else if (!worker_.failed()) {
@@ -188,16 +187,20 @@ void Upscaler::run(Item item) {
     if (engine_.is_open()) statistics_.note_engine(engine_.stats());
 }
 
+void Upscaler::run_event(EventPtr event) {
+    if (pending_.frames() > 0 && falls_silent(event.get())) start_anew();
+    pending_.push(std::move(event));
+    emit(0);
+}
+
 void Upscaler::run_frame(Item frame) {
     GstBuffer* buffer = frame.buffer.get();
     sync_controlled_properties(buffer);
     const Properties properties = properties_->get();
     if (properties.enabled != enabled_ || follows_gap(buffer)) {
-        drain_engine();
-        scene_cut_.restart();
+        start_anew();
         enabled_ = properties.enabled;
         latency_.set_active(enabled_);
-        latency_.restart();
     }
     note_time(buffer);
     if (!enabled_) {
@@ -313,15 +316,31 @@ void Upscaler::sync_controlled_properties(GstBuffer* buffer) {
     }
 }
 
+/* From the time at which the next frame is expected; 0 if either is unknown. */
+GstClockTime Upscaler::distance_of(GstClockTime time) const {
+    if (!GST_CLOCK_TIME_IS_VALID(time) || !GST_CLOCK_TIME_IS_VALID(expected_pts_)) return 0;
+    return time > expected_pts_ ? time - expected_pts_ : expected_pts_ - time;
+}
+
 /* True if the frame comes so far from its predecessor that the two do not belong together. */
 bool Upscaler::follows_gap(GstBuffer* buffer) const {
-    const GstClockTime pts = GST_BUFFER_PTS(buffer);
-    if (!GST_BUFFER_IS_DISCONT(buffer) || !GST_CLOCK_TIME_IS_VALID(pts) ||
-        !GST_CLOCK_TIME_IS_VALID(expected_pts_)) {
-        return false;
-    }
-    const GstClockTime gap = pts > expected_pts_ ? pts - expected_pts_ : expected_pts_ - pts;
-    return gap > std::max<GstClockTime>(GST_SECOND, 10 * latency_.frame_period());
+    return GST_BUFFER_IS_DISCONT(buffer) &&
+           distance_of(GST_BUFFER_PTS(buffer)) >
+               std::max<GstClockTime>(GST_SECOND, 10 * latency_.frame_period());
+}
+
+/* True if the event says that no frame has come for so long that those inside shall not wait for
+ * one: for as long as a chunk's frames would take. */
+bool Upscaler::falls_silent(GstEvent* event) const {
+    if (GST_EVENT_TYPE(event) != GST_EVENT_GAP) return false;
+    GstClockTime start = GST_CLOCK_TIME_NONE;
+    GstClockTime duration = GST_CLOCK_TIME_NONE;
+    gst_event_parse_gap(event, &start, &duration);
+    const bool ends = GST_CLOCK_TIME_IS_VALID(start) && GST_CLOCK_TIME_IS_VALID(duration);
+    const GstClockTime end = ends ? start + duration : start;
+    const GstClockTime period = latency_.frame_period();
+    return std::max(distance_of(start), distance_of(end)) >
+           (period > 0 ? FLASHVSR_CHUNK * period : GST_SECOND);
 }
 
 void Upscaler::note_time(GstBuffer* buffer) {
@@ -334,6 +353,13 @@ void Upscaler::note_time(GstBuffer* buffer) {
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
+
+/* Lets every frame out. The next one is as good as the first of a stream. */
+void Upscaler::start_anew() {
+    drain_engine();
+    scene_cut_.restart();
+    latency_.restart();
+}
 
 void Upscaler::drain_engine() {
     expected_pts_ = GST_CLOCK_TIME_NONE;

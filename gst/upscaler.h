@@ -91,6 +91,7 @@ class Upscaler {
     /* ---- worker's thread ---- */
 
     void run(Item item);
+    void run_event(EventPtr event);
     void run_frame(Item frame);
     void run_engine(Item frame, const Properties& properties);
     bool begins_scene(GstBuffer* buffer);
@@ -102,6 +103,7 @@ class Upscaler {
     void run_bypass(BufferPtr buffer);
     bool open_stream();
     void note_memory(const FlashvsrMemoryEstimate& estimate);
+    void start_anew();
     void drain_engine();
     void emit(int frames);
     void emit_when_due();
@@ -109,7 +111,9 @@ class Upscaler {
     void fail(const FlashvsrError& error);
 
     void sync_controlled_properties(GstBuffer* buffer);
+    GstClockTime distance_of(GstClockTime time) const;
     bool follows_gap(GstBuffer* buffer) const;
+    bool falls_silent(GstEvent* event) const;
     void note_time(GstBuffer* buffer);
     void note_chunk(GstClockTime time);
     bool announce_latency();

@@ -59,6 +59,37 @@ TEST(Events, TagAndGapWaitBehindTheFramesBeforeThem) {
     EXPECT_EQ(element.log_of_frames(), expected);
 }
 
+TEST(Events, AGapAsLongAsAChunkLetsTheFramesOut) {
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 20);
+    for (int i = 20; i < 28; i++) element.push_event(gst_event_new_gap(i * kPeriod, kPeriod));
+    EXPECT_EQ(element.frames_out(), 0);
+    element.push_event(gst_event_new_gap(28 * kPeriod, kPeriod)); /* now it is longer */
+    Log expected;
+    append_frames(&expected, 0, 20);
+    expected.insert(expected.end(), 9, "gap");
+    EXPECT_EQ(element.log_of_frames(), expected);
+    element.push_frames(29, 33);
+    append_frames(&expected, 29, 29);
+    EXPECT_EQ(element.log_of_frames(), expected);
+    element.push_event(gst_event_new_gap(62 * kPeriod, GST_SECOND));
+    append_frames(&expected, 58, 4);
+    expected.push_back("gap");
+    EXPECT_EQ(element.log_of_frames(), expected);
+}
+
+TEST(Events, AGapLetsTheFramesOutWhateverTheFrameRate) {
+    TestElement element;
+    element.set_caps("video/x-raw,format=I420,width=6,height=4,framerate=0/1");
+    element.push_frames(0, 1);
+    element.push_event(gst_event_new_gap(kPeriod, 300 * GST_MSECOND));
+    EXPECT_EQ(element.frames_out(), 0); /* a frame may well take so long */
+    element.push_frames(9, 1);
+    element.push_event(gst_event_new_gap(10 * kPeriod, 5 * GST_SECOND));
+    EXPECT_EQ(element.frames_out(), 2);
+}
+
 TEST(Events, EndOfStreamWithoutCapsOrFramesPasses) {
     TestElement element;
     EXPECT_TRUE(element.push_event(gst_event_new_stream_start("test")));
