@@ -1,9 +1,12 @@
 // The C interface: the one place where exceptions become statuses.
+#include <c10/util/Exception.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <exception>
 #include <new>
+#include <string>
 
 #include "core/engine.h"
 #include "core/flashvsr.h"
@@ -49,9 +52,28 @@ FlashvsrStatus report(FlashvsrError* error, FlashvsrStatus status, const char* m
     return status;
 }
 
+// While it lives, what LibTorch warns of on this thread goes to the log instead of stderr.
+class WarningsInLog {
+  public:
+    WarningsInLog() : guard_(&handler_) {}
+
+  private:
+    class Handler : public c10::WarningHandler {
+        void process(const c10::Warning& warning) override {
+            std::string message = warning.msg();
+            std::replace(message.begin(), message.end(), '\n', ' ');
+            flashvsr::log_line(flashvsr::LogLevel::kWarning, message);
+        }
+    };
+
+    Handler handler_;
+    c10::WarningUtils::WarningHandlerGuard guard_;
+};
+
 // Runs `call`, which returns a status, and turns whatever it throws into one.
 template <typename Call>
 FlashvsrStatus guarded(FlashvsrError* error, Call call) {
+    const WarningsInLog warnings;
     try {
         const FlashvsrStatus status = call();
         if (error) *error = {status, ""};
@@ -120,7 +142,10 @@ FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress 
     });
 }
 
-void engine_close(FlashvsrEngine* engine) { delete engine; }
+void engine_close(FlashvsrEngine* engine) {
+    const WarningsInLog warnings;
+    delete engine;
+}
 
 FlashvsrStatus engine_info(const FlashvsrEngine* engine, FlashvsrEngineInfo* info,
                            FlashvsrError* error) {
@@ -156,7 +181,10 @@ FlashvsrStatus stream_open(FlashvsrEngine* engine, const FlashvsrStreamConfig* c
     });
 }
 
-void stream_close(FlashvsrStream* stream) { delete stream; }
+void stream_close(FlashvsrStream* stream) {
+    const WarningsInLog warnings;
+    delete stream;
+}
 
 FlashvsrStatus stream_push(FlashvsrStream* stream, const FlashvsrFrame* frame,
                            FlashvsrError* error) {

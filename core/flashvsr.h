@@ -336,8 +336,9 @@ typedef struct {
     FlashvsrStatus (*stream_stats)(const FlashvsrStream* stream, FlashvsrStreamStats* stats,
                                    FlashvsrError* error);
 
-    /* Receives one line per event worth logging, from any thread, until replaced. `level`: 1 error,
-     * 2 warning, 3 info, 4 debug. NULL: silence, the default. Process-wide. */
+    /* Receives one line per event worth logging, LibTorch's warnings in calls of this interface
+     * included, from any thread, until replaced. `level`: 1 error, 2 warning, 3 info, 4 debug.
+     * NULL: silence, the default. Process-wide. */
     void (*set_log)(void (*log)(int level, const char* message, void* user), void* user);
 
     /* What the stream was estimated to take, with the settings that it was opened with. */

@@ -1,4 +1,5 @@
 // The C interface as a caller without GStreamer sees it, on the shared library.
+#include <c10/util/Exception.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -7,6 +8,7 @@
 #include <cstring>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/flashvsr.h"
@@ -54,6 +56,30 @@ TEST(Api, AnswersOnlyToItsOwnVersion) {
     ASSERT_NE(api(), nullptr);
     EXPECT_EQ(api()->abi, FLASHVSR_ABI);
     EXPECT_EQ(flashvsr_api(FLASHVSR_ABI + 1), nullptr);
+}
+
+TEST(Api, LogsWhatLibTorchWarnsOf) {
+    std::string lines;
+    api()->set_log(
+        [](int level, const char* message, void* user) {
+            if (level == 2) *static_cast<std::string*>(user) += std::string(message) + "|";
+        },
+        &lines);
+    testing::internal::CaptureStderr();
+    const FlashvsrProgress warn = [](double, const char*, void* user) -> int32_t {
+        if (!std::exchange(*static_cast<bool*>(user), true)) TORCH_WARN("a warning\nof two lines");
+        return 1;
+    };
+    bool warned = false;
+    { const OpenEngine open(MICRO_MODEL, warn, &warned); }
+    EXPECT_TRUE(warned);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(lines, "a warning of two lines|");
+    testing::internal::CaptureStderr();
+    TORCH_WARN("not of the engine");
+    EXPECT_NE(testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(lines, "a warning of two lines|");
+    api()->set_log(nullptr, nullptr);
 }
 
 TEST(Api, RunsAClipInEveryFormat) {
