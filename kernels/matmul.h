@@ -37,10 +37,14 @@ struct Matmul {
     ElementType type = ElementType::kFloat32;  // of what is not e4m3; on CUDA a 16-bit one
 };
 
+// Bytes, of every pointer that matmul_cuda is given.
+constexpr int kMatmulAlignment = 16;
+
 void matmul_cpu(const Matmul& params);
 // cuBLASLt: its heuristic's first choice for the sizes, asked for once and kept, so that results
-// are equal from run to run. Pointers, also those of scales, are aligned to 16 bytes. e4m3 needs
-// sm_89 and newer. May be captured in a graph and called by several threads at once.
+// are equal from run to run. Pointers, also those of scales, are aligned to kMatmulAlignment; it
+// throws std::invalid_argument where one is not. e4m3 needs sm_89 and newer. May be captured in a
+// graph and called by several threads at once.
 void matmul_cuda(const Matmul& params, CudaStream stream);
 
 }  // namespace flashvsr::kernels

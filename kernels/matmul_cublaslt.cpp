@@ -1,7 +1,8 @@
 // Tensors are row-major here and column-major to cuBLASLt, which therefore computes
 // y^T [out, rows] = weight^T^T x^T from weight^T [in, out] and x^T [in, rows].
-#include <cublasLt.h>
+#include "kernels/matmul_cublaslt.h"
 
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -98,10 +99,8 @@ class Library {
     }
 
   private:
-    // Without a workspace: none of these products is small enough to be split.
     cublasLtMatmulAlgo_t choose(Description& description) const {
-        cublasLtMatmulPreferenceOpaque_t preference;
-        CHECK(cublasLtMatmulPreferenceInit(&preference));
+        cublasLtMatmulPreferenceOpaque_t preference = matmul_preference();
         cublasLtMatmulHeuristicResult_t best;
         int found = 0;
         CHECK(cublasLtMatmulAlgoGetHeuristic(handle_, &description.matmul, &description.weight,
@@ -116,7 +115,28 @@ class Library {
     std::map<Key, cublasLtMatmulAlgo_t> algorithms_;
 };
 
+void require_aligned(const Matmul& params) {
+    const void* pointers[] = {params.x,       params.weight,       params.bias,   params.y,
+                              params.x_scale, params.weight_scale, params.y_scale};
+    for (const void* pointer : pointers) {
+        require(reinterpret_cast<uintptr_t>(pointer) % kMatmulAlignment == 0,
+                "matmul takes pointers aligned to 16 bytes");
+    }
+}
+
 }  // namespace
+
+cublasLtMatmulPreferenceOpaque_t matmul_preference() {
+    cublasLtMatmulPreferenceOpaque_t preference;
+    CHECK(cublasLtMatmulPreferenceInit(&preference));
+    const uint32_t bytes = kMatmulAlignment;
+    for (const auto matrix :
+         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+          CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
+        CHECK(cublasLtMatmulPreferenceSetAttribute(&preference, matrix, &bytes, sizeof bytes));
+    }
+    return preference;
+}
 
 void matmul_cuda(const Matmul& params, CudaStream stream) {
     const int unit = params.x_scale ? 16 : 8;
@@ -126,6 +146,7 @@ void matmul_cuda(const Matmul& params, CudaStream stream) {
             "matmul gives e4m3 only from e4m3 and without adding");
     require(params.in % unit == 0 && params.out % unit == 0,
             "matmul takes sizes that 8 divides, with e4m3 16");
+    require_aligned(params);
     if (params.rows == 0) return;
     Library& library = Library::current();
     Description description(params);

@@ -1,5 +1,7 @@
 // Every CUDA kernel against its twin on the CPU, on random inputs, run to run equal.
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "kernels/block_list.h"
 #include "kernels/block_sparse_attention.h"
@@ -73,6 +75,27 @@ constexpr MatmulShape kMatmulShapes[] = {{1, 16, 16, MatmulEpilogue::kBias},
                                          {128, 512, 768, MatmulEpilogue::kGelu},
                                          {131, 768, 256, MatmulEpilogue::kAdd}};
 
+// A matrix on the GPU, aligned no better than matmul_cuda asks for.
+template <typename T>
+class BarelyAligned {
+  public:
+    explicit BarelyAligned(std::vector<T> values) : array_(pad(std::move(values))) {}
+    T* get() const { return array_.get() + kPadding; }
+    std::vector<T> download() const {
+        const std::vector<T> all = array_.download();
+        return {all.begin() + kPadding, all.end()};
+    }
+
+  private:
+    static constexpr size_t kPadding = kMatmulAlignment / sizeof(T);
+    static std::vector<T> pad(std::vector<T> values) {
+        values.insert(values.begin(), kPadding, T{});
+        return values;
+    }
+
+    DeviceArray<T> array_;
+};
+
 // X: of x and weight; B: of bias; Y: of y. The sum's order tips a rounding now and then, and what
 // is added to y is rounded once more.
 template <typename X, typename B, typename Y>
@@ -90,9 +113,9 @@ void expect_matmul_like_twin(const MatmulShape& shape, double tolerance) {
     std::vector<Y> expected = shape.epilogue == MatmulEpilogue::kAdd
                                   ? to_type<Y>(random_normal(size, 4))
                                   : poisoned<Y>(size);
-    DeviceArray<X> device_x(x), device_weight(weight);
-    DeviceArray<B> device_bias(bias);
-    DeviceArray<Y> y(expected);
+    const BarelyAligned<X> device_x(x), device_weight(weight);
+    const BarelyAligned<B> device_bias(bias);
+    const BarelyAligned<Y> y(expected);
     Matmul params;
     params.rows = shape.rows;
     params.in = shape.in;
