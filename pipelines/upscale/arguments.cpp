@@ -27,8 +27,10 @@ std::vector<std::string> read_config(const std::string& path) {
         g_error_free(error);
         throw Failure(ExitCode::kUsage, "--config: " + why);
     }
+    constexpr char kByteOrderMark[] = "\xef\xbb\xbf";  // as editors on Windows put it first
+    const bool marked = g_str_has_prefix(text, kByteOrderMark);
     std::vector<std::string> words;
-    gchar** lines = g_strsplit(text, "\n", -1);
+    gchar** lines = g_strsplit(text + (marked ? sizeof kByteOrderMark - 1 : 0), "\n", -1);
     g_free(text);
     for (gchar** line = lines; *line; ++line) {
         const std::string option = trimmed(*line);

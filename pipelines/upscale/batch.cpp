@@ -7,9 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/upscale/destination.h"
 #include "pipelines/upscale/paths.h"
+#include "pipelines/upscale/progress.h"
+#include "pipelines/upscale/report.h"
 #include "pipelines/upscale/settings.h"
 #include "pipelines/upscale/source.h"
+#include "pipelines/upscale/text.h"
 #include "pipelines/upscale/video.h"
 
 namespace upscale {
@@ -43,43 +47,89 @@ ExitCode code_of(const VideoResult& result) {
     return result.losses.empty() ? ExitCode::kDone : ExitCode::kLosses;
 }
 
-Outcome run_one(const Options& options, const std::string& input) {
+/// Says a failure that does not end the program.
+Outcome failed(const std::string& input, const Failure& failure) {
+    std::fprintf(stderr, "flashvsr-upscale: %s\n", printable(failure.what()).c_str());
+    return {input, std::string("failed: ") + failure.what(), failure.code()};
+}
+
+/// One of which nothing is computed.
+void end_progress(const Options& options, const Task& task, const char* state) {
+    const Report none([](const std::string&) {}, false);
+    Progress(options, task.input).end(state, 0, task.destination.name, none);
+}
+
+Outcome run_one(const Options& options, Task* task) {
+    const std::string& input = task->input;
+    if (!task->source) {
+        end_progress(options, *task, "failed");
+        return failed(input, *task->failure);
+    }
+    if (task->destination.before == Destination::Before::kResult) {
+        end_progress(options, *task, "skipped");
+        return {input, task->destination.name + " was there", ExitCode::kDone};
+    }
     try {
-        const VideoResult result = upscale_video(options, input);
+        const VideoResult result = upscale_video(options, task);
+        task->source.reset();  // what had to be fetched for it
         const std::string frames = std::to_string(result.frames) + " frames";
         if (result.interrupted) return {input, "interrupted, " + frames, ExitCode::kInterrupted};
         if (options.dry_run) return {input, "not done", ExitCode::kDone};
         const std::string how = result.losses.empty() ? "done, " : "done with losses, ";
         return {input, how + frames, code_of(result)};
     } catch (const Failure& failure) {
-        std::fprintf(stderr, "flashvsr-upscale: %s\n", failure.what());
-        return {input, std::string("failed: ") + failure.what(), failure.code()};
+        task->source.reset();
+        return failed(input, failure);
     }
 }
 
 void print_summary(const std::vector<Outcome>& outcomes, size_t failed, size_t inputs) {
     std::fprintf(stderr, "\n");
     for (const Outcome& outcome : outcomes) {
-        std::fprintf(stderr, "%-30s %s\n", base_name(outcome.input).c_str(), outcome.words.c_str());
+        std::fprintf(stderr, "%-30s %s\n", printable(base_name(outcome.input)).c_str(),
+                     printable(outcome.words).c_str());
     }
     std::fprintf(stderr, "%zu of %zu done, %zu failed\n", outcomes.size() - failed, inputs, failed);
 }
 
-ExitCode run_batch(const Options& options) {
+ExitCode run_batch(const Options& options, std::vector<Task>* tasks) {
     std::vector<Outcome> outcomes;
     size_t failed = 0;
     bool losses = false;
-    for (const std::string& input : options.inputs) {
-        outcomes.push_back(run_one(options, input));
+    for (Task& task : *tasks) {
+        outcomes.push_back(run_one(options, &task));
         const ExitCode code = outcomes.back().code;
         losses = losses || code == ExitCode::kLosses;
         if (code != ExitCode::kDone && code != ExitCode::kLosses) ++failed;
         if (code == ExitCode::kInterrupted) break;
     }
-    if (!options.quiet) print_summary(outcomes, failed, options.inputs.size());
+    if (!options.quiet) print_summary(outcomes, failed, tasks->size());
     if (outcomes.back().code == ExitCode::kInterrupted) return ExitCode::kInterrupted;
     if (failed) return ExitCode::kPartly;
     return losses ? ExitCode::kLosses : ExitCode::kDone;
+}
+
+/// many: one that cannot be read does not keep the others from it.
+std::vector<Task> look_at_inputs(const std::vector<std::string>& inputs, bool many) {
+    std::vector<Task> tasks;
+    for (const std::string& input : inputs) {
+        Task task;
+        task.input = input;
+        try {
+            task.source = std::make_unique<Source>(input);
+        } catch (const Failure& failure) {
+            if (!many) throw;
+            task.failure = failure;
+        }
+        tasks.push_back(std::move(task));
+    }
+    return tasks;
+}
+
+/// Whether results of several inputs can go there.
+bool can_be_folder(const std::string& output) {
+    if (output == "-" || is_pattern(output)) return false;
+    return exists(output) ? is_folder(output) : output.back() == '/' || ending_of(output).empty();
 }
 
 }  // namespace
@@ -87,18 +137,18 @@ ExitCode run_batch(const Options& options) {
 ExitCode run_all(Options options) {
     const bool folder = options.inputs.size() == 1 && is_folder(options.inputs.front());
     options.inputs = expand_inputs(options.inputs);
-    const bool videos = folder && !is_folder(options.inputs.front());
-    const bool batch = options.inputs.size() > 1 || videos;
-    if (batch && (options.output == "-" || is_pattern(options.output) ||
-                  (!is_folder(options.output) && !ending_of(options.output).empty()))) {
+    const bool many = options.inputs.size() > 1 || (folder && !is_folder(options.inputs.front()));
+    if (many && !can_be_folder(options.output)) {
         throw Failure(ExitCode::kUsage, "several inputs need a folder for the results: -o FOLDER/");
     }
-    if (batch && options.output.back() != '/') options.output += '/';
-    const bool many_jobs = batch || options.resume || options.preview > 1;
+    if (many && options.output.back() != '/') options.output += '/';
+    std::vector<Task> tasks = look_at_inputs(options.inputs, many);
+    decide_destinations(options, many, &tasks);
+    const bool many_jobs = many || options.resume || options.preview > 1;
     std::unique_ptr<LoadedModel> model;
     if (many_jobs && !options.dry_run) model = std::make_unique<LoadedModel>(options);
-    if (batch) return run_batch(options);
-    return code_of(upscale_video(options, options.inputs.front()));
+    if (many) return run_batch(options, &tasks);
+    return code_of(upscale_video(options, &tasks.front()));
 }
 
 }  // namespace upscale

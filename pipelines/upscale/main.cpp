@@ -10,6 +10,7 @@
 #include "pipelines/upscale/libav.h"
 #include "pipelines/upscale/models.h"
 #include "pipelines/upscale/options.h"
+#include "pipelines/upscale/text.h"
 
 namespace upscale {
 
@@ -24,7 +25,8 @@ ExitCode run(int argc, char** argv) {
     }
     gst_init(nullptr, nullptr);
     av_log_set_level(AV_LOG_FATAL);  // what goes wrong is said in our own words
-    std::signal(SIGPIPE, SIG_IGN);   // a reader that goes away is an error of writing
+    std::signal(SIGPIPE, SIG_IGN);   // a reader that goes away is an error of writing,
+    std::signal(SIGXFSZ, SIG_IGN);   // and so is a file that may not be that large
     return run_all(options);
 }
 
@@ -38,7 +40,7 @@ int main(int argc, char** argv) {
     try {
         return static_cast<int>(upscale::run(argc, argv));
     } catch (const upscale::Failure& failure) {
-        std::fprintf(stderr, "flashvsr-upscale: %s\n", failure.what());
+        std::fprintf(stderr, "flashvsr-upscale: %s\n", upscale::printable(failure.what()).c_str());
         return static_cast<int>(failure.code());
     }
 }

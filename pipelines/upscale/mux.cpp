@@ -84,7 +84,7 @@ Mux::Mux(MuxOptions options, Report* report) : options_(std::move(options)), rep
 
 void Mux::check(int status, const char* what) const {
     if (status < 0) {
-        throw Failure(ExitCode::kFailed, options_.path + ": " + what + ": " + libav_error(status));
+        throw Failure(ExitCode::kFailed, options_.name + ": " + what + ": " + libav_error(status));
     }
 }
 
@@ -171,10 +171,8 @@ void Mux::open(const AVCodecParameters& codec) {
         }
         tracks_->declare(output, span, report_);
     }
-    const bool piped = options_.path == "-";
-    check(avio_open(&output->pb, piped ? "pipe:1" : options_.path.c_str(), AVIO_FLAG_WRITE),
-          "cannot write");
-    AVDictionary* settings = muxer_settings(options_.format, piped);
+    check(avio_open(&output->pb, options_.url.c_str(), AVIO_FLAG_WRITE), "cannot write");
+    AVDictionary* settings = muxer_settings(options_.format, options_.piped);
     const int status = avformat_write_header(output, &settings);
     av_dict_free(&settings);
     check(status, "the container's head");

@@ -17,7 +17,9 @@ using OutputFile = std::unique_ptr<AVFormatContext, FreeOutput>;
 
 /// What a container is to be.
 struct MuxOptions {
-    std::string path;         ///< file; "-": the standard output
+    std::string name;         ///< as the user knows it, for messages
+    std::string url;          ///< as libavformat opens it
+    bool piped = false;       ///< it cannot go back in what it wrote
     std::string format;       ///< as libavformat calls it
     std::string input;        ///< file whose other tracks come along; empty: none
     std::string input_name;   ///< as the user calls it

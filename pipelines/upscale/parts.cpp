@@ -5,9 +5,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <vector>
 
+#include "pipelines/upscale/durable.h"
+#include "pipelines/upscale/fingerprint.h"
 #include "pipelines/upscale/format.h"
 #include "pipelines/upscale/paths.h"
+#include "pipelines/upscale/unfinished.h"
 
 namespace upscale {
 
@@ -16,28 +20,22 @@ namespace {
 /// Past the start-up chunk, and several times as far as attention looks back.
 constexpr GstClockTime kLeadIn = 2 * GST_SECOND;
 
-constexpr char kJob[] = "job";
-constexpr char kParts[] = "parts";
-
-struct FreeKeyFile {
-    void operator()(GKeyFile* file) const { g_key_file_unref(file); }
-};
-using KeyFile = std::unique_ptr<GKeyFile, FreeKeyFile>;
-
+/// What the input holds, wherever and under whatever time stamp it lies.
 std::string describe_input(const Source& source) {
-    struct stat status {};
-    stat(source.path().c_str(), &status);
-    return source.name() + " " + std::to_string(status.st_size) + " " +
-           std::to_string(status.st_mtime) + " " + std::to_string(source.images().size());
+    if (source.images().empty()) return fingerprint_of(source.path());
+    std::string text;
+    for (const std::string& image : source.images()) text += fingerprint_of(image) + " ";
+    return text;
 }
 
-std::string describe_settings(const Options& options, const Source& source, const Output& output) {
-    std::string text = describe_input(source) + " " + output.codec();
+/// Stands for all that the frames depend on.
+std::string describe_settings(const Options& options, const Source& source,
+                              const std::string& codec) {
+    std::string text = describe_input(source) + " " + encoder_line(options, codec);
     for (const auto& [name, value] : options.settings) text.append(" " + name + "=").append(value);
-    for (const double number :
-         {options.crf * 1.0, options.quality * 1.0, options.fps, options.part,
-          static_cast<double>(options.window.start), static_cast<double>(options.window.end)}) {
-        text += " " + std::to_string(number);
+    for (const double number : {options.fps, options.part}) text += " " + std::to_string(number);
+    for (const GstClockTime time : {options.window.start, options.window.end}) {
+        text += " " + std::to_string(time);
     }
     gchar* sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text.c_str(), -1);
     std::string result(sum);
@@ -45,66 +43,62 @@ std::string describe_settings(const Options& options, const Source& source, cons
     return result;
 }
 
+/// The place of an output that can be made in parts. Throws Failure (kUsage).
+const Place& place_of(const Output& output, const Source& source) {
+    if (!output.is_container() || source.kind() == Source::Kind::kPipe) {
+        throw Failure(ExitCode::kUsage, "--resume is for files in mp4, mov, mkv or webm");
+    }
+    return output.destination().places.front();
+}
+
+guint64 size_of(const std::string& path) {
+    struct stat status {};
+    return stat(path.c_str(), &status) == 0 ? status.st_size : 0;
+}
+
 }  // namespace
 
-Parts::Parts(const Options& options, const Source& source, const Media& media, const Output& output)
+Parts::Parts(const Options& options, const Source& source, const Media& media, Output* output)
     : options_(options),
       source_(source),
       media_(media),
       output_(output),
-      folder_(output.parts_folder()),
-      settings_(describe_settings(options, source, output)) {
-    if (!output.is_container() || source.kind() == Source::Kind::kPipe) {
-        throw Failure(ExitCode::kUsage, "--resume is for files in mp4, mov, mkv or webm");
-    }
-    if (options.overwrite) remove_folder(folder_);
-    if (g_mkdir_with_parents(folder_.c_str(), 0777) != 0) {
-        throw Failure(ExitCode::kOutput, folder_ + ": " + g_strerror(errno));
-    }
+      place_(place_of(*output, source)),
+      folder_(parts_folder(place_)),
+      lock_(folder_) {
     read_journal();
 }
 
-void Parts::remove() const { remove_folder(folder_); }
+/// The folder loses its name first: nobody takes up what is half removed.
+void Parts::remove() const {
+    const std::string removed =
+        hidden_beside(place_.path, "." + std::to_string(getpid()) + ".part");
+    remove_folder(g_rename(folder_.c_str(), removed.c_str()) == 0 ? removed : folder_);
+}
 
 void Parts::read_journal() {
-    const KeyFile file(g_key_file_new());
-    const std::string journal = joined(folder_, "journal");
-    if (!g_key_file_load_from_file(file.get(), journal.c_str(), G_KEY_FILE_NONE, nullptr)) return;
-    gchar* settings = g_key_file_get_string(file.get(), kJob, "settings", nullptr);
-    const bool same = settings && settings_ == settings;
-    g_free(settings);
-    if (!same) {
+    const std::string settings = describe_settings(options_, source_, output_->destination().codec);
+    Journal found;
+    const bool readable = found.read(journal_in(folder_));
+    const bool same = readable && found.settings == settings;
+    if (readable && !same && !options_.overwrite) {
         throw Failure(ExitCode::kOutput, folder_ +
                                              " holds parts of another input or of other settings; "
                                              "--overwrite begins anew");
     }
-    origin_ = g_key_file_get_uint64(file.get(), kJob, "origin", nullptr);
-    const guint64 last = g_key_file_get_uint64(file.get(), kJob, "last", nullptr);
-    for (size_t index = 0;; ++index) {
-        const std::string key = std::to_string(index);
-        if (!g_key_file_has_key(file.get(), kParts, key.c_str(), nullptr)) break;
-        done_.push_back(
-            {g_key_file_get_uint64(file.get(), kParts, key.c_str(), nullptr), last == index + 1});
+    if (same) journal_ = std::move(found);
+    journal_.settings = settings;
+    // What was being written when the work was broken off, and parts that nothing is known of.
+    for (const std::string& file : files_in(folder_)) {
+        const std::string name = base_name(file);
+        bool known = name == FolderLock::kName || file == journal_in(folder_);
+        for (size_t i = 0; i < journal_.parts.size() && !known; ++i) known = file == path(i);
+        if (!known) g_unlink(file.c_str());
     }
 }
 
-/// Replaced as a whole, so that it never names a part that is not there.
-void Parts::write_journal() const {
-    const KeyFile file(g_key_file_new());
-    g_key_file_set_string(file.get(), kJob, "settings", settings_.c_str());
-    g_key_file_set_uint64(file.get(), kJob, "origin", origin_);
-    g_key_file_set_uint64(file.get(), kJob, "last", complete() ? done_.size() : 0);
-    for (size_t index = 0; index < done_.size(); ++index) {
-        g_key_file_set_uint64(file.get(), kParts, std::to_string(index).c_str(),
-                              done_[index].frames);
-    }
-    GError* error = nullptr;
-    if (!g_key_file_save_to_file(file.get(), joined(folder_, "journal").c_str(), &error)) {
-        const std::string why = error->message;
-        g_error_free(error);
-        throw Failure(ExitCode::kFailed, why);
-    }
-}
+/// It never names a part that is not on the disk.
+void Parts::write_journal() const { journal_.write(journal_in(folder_)); }
 
 std::string Parts::path(size_t index) const {
     return joined(folder_, "part-" + std::to_string(index) + ".nut");
@@ -118,34 +112,58 @@ Window Parts::window(size_t index) const {
 
 guint64 Parts::frames() const {
     guint64 sum = 0;
-    for (const Part& part : done_) sum += part.frames;
+    for (const PartRecord& part : journal_.parts) sum += part.there ? part.frames : 0;
     return sum;
 }
 
 JobResult Parts::run(Progress* progress, Report* report) {
-    if (!done_.empty()) {
-        progress->say("going on after " + std::to_string(frames()) + " frames");
+    for (const Loss& loss : journal_.losses) report->loss(loss.kind, loss.text);
+    const bool joined_before =
+        output_->destination().before == Destination::Before::kResultAndParts;
+    if (!joined_before) {
+        check_parts(progress);
+        for (size_t index = 0; index == 0 || !journal_.parts[index - 1].last; ++index) {
+            if (index < journal_.parts.size() && journal_.parts[index].there) continue;
+            progress->set_done_before(frames());
+            make_part(index, progress, report);
+        }
     }
-    while (!complete()) {
-        progress->set_done_before(frames());
-        make_part(progress, report);
-    }
-    if (frames() == 0) return {};
-    const std::unique_ptr<Mux> whole = output_.make_joiner(report);
-    whole->set_origin(origin_);
+    JobResult result;
+    result.frames = frames();
+    result.input_ended = true;
+    result.origin = journal_.origin;
+    if (joined_before || result.frames == 0) return result;
+    report->check();
+    const std::unique_ptr<Mux> whole = output_->make_joiner(report);
+    whole->set_origin(journal_.origin);
     join(whole.get());
     whole->finish(options_.window.end);
-    return {false, true, frames(), origin_};
+    journal_.losses = report->losses();
+    journal_.result = identity_of(output_->unfinished_path());
+    write_journal();
+    return result;
 }
 
-void Parts::make_part(Progress* progress, Report* report) {
-    const size_t index = done_.size();
+/// Against what the journal says.
+void Parts::check_parts(Progress* progress) {
+    for (size_t index = 0; index < journal_.parts.size(); ++index) {
+        PartRecord& part = journal_.parts[index];
+        if (!part.there || part.frames == 0) continue;
+        part.there = size_of(path(index)) == part.bytes && sum_of(path(index)) == part.sum;
+        if (!part.there) {
+            progress->say(path(index) + " is damaged or missing; it is made again");
+        }
+    }
+    if (frames() > 0) progress->say("going on after " + std::to_string(frames()) + " frames");
+}
+
+void Parts::make_part(size_t index, Progress* progress, Report* report) {
     const std::string unfinished = path(index) + ".part";
     JobPlan plan;
     plan.window = window(index);
     plan.lead_in = index == 0 ? 0 : kLeadIn;
-    plan.encoder = encoder_line(options_, output_.codec());
-    const std::unique_ptr<Writer> writer = output_.make_part_writer(unfinished, report);
+    plan.encoder = encoder_line(options_, output_->destination().codec);
+    const std::unique_ptr<Writer> writer = output_->make_part_writer(unfinished, report);
     JobResult result;
     try {
         result = Job(options_, source_, media_, plan, writer.get()).run(progress, report);
@@ -157,23 +175,47 @@ void Parts::make_part(Progress* progress, Report* report) {
         g_unlink(unfinished.c_str());
         throw Failure(ExitCode::kInterrupted, "interrupted; the same command goes on");
     }
-    if (result.frames > 0 && g_rename(unfinished.c_str(), path(index).c_str()) != 0) {
-        throw Failure(ExitCode::kFailed, path(index) + ": " + g_strerror(errno));
+    PartRecord part;
+    part.there = true;
+    part.frames = result.frames;
+    part.last = result.input_ended || plan.window.end == options_.window.end;
+    if (part.frames > 0) {
+        part.bytes = size_of(unfinished);
+        part.sum = sum_of(unfinished);
+        sync_file(unfinished);
+        rename_durably(unfinished, path(index));
     }
-    if (index == 0) origin_ = result.origin;
-    done_.push_back({result.frames, result.input_ended || plan.window.end == options_.window.end});
+    if (index == 0) journal_.origin = result.origin;
+    if (index >= journal_.parts.size() || part.last) journal_.parts.resize(index + 1);
+    journal_.parts[index] = part;
+    journal_.losses = report->losses();
     write_journal();
 }
 
-void Parts::join(Mux* mux) const {
-    const Packet packet(av_packet_alloc());
-    for (size_t index = 0; index < done_.size(); ++index) {
-        if (done_[index].frames == 0) continue;
+void Parts::join(Mux* mux) {
+    for (size_t index = 0; index < journal_.parts.size(); ++index) {
+        if (journal_.parts[index].frames > 0) join_part(index, mux);
+    }
+}
+
+void Parts::join_part(size_t index, Mux* mux) {
+    guint64 packets = 0;
+    try {
+        const Packet packet(av_packet_alloc());
         const InputFile part = open_input(path(index), path(index));
         const AVStream* video = main_video(part.get());
-        if (!video) throw Failure(ExitCode::kFailed, path(index) + " is damaged; remove it");
-        while (av_read_frame(part.get(), packet.get()) >= 0) mux->write_packet(video, packet.get());
+        while (video && av_read_frame(part.get(), packet.get()) >= 0) {
+            mux->write_packet(video, packet.get());
+            ++packets;
+        }
+    } catch (const Failure& failure) {
+        if (failure.code() != ExitCode::kInput) throw;
     }
+    if (packets == journal_.parts[index].frames) return;
+    journal_.parts[index].there = false;
+    write_journal();
+    throw Failure(ExitCode::kFailed,
+                  path(index) + " is damaged; the same command makes it again and goes on");
 }
 
 }  // namespace upscale

@@ -53,13 +53,6 @@ bool is_folder(const std::string& path) { return g_file_test(path.c_str(), G_FIL
 
 bool exists(const std::string& path) { return g_file_test(path.c_str(), G_FILE_TEST_EXISTS); }
 
-bool same_file(const std::string& a, const std::string& b) {
-    struct stat first {
-    }, second{};
-    return stat(a.c_str(), &first) == 0 && stat(b.c_str(), &second) == 0 &&
-           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-}
-
 std::vector<std::string> files_in(const std::string& folder) {
     GDir* dir = g_dir_open(folder.c_str(), 0, nullptr);
     if (!dir) throw Failure(ExitCode::kInput, folder + ": " + g_strerror(errno));
@@ -92,15 +85,54 @@ bool is_pattern(const std::string& path) {
            std::regex_search(name, pattern_number());
 }
 
-std::string fill_pattern(const std::string& pattern, int number) {
+NumberedName::NumberedName(std::string before, size_t width, std::string after)
+    : before_(std::move(before)), after_(std::move(after)), width_(width) {}
+
+NumberedName::NumberedName(const std::string& pattern) : before_(pattern), width_(0) {
+    constexpr size_t kWidest = 9999;  // more than any file system's names
+    const size_t begin = pattern.size() - base_name(pattern).size();
     std::smatch match;
-    const std::string name = base_name(pattern);
-    if (!std::regex_search(name, match, pattern_number())) return pattern;
+    const std::string name = pattern.substr(begin);
+    if (!std::regex_search(name, match, pattern_number())) return;
+    before_ = pattern.substr(0, begin) + match.prefix().str();
+    after_ = match.suffix();
+    const std::string digits = match[1];
+    width_ = digits.size() > 4 ? kWidest : digits.empty() ? 0 : std::stoul(digits);
+}
+
+std::string NumberedName::at(size_t number) const {
     std::string digits = std::to_string(number);
-    const size_t width = match[1].length() ? std::stoul(match[1]) : 0;
-    if (digits.size() < width) digits.insert(0, width - digits.size(), '0');
-    const std::string filled = match.prefix().str() + digits + match.suffix().str();
-    return pattern.find('/') == std::string::npos ? filled : joined(folder_of(pattern), filled);
+    if (digits.size() < width_) digits.insert(0, width_ - digits.size(), '0');
+    return before_ + digits + after_;
+}
+
+bool NumberedName::gives(const std::string& path) const {
+    constexpr size_t kMostDigits = 9;
+    if (path.size() <= before_.size() + after_.size() ||
+        path.compare(0, before_.size(), before_) != 0 ||
+        path.compare(path.size() - after_.size(), after_.size(), after_) != 0) {
+        return false;
+    }
+    const std::string digits =
+        path.substr(before_.size(), path.size() - before_.size() - after_.size());
+    if (digits.find_first_not_of("0123456789") != std::string::npos) return false;
+    const size_t zeros = std::min(digits.find_first_not_of('0'), digits.size());
+    if (zeros == digits.size() || digits.size() - zeros > kMostDigits) return false;
+    return at(std::stoul(digits.substr(zeros))) == path;
+}
+
+std::vector<std::string> NumberedName::existing() const {
+    const size_t begin = before_.rfind('/') == std::string::npos ? 0 : before_.rfind('/') + 1;
+    std::vector<std::string> found;
+    GDir* dir = g_dir_open(begin ? before_.substr(0, begin).c_str() : ".", 0, nullptr);
+    if (!dir) return found;
+    while (const gchar* name = g_dir_read_name(dir)) {
+        std::string path = before_.substr(0, begin) + name;
+        if (gives(path)) found.push_back(std::move(path));
+    }
+    g_dir_close(dir);
+    std::sort(found.begin(), found.end());
+    return found;
 }
 
 }  // namespace upscale

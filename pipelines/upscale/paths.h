@@ -17,7 +17,6 @@ std::string stem_of(const std::string& path);
 
 bool is_folder(const std::string& path);
 bool exists(const std::string& path);
-bool same_file(const std::string& a, const std::string& b);
 
 /// Files of the folder, not hidden, in natural order: 2 comes before 10. Throws Failure (kInput).
 std::vector<std::string> files_in(const std::string& folder);
@@ -25,10 +24,28 @@ std::vector<std::string> files_in(const std::string& folder);
 /// Removes a folder and the files in it; what is not there is no error.
 void remove_folder(const std::string& folder);
 
-/// Whether `path` holds exactly one number in printf's form, as in "frame%04d.png".
+/// Whether the path's last name holds exactly one number in printf's form: "frame%04d.png".
 bool is_pattern(const std::string& path);
-/// The pattern with its number filled in.
-std::string fill_pattern(const std::string& pattern, int number);
+
+/// A path with a number in its last name.
+class NumberedName {
+  public:
+    /// width: digits at least; zeros come first. The number stands between `before` and `after`.
+    NumberedName(std::string before, size_t width, std::string after);
+    /// is_pattern() holds.
+    explicit NumberedName(const std::string& pattern);
+
+    std::string at(size_t number) const;
+    void set_before(const std::string& before) { before_ = before; }
+    /// Files that are there under any of the names.
+    std::vector<std::string> existing() const;
+
+  private:
+    bool gives(const std::string& path) const;
+
+    std::string before_, after_;
+    size_t width_;
+};
 
 }  // namespace upscale
 

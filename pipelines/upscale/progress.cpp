@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "pipelines/upscale/text.h"
+
 namespace upscale {
 
 namespace {
@@ -23,21 +25,6 @@ std::string clock(double seconds) {
     return text;
 }
 
-std::string json_string(const std::string& text) {
-    std::string quoted = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') quoted += '\\';
-        if (static_cast<unsigned char>(c) < 0x20) {
-            char code[8];
-            std::snprintf(code, sizeof code, "\\u%04x", c);
-            quoted += code;
-        } else {
-            quoted += c;
-        }
-    }
-    return quoted + '"';
-}
-
 /// What the last line has besides.
 std::string json_end(const std::string& output, const Report& report) {
     std::string losses;
@@ -52,9 +39,8 @@ std::string json_end(const std::string& output, const Report& report) {
 
 }  // namespace
 
-Progress::Progress(const Options& options, std::string name, guint64 total)
+Progress::Progress(const Options& options, std::string name)
     : name_(std::move(name)),
-      total_(total),
       json_(options.json),
       line_(!options.json && !options.quiet && isatty(2)),
       quiet_(options.quiet) {}
@@ -120,7 +106,7 @@ void Progress::say(const std::string& text) {
 void Progress::warn(const std::string& text) {
     const std::lock_guard<std::mutex> lock(line_mutex_);
     clear_line();
-    std::fprintf(stderr, "flashvsr-upscale: %s\n", text.c_str());
+    std::fprintf(stderr, "flashvsr-upscale: %s\n", printable(text).c_str());
 }
 
 void Progress::end(const char* state, guint64 frames, const std::string& output,
@@ -130,7 +116,7 @@ void Progress::end(const char* state, guint64 frames, const std::string& output,
     if (json_) print_json(state, frames, 0, json_end(output, report));
     if (line_ && !output.empty()) {
         const double rate = fps(frames);
-        std::fprintf(stderr, "%s: %llu frames", output.c_str(),
+        std::fprintf(stderr, "%s: %llu frames", printable(output).c_str(),
                      static_cast<unsigned long long>(frames));
         if (rate > 0) std::fprintf(stderr, ", %.1f FPS", rate);
         std::fputs("\n", stderr);

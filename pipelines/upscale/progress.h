@@ -16,8 +16,11 @@ namespace upscale {
 /// thread.
 class Progress {
   public:
-    /// name: of the input. total: frames expected; 0: not known.
-    Progress(const Options& options, std::string name, guint64 total);
+    /// name: of the input.
+    Progress(const Options& options, std::string name);
+
+    /// Frames expected; 0: not known.
+    void set_total(guint64 total) { total_ = total; }
 
     /// Frames that were done before those that show() counts.
     void set_done_before(guint64 frames) { done_before_ = frames; }
@@ -28,7 +31,7 @@ class Progress {
     void say(const std::string& text);
     /// The same of something that goes wrong: it is said with --quiet as well.
     void warn(const std::string& text);
-    /// state: "done", "interrupted" or "failed".
+    /// state: "done", "skipped", "interrupted" or "failed".
     void end(const char* state, guint64 frames, const std::string& output, const Report& report);
 
   private:
@@ -38,7 +41,7 @@ class Progress {
     void clear_line();
 
     std::string name_;
-    guint64 total_;
+    guint64 total_ = 0;
     guint64 done_before_ = 0;
     bool json_, line_, quiet_;
     std::mutex line_mutex_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/upscale/destination.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/options.h"
 #include "pipelines/upscale/report.h"
@@ -20,7 +21,7 @@ struct VideoResult {
 
 /// Upscales one input from opening it to the final name of its output, or says what would be done.
 /// Throws Failure.
-VideoResult upscale_video(const Options& options, const std::string& input);
+VideoResult upscale_video(const Options& options, Task* task);
 
 }  // namespace upscale
 

@@ -1,5 +1,7 @@
 #include "pipelines/upscale/writer.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <utility>
 
@@ -28,39 +30,41 @@ void write_bytes(GstSample* sample, FILE* file, const std::string& path) {
 
 }  // namespace
 
-RawWriter::RawWriter(const std::string& path)
-    : path_(path), file_(path == "-" ? stdout : fopen(path.c_str(), "wb")) {
-    if (!file_) refuse(path);
+RawWriter::RawWriter(std::string name, int descriptor) : name_(std::move(name)), file_(nullptr) {
+    const int copy = dup(descriptor);
+    if (copy >= 0) file_ = fdopen(copy, "wb");
+    if (!file_) refuse(name_);
 }
 
 RawWriter::~RawWriter() {
-    if (file_ && file_ != stdout) fclose(file_);
+    if (file_) fclose(file_);
 }
 
-void RawWriter::write(GstSample* sample) { write_bytes(sample, file_, path_); }
+void RawWriter::write(GstSample* sample) { write_bytes(sample, file_, name_); }
 
 void RawWriter::finish(GstClockTime) {
-    FILE* file = std::exchange(file_, nullptr);
-    if ((file == stdout ? fflush(file) : fclose(file)) != 0) refuse(path_);
+    if (fclose(std::exchange(file_, nullptr)) != 0) refuse(name_);
 }
 
-ImageWriter::ImageWriter(std::vector<std::string> names) : names_(std::move(names)) {}
+ImageWriter::ImageWriter(Folder folder) : folder_(std::move(folder)) {}
+
+std::string ImageWriter::path_in(const std::string& folder, size_t number) {
+    return joined(folder, std::to_string(number) + ".png");
+}
 
 void ImageWriter::write(GstSample* sample) {
-    const bool pattern = names_.size() == 1 && is_pattern(names_.front());
-    if (!pattern && count_ >= names_.size()) return;
-    const std::string path =
-        pattern ? fill_pattern(names_.front(), static_cast<int>(count_) + 1) : names_[count_];
-    ++count_;
-    FILE* file = fopen(path.c_str(), "wb");
-    if (!file) refuse(path);
+    if (count_ >= folder_.most) return;
+    const size_t number = folder_.first + count_++;
+    const std::string name = folder_.name(number);
+    FILE* file = fopen(path_in(folder_.path, number).c_str(), "wb");
+    if (!file) refuse(name);
     try {
-        write_bytes(sample, file, path);
+        write_bytes(sample, file, name);
     } catch (...) {
         fclose(file);
         throw;
     }
-    if (fclose(file) != 0) refuse(path);
+    if (fclose(file) != 0) refuse(name);
 }
 
 }  // namespace upscale

@@ -4,8 +4,8 @@
 #include <gst/gst.h>
 
 #include <cstdio>
+#include <functional>
 #include <string>
-#include <vector>
 
 namespace upscale {
 
@@ -21,31 +21,38 @@ class Writer {
     virtual void finish(GstClockTime end) = 0;
 };
 
-/// Bytes one after the other into a file or the standard output.
+/// Bytes one after the other into an open file or stream.
 class RawWriter : public Writer {
   public:
-    /// path: "-" is the standard output.
-    explicit RawWriter(const std::string& path);
+    /// name: for messages. The descriptor stays open.
+    RawWriter(std::string name, int descriptor);
     ~RawWriter() override;
     void write(GstSample* sample) override;
     void finish(GstClockTime end) override;
 
   private:
-    std::string path_;
+    std::string name_;
     FILE* file_;
 };
 
-/// A file for each frame.
+/// A file for each frame, in a folder, called by its number.
 class ImageWriter : public Writer {
   public:
-    /// The frames' names in their order; what comes after the last of them is dropped. A single
-    /// pattern ("%04d.png") names any number, from 1.
-    explicit ImageWriter(std::vector<std::string> names);
+    struct Folder {
+        std::string path;
+        size_t first = 1;                         ///< number of the first frame
+        size_t most = 1;                          ///< what comes after that many is dropped
+        std::function<std::string(size_t)> name;  ///< of a number, for messages
+    };
+
+    explicit ImageWriter(Folder folder);
     void write(GstSample* sample) override;
     void finish(GstClockTime) override {}
 
+    static std::string path_in(const std::string& folder, size_t number);
+
   private:
-    std::vector<std::string> names_;
+    Folder folder_;
     size_t count_ = 0;
 };
 

@@ -1,0 +1,39 @@
+#include "pipelines/upscale/text.h"
+
+#include <glib.h>
+
+namespace upscale {
+
+namespace {
+
+/// form: of printf, for a character's number.
+template <typename Plain>
+std::string escaped(const std::string& text, const char* form, Plain is_plain) {
+    gchar* valid = g_utf8_make_valid(text.data(), static_cast<gssize>(text.size()));
+    std::string result;
+    for (const gchar* at = valid; *at; at = g_utf8_next_char(at)) {
+        const gunichar character = g_utf8_get_char(at);
+        if (is_plain(character)) {
+            result.append(at, g_utf8_next_char(at) - at);
+            continue;
+        }
+        gchar code[16];
+        g_snprintf(code, sizeof code, form, character);
+        result += code;
+    }
+    g_free(valid);
+    return result;
+}
+
+}  // namespace
+
+std::string printable(const std::string& text) {
+    return escaped(text, "\\x%02x", [](gunichar c) { return !g_unichar_iscntrl(c); });
+}
+
+std::string json_string(const std::string& text) {
+    const auto is_plain = [](gunichar c) { return c >= 0x20 && c != '"' && c != '\\'; };
+    return '"' + escaped(text, "\\u%04x", is_plain) + '"';
+}
+
+}  // namespace upscale
