@@ -18,14 +18,15 @@ bool is_on_cuda(const FlashvsrApi* api, const FlashvsrEngine* engine) {
 }
 
 bool EngineStream::open(const FlashvsrApi* api, FlashvsrEngine* engine,
-                        const FlashvsrStreamConfig& config, int lead_in, FlashvsrError* error) {
+                        const FlashvsrStreamConfig& config, const Pace& pace,
+                        FlashvsrError* error) {
     FlashvsrStream* stream = nullptr;
     if (api->stream_open(engine, &config, &stream, error) != FLASHVSR_OK) return false;
     api_ = api;
     stream_ = {stream, Close{api}};
     asynchronous_ = is_on_cuda(api, engine);
     settings_ = config.settings;
-    lead_in_ = lead_in;
+    pace_ = pace;
     fresh_ = true;
     unseen_ = 0;
     return true;
@@ -36,14 +37,15 @@ bool EngineStream::push(const FlashvsrFrame& frame, FlashvsrError* error) {
     completed_at_.reset();
     if (std::exchange(fresh_, false)) {
         taken_ = 0;
-        for (; unseen_ < lead_in_; unseen_++) {
-            if (api_->stream_push(stream_.get(), &frame, error) != FLASHVSR_OK) return false;
+        for (; unseen_ < pace_.lead_in; unseen_++) {
+            if (!push_once(frame, error)) return false;
         }
     }
     const int ready_before = ready();
-    if (api_->stream_push(stream_.get(), &frame, error) != FLASHVSR_OK || !drop_lead_in(error)) {
-        return false;
+    for (int i = 0; i < pace_.repeats; i++) {
+        if (!push_once(frame, error)) return false;
     }
+    if (!drop_lead_in(error)) return false;
     if (ready() > ready_before) {
         completed_at_ = begin;
         pushes_since_chunk_ = 0;
@@ -53,17 +55,33 @@ bool EngineStream::push(const FlashvsrFrame& frame, FlashvsrError* error) {
     return true;
 }
 
-bool EngineStream::drop_lead_in(FlashvsrError* error) {
-    for (; unseen_ > 0 && ready() > 0; unseen_--) {
+bool EngineStream::push_once(const FlashvsrFrame& frame, FlashvsrError* error) {
+    return api_->stream_push(stream_.get(), &frame, error) == FLASHVSR_OK;
+}
+
+bool EngineStream::drop(int pictures, FlashvsrError* error) {
+    for (int i = 0; i < pictures; i++) {
         if (api_->stream_pop(stream_.get(), nullptr, error) != FLASHVSR_OK) return false;
     }
     return true;
 }
 
-int EngineStream::ready() const { return stream_ ? api_->stream_ready(stream_.get()) : 0; }
+bool EngineStream::drop_lead_in(FlashvsrError* error) {
+    for (; unseen_ > 0 && api_->stream_ready(stream_.get()) > 0; unseen_--) {
+        if (!drop(1, error)) return false;
+    }
+    return true;
+}
+
+int EngineStream::ready() const {
+    return stream_ ? api_->stream_ready(stream_.get()) / pace_.repeats : 0;
+}
 
 bool EngineStream::take(FlashvsrFrame* frame, FlashvsrError* error) {
-    if (api_->stream_pop(stream_.get(), frame, error) != FLASHVSR_OK) return false;
+    if (!drop(pace_.repeats - 1, error) ||
+        api_->stream_pop(stream_.get(), frame, error) != FLASHVSR_OK) {
+        return false;
+    }
     taken_++;
     if (completed_at_) {
         chunk_time_ =

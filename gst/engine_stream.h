@@ -11,15 +11,34 @@
 
 namespace flashvsr {
 
-/* Frames that fill up the first chunk in front of the first one when the start shall be fast, and
- * whose pictures nobody sees. With so many, no frame of the first chunk waits for more frames after
- * it than those of later chunks do. */
-constexpr int kFastLeadIn = FLASHVSR_FIRST_CHUNK_OUTPUT - FLASHVSR_CHUNK;
+/* How often frames go into the engine. */
+struct Pace {
+    /* Times that each one does: 1, 2 or 4. The last of its pictures is taken: the decoder's memory
+     * goes forward, so that the first one has the most of the frame before in it. */
+    int repeats = 1;
+    /* Times more that the first one does, at every start; nobody sees those pictures. The engine
+     * makes one latent of its first frame and then one of four frames each. So that all times that
+     * a frame goes in are in one latent, this is one more than a multiple of 4 if `repeats` is more
+     * than 1. */
+    int lead_in = 0;
 
-/* Frame periods that a frame waits in the engine for others, at most. */
-constexpr int kLaterWait =
-    FLASHVSR_CHUNK + FLASHVSR_FIRST_CHUNK_INPUT - FLASHVSR_FIRST_CHUNK_OUTPUT - 1;
-constexpr int first_wait(int lead_in) { return FLASHVSR_FIRST_CHUNK_INPUT - 1 - lead_in; }
+    /* Frame periods that a frame of the first chunk waits for others, at most. */
+    constexpr int first_wait() const {
+        return (FLASHVSR_FIRST_CHUNK_INPUT - lead_in) / repeats - 1;
+    }
+    /* The same of later chunks. */
+    constexpr int later_wait() const {
+        constexpr int kLookAhead = FLASHVSR_FIRST_CHUNK_INPUT - FLASHVSR_FIRST_CHUNK_OUTPUT;
+        return (FLASHVSR_CHUNK + kLookAhead) / repeats - 1;
+    }
+};
+
+/* `fast`: with so many frames in front of the first one that no frame of the first chunk waits for
+ * longer than those of later chunks do. */
+constexpr Pace make_pace(int repeats, bool fast) {
+    if (fast) return {repeats, FLASHVSR_FIRST_CHUNK_OUTPUT - FLASHVSR_CHUNK};
+    return {repeats, repeats > 1 ? 1 : 0};
+}
 
 /* Whether an engine computes on a CUDA device. */
 bool is_on_cuda(const FlashvsrApi* api, const FlashvsrEngine* engine);
@@ -28,9 +47,8 @@ bool is_on_cuda(const FlashvsrApi* api, const FlashvsrEngine* engine);
  * then to be reset or closed. Not thread-safe. */
 class EngineStream {
   public:
-    /* `lead_in`: at every start the first frame is pushed this many times more, unseen. */
     bool open(const FlashvsrApi* api, FlashvsrEngine* engine, const FlashvsrStreamConfig& config,
-              int lead_in, FlashvsrError* error);
+              const Pace& pace, FlashvsrError* error);
     void close() { stream_.reset(); }
     bool is_open() const { return stream_ != nullptr; }
     /* True if a chunk is computed after the push that completes it, so that frames of the next one
@@ -55,7 +73,9 @@ class EngineStream {
     /* Whether the next frame begins a chunk. */
     bool between_chunks() const { return fresh_ || pushes_since_chunk_ == 0; }
     /* Whether what take() gave last is of a first chunk. */
-    bool in_first_chunk() const { return taken_ + lead_in_ <= FLASHVSR_FIRST_CHUNK_OUTPUT; }
+    bool in_first_chunk() const {
+        return taken_ * pace_.repeats + pace_.lead_in <= FLASHVSR_FIRST_CHUNK_OUTPUT;
+    }
     /* After the first take() of a chunk, once, if nothing came between it and the push that has
      * completed the chunk: the time from the one to the other. */
     std::optional<GstClockTime> new_chunk_time() { return std::exchange(chunk_time_, {}); }
@@ -66,13 +86,15 @@ class EngineStream {
         void operator()(FlashvsrStream* stream) const { api->stream_close(stream); }
     };
 
+    bool push_once(const FlashvsrFrame& frame, FlashvsrError* error);
+    bool drop(int pictures, FlashvsrError* error);
     bool drop_lead_in(FlashvsrError* error);
 
     const FlashvsrApi* api_ = nullptr;
     std::unique_ptr<FlashvsrStream, Close> stream_{nullptr, Close{nullptr}};
     FlashvsrSettings settings_ = FLASHVSR_SETTINGS_INIT;
     bool asynchronous_ = false;
-    int lead_in_ = 0;
+    Pace pace_;
     bool fresh_ = true; /* the next frame is the first */
     int pushes_since_chunk_ = 0;
     int taken_ = 0;                      /* frames since the start */

@@ -14,7 +14,8 @@
  *
  * A thread of its own loads the model, another computes; frames come out in bursts of 8, each at
  * its time where the sink keeps the time. To the latency of a live pipeline the element adds 24
- * frame periods (11 with #GstFlashVsrUpscale:startup=fast) and the time that the first chunk takes.
+ * frame periods (11 with #GstFlashVsrUpscale:startup=fast, fewer with
+ * #GstFlashVsrUpscale:temporal-compression) and the time that the first chunk takes.
  * #GstFlashVsrUpscale:overload says what happens when frames come faster than they can be computed.
  *
  * The engine is a library of its own, `libflashvsr.so`, opened when the element goes to READY. It

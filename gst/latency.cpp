@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "gst/engine_stream.h"
-
 namespace flashvsr {
 
 void LatencyEstimate::reset() {
@@ -29,8 +27,9 @@ void LatencyEstimate::observe_pts(GstClockTime pts) {
     last_pts_ = pts;
 }
 
-void LatencyEstimate::set_first_wait(int periods) {
-    first_wait_ = periods;
+void LatencyEstimate::set_waits(int first, int later) {
+    first_wait_ = first;
+    later_wait_ = later;
     follow_ = Follow::kAnyChange;
 }
 
@@ -58,7 +57,7 @@ GstClockTime LatencyEstimate::wait_for(int periods, GstClockTime compute, bool s
 GstClockTime LatencyEstimate::needed(bool spare) const {
     if (!active_) return 0;
     return std::max(wait_for(first_wait_, first_compute_, spare),
-                    wait_for(kLaterWait, later_compute_, spare));
+                    wait_for(later_wait_, later_compute_, spare));
 }
 
 bool LatencyEstimate::update() {

@@ -21,8 +21,8 @@ class LatencyEstimate {
      * is then taken from the time stamps. */
     void set_frame_period(GstClockTime period);
     void observe_pts(GstClockTime pts);
-    /* Periods that the first frame waits. */
-    void set_first_wait(int periods);
+    /* Periods that frames of the first chunk and of later ones wait. */
+    void set_waits(int first, int later);
     void set_active(bool active); /* false: frames pass at once */
     void note_chunk(bool first, GstClockTime time);
 
@@ -44,6 +44,7 @@ class LatencyEstimate {
     bool fixed_period_ = false;
     GstClockTime period_ = 0;
     int first_wait_ = 0;
+    int later_wait_ = 0;
     GstClockTime first_compute_ = 0; /* of the newest first chunk */
     GstClockTime later_compute_ = 0; /* of the newest other one */
     GstClockTime last_pts_ = GST_CLOCK_TIME_NONE;

@@ -23,6 +23,7 @@ enum PropertyId : guint {
     kStrength,
     kSeed,
     kStartup,
+    kTemporalCompression,
     kTileDit,
     kTileVae,
     kTileSize,
@@ -70,6 +71,16 @@ GType startup_type() {
          "First output after 12 frames: the first one is taken to have stood still before", "fast"},
         {0, nullptr, nullptr}};
     static const GType type = register_enum("GstFlashVsrStartup", values);
+    return type;
+}
+
+GType temporal_compression_type() {
+    static const GEnumValue values[] = {
+        {4, "As the model was made: each frame goes in once", "4"},
+        {2, "Each frame goes in twice, for fast motion", "2"},
+        {1, "Each frame goes in four times, for very fast motion", "1"},
+        {0, nullptr, nullptr}};
+    static const GType type = register_enum("GstFlashVsrTemporalCompression", values);
     return type;
 }
 
@@ -206,6 +217,12 @@ void install_model_properties(GObjectClass* object_class, const Properties& init
         object_class, kStartup,
         g_param_spec_enum("startup", "Start-up", "What the first output waits for", startup_type(),
                           static_cast<gint>(initial.startup), kReady));
+    g_object_class_install_property(
+        object_class, kTemporalCompression,
+        g_param_spec_enum("temporal-compression", "Temporal compression",
+                          "Instants of time that the model looks at as one: fewer for fast motion, "
+                          "at two and four times the work",
+                          temporal_compression_type(), initial.temporal_compression, kReady));
 }
 
 void install_tile_properties(GObjectClass* object_class, const Properties& initial) {
@@ -362,6 +379,9 @@ bool PropertyStore::set_value(guint id, const GValue* value) {
         case kStartup:
             properties->startup = static_cast<Startup>(g_value_get_enum(value));
             return true;
+        case kTemporalCompression:
+            properties->temporal_compression = g_value_get_enum(value);
+            return true;
         case kTileDit: tiling.tile_dit = g_value_get_boolean(value); return true;
         case kTileVae: tiling.tile_vae = g_value_get_boolean(value); return true;
         case kTileSize: tiling.tile_size = g_value_get_int(value); return true;
@@ -409,6 +429,9 @@ bool PropertyStore::get_value(guint id, GValue* value) const {
         case kStrength: g_value_set_double(value, settings.strength); return true;
         case kSeed: g_value_set_uint64(value, properties.seed); return true;
         case kStartup: g_value_set_enum(value, static_cast<gint>(properties.startup)); return true;
+        case kTemporalCompression:
+            g_value_set_enum(value, properties.temporal_compression);
+            return true;
         case kTileDit: g_value_set_boolean(value, tiling.tile_dit); return true;
         case kTileVae: g_value_set_boolean(value, tiling.tile_vae); return true;
         case kTileSize: g_value_set_int(value, tiling.tile_size); return true;

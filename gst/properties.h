@@ -28,6 +28,7 @@ struct Properties {
     FlashvsrPrecision precision = FLASHVSR_PRECISION_AUTO;
     guint64 seed = 0;
     Startup startup = Startup::kReference;
+    int temporal_compression = 4; /* 4, 2 or 1 */
     FlashvsrSettings settings = FLASHVSR_SETTINGS_INIT;
     FlashvsrTiling tiling = FLASHVSR_TILING_INIT;
     FlashvsrKvCache kv_cache = FLASHVSR_KV_CACHE_DEVICE;

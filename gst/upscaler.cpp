@@ -18,6 +18,9 @@ namespace {
 /* How long frames that are later than announced wait for the pipeline to hear of it. */
 constexpr std::chrono::milliseconds kLatencyPatience(100);
 
+/* As the model is made. */
+constexpr int kFramesPerLatent = 4;
+
 }  // namespace
 
 Upscaler::Upscaler(GstBaseTransform* transform, const PropertyStore* properties)
@@ -44,10 +47,11 @@ bool Upscaler::load_library() {
 bool Upscaler::open() {
     const Properties properties = properties_->get();
     seed_ = properties.seed;
-    lead_in_ = properties.startup == Startup::kFast ? kFastLeadIn : 0;
+    pace_ = make_pace(kFramesPerLatent / properties.temporal_compression,
+                      properties.startup == Startup::kFast);
     enabled_ = properties.enabled;
     latency_.set_active(enabled_);
-    latency_.set_first_wait(first_wait(lead_in_));
+    latency_.set_waits(pace_.first_wait(), pace_.later_wait());
     note_latency_query(/*live=*/false);
     if (!model_.start(api_, properties)) return false;
     worker_.start();
@@ -119,7 +123,7 @@ bool Upscaler::open_stream() {
     config.memory_policy = properties.memory;
     config.memory_limit = guint64{properties.memory_limit} << 20;
     FlashvsrError error = {};
-    if (!engine_.open(api_, model_.engine(), config, lead_in_, &error)) {
+    if (!engine_.open(api_, model_.engine(), config, pace_, &error)) {
         fail(error);
         return false;
     }

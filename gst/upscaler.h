@@ -133,7 +133,7 @@ class Upscaler {
 
     /* Those of the properties that are fixed while the element works. */
     guint64 seed_ = 0;
-    int lead_in_ = 0;
+    Pace pace_;
 
     FrameLayout in_;
     FrameLayout out_;

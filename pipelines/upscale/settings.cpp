@@ -31,6 +31,8 @@ const std::vector<Setting>& settings() {
          "0 the resized input to 1 the model's picture (default 1)"},
         {"startup", "startup", nullptr, kValue, "WAY",
          "reference (default): 25 frames come first; fast: 12"},
+        {"temporal-compression", "temporal-compression", nullptr, kValue, "N",
+         "4 (default); 2 or 1 for fast motion, at two and four times the work"},
         {"tile-dit", "tile-dit", nullptr, kFlag, nullptr,
          "The transformer goes tile by tile: less memory"},
         {"tile-vae", "tile-vae", nullptr, kFlag, nullptr,

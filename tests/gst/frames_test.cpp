@@ -31,6 +31,116 @@ TEST(Frames, AsManyComeOutAsWentInForAnyNumber) {
     }
 }
 
+class FastMotion : public testing::TestWithParam<std::tuple<const char*, const char*>> {
+  protected:
+    static std::string properties() {
+        return std::string("temporal-compression=") + std::get<0>(GetParam()) +
+               " startup=" + std::get<1>(GetParam());
+    }
+};
+
+TEST_P(FastMotion, AsManyFramesComeOutAsWentInForAnyNumber) {
+    for (const char* device : {"cpu", "cuda"}) {
+        const Environment stub("FLASHVSR_STUB_DEVICE", device);
+        for (int count = 0; count <= 70; count++) {
+            TestElement element(properties());
+            element.set_caps(video_caps(6, 4));
+            element.push_frames(0, count);
+            ASSERT_TRUE(element.push_event(gst_event_new_eos()));
+            std::vector<std::string> expected = frames(0, count);
+            expected.push_back("eos");
+            ASSERT_EQ(element.log_of_frames(), expected) << count << " frames on " << device;
+        }
+    }
+}
+
+TEST_P(FastMotion, FramesKeepTheirTimesThroughDrainsAndFlushes) {
+    TestElement element(properties());
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 7);
+    element.set_caps(video_caps(8, 4)); /* lets them out */
+    element.push_frames(7, 15);
+    element.settle();
+    element.push_event(gst_event_new_flush_start());
+    element.push_event(gst_event_new_flush_stop(TRUE));
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    element.push_event(gst_event_new_segment(&segment));
+    while (GstBuffer* buffer = element.pull()) gst_buffer_unref(buffer);
+    element.push_frames(100, 9);
+    element.push_event(gst_event_new_eos());
+    for (int i = 100; i < 109; i++) {
+        GstBuffer* buffer = element.pull();
+        ASSERT_NE(buffer, nullptr) << i;
+        EXPECT_EQ(GST_BUFFER_PTS(buffer), i * kPeriod);
+        EXPECT_EQ(GST_BUFFER_OFFSET(buffer), guint64(i));
+        gst_buffer_unref(buffer);
+    }
+    EXPECT_EQ(element.pull(), nullptr);
+    const auto log = element.log_of_frames();
+    EXPECT_EQ(std::vector(log.begin(), log.begin() + 7), frames(0, 7));
+    EXPECT_EQ(std::vector(log.end() - 10, log.end() - 1), frames(100, 9));
+}
+
+INSTANTIATE_TEST_SUITE_P(Frames, FastMotion,
+                         testing::Combine(testing::Values("4", "2", "1"),
+                                          testing::Values("reference", "fast")));
+
+TEST(FastMotionSchedule, WaitsForFewerFrames) {
+    struct Case {
+        const char* properties;
+        int first_in, first_out; /* frames of the first chunk */
+        int later;               /* of later ones */
+    };
+    for (const Case& test :
+         {Case{"temporal-compression=2", 12, 10, 4}, Case{"temporal-compression=1", 6, 5, 2},
+          Case{"temporal-compression=2 startup=fast", 6, 4, 4},
+          Case{"temporal-compression=1 startup=fast", 3, 2, 2}}) {
+        TestElement element(test.properties);
+        element.set_caps(video_caps(6, 4));
+        element.push_frames(0, test.first_in - 1);
+        EXPECT_EQ(element.frames_out(), 0) << test.properties;
+        element.push_frames(test.first_in - 1, 1);
+        EXPECT_EQ(element.frames_out(), test.first_out) << test.properties;
+        element.push_frames(test.first_in, test.later - 1);
+        EXPECT_EQ(element.frames_out(), test.first_out) << test.properties;
+        element.push_frames(test.first_in + test.later - 1, 1);
+        EXPECT_EQ(element.frames_out(), test.first_out + test.later) << test.properties;
+    }
+}
+
+/* The engine makes a latent of its first picture, then of four each: the last picture of a group
+ * that lies within one latent. */
+TEST(FastMotionSchedule, TakesTheLastPictureOfAGroupThatALatentHolds) {
+    const Environment numbers("FLASHVSR_STUB_NUMBERS", "1");
+    struct Case {
+        const char* properties;
+        int first, step;
+    };
+    for (const Case& test :
+         {Case{"temporal-compression=4", 0, 1}, Case{"temporal-compression=2", 2, 2},
+          Case{"temporal-compression=1", 4, 4}, Case{"temporal-compression=4 startup=fast", 13, 1},
+          Case{"temporal-compression=2 startup=fast", 14, 2},
+          Case{"temporal-compression=1 startup=fast", 16, 4}}) {
+        TestElement element(test.properties);
+        element.set_caps(video_caps(6, 4));
+        for (const int count : {20, 3}) { /* at the second start as at the first */
+            element.push_frames(0, count);
+            GstQuery* drain = gst_query_new_drain();
+            gst_pad_peer_query(element.harness()->srcpad, drain);
+            gst_query_unref(drain);
+            for (int i = 0; i < count; i++) {
+                GstBuffer* buffer = element.pull();
+                ASSERT_NE(buffer, nullptr);
+                guint8 number = 0;
+                gst_buffer_extract(buffer, 0, &number, 1);
+                EXPECT_EQ(number, test.first + i * test.step) << test.properties;
+                gst_buffer_unref(buffer);
+            }
+        }
+    }
+}
+
 TEST(Frames, ComeOutAfterTwentyFiveAndThenInEights) {
     TestElement element;
     element.set_caps(video_caps(6, 4));

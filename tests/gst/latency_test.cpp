@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include "tests/gst/test_element.h"
 #include "tests/gst/test_pipeline.h"
@@ -60,6 +61,19 @@ TEST(Latency, IsElevenPeriodsAndTheFirstChunkAfterAFastStart) {
     EXPECT_EQ(latency_of(element).min, 11 * kPeriod);
 }
 
+TEST(Latency, IsShorterForFastMotion) {
+    const auto periods = [](const std::string& properties) {
+        TestElement element(properties);
+        element.set_caps(video_caps(6, 4));
+        return static_cast<int>(latency_of(element).min / kPeriod);
+    };
+    EXPECT_EQ(periods("temporal-compression=4"), 24);
+    EXPECT_EQ(periods("temporal-compression=2"), 11);
+    EXPECT_EQ(periods("temporal-compression=1"), 5);
+    EXPECT_EQ(periods("temporal-compression=2 startup=fast"), 5);
+    EXPECT_EQ(periods("temporal-compression=1 startup=fast"), 2);
+}
+
 TEST(Latency, IsAnnouncedWhenTheFrameRateChanges) {
     TestElement element;
     element.set_caps("video/x-raw,format=I420,width=6,height=4,framerate=50/1");
@@ -102,15 +116,19 @@ TEST(Latency, IsNothingWhileDisabled) {
 }
 
 TEST(Live, NoFrameIsLateWhenTheEngineKeepsUp) {
-    /* A chunk's 8 frames come in 320 ms. Computing one takes longer than what is tolerated. */
+    /* A chunk's frames come in 320 ms. Computing one takes longer than what is tolerated. */
     const Environment speed("FLASHVSR_STUB_CHUNK_MS", "250");
-    for (const char* startup : {"reference", "fast"}) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"startup=reference", "25/1"},
+        {"startup=fast", "25/1"},
+        {"temporal-compression=2", "25/2"},
+    };
+    for (const auto& [properties, rate] : cases) {
         TestPipeline pipeline(
             "videotestsrc is-live=true num-buffers=60 ! "
-            "video/x-raw,format=I420,width=16,height=12,framerate=25/1 ! flashvsrupscale scale=2 "
-            "startup=" +
-            std::string(startup) + " model-dir=" + model_folder() +
-            " ! fakesink name=sink sync=true qos=true max-lateness=150000000");
+            "video/x-raw,format=I420,width=16,height=12,framerate=" +
+            std::string(rate) + " ! flashvsrupscale scale=2 " + properties + " model-dir=" +
+            model_folder() + " ! fakesink name=sink sync=true qos=true max-lateness=150000000");
         EXPECT_EQ(pipeline.run().error, "");
         GstStructure* stats = nullptr;
         guint64 rendered = 0;
@@ -119,8 +137,8 @@ TEST(Live, NoFrameIsLateWhenTheEngineKeepsUp) {
         gst_structure_get(stats, "rendered", G_TYPE_UINT64, &rendered, "dropped", G_TYPE_UINT64,
                           &dropped, nullptr);
         gst_structure_free(stats);
-        EXPECT_EQ(dropped, 0u) << startup;
-        EXPECT_EQ(rendered, 60u) << startup;
+        EXPECT_EQ(dropped, 0u) << properties;
+        EXPECT_EQ(rendered, 60u) << properties;
     }
 }
 

@@ -88,6 +88,20 @@ TEST(Overload, DropLosesWholeChunksInOrder) {
     }
 }
 
+TEST(Overload, CountsFramesAsOftenAsTheyComeIn) {
+    const Environment slow("FLASHVSR_STUB_CHUNK_MS", "30");
+    for (const char* mode : {"overload=drop", "overload=bicubic"}) {
+        TestElement element(std::string("temporal-compression=1 ") + mode);
+        element.set_caps(video_caps(6, 4));
+        EXPECT_LE(push_in_a_rush(element, 200), kBound);
+        const Stats stats = stats_of(element);
+        EXPECT_EQ(stats.in, 200u);
+        EXPECT_EQ(stats.out + stats.dropped, 200u) << mode;
+        EXPECT_GT(stats.dropped + stats.replaced, 0u) << mode;
+        EXPECT_GT(qos_messages(element), 0) << mode;
+    }
+}
+
 TEST(Overload, BicubicReplacesWholeChunksAndBlendsBack) {
     const Environment slow("FLASHVSR_STUB_CHUNK_MS", "100");
     TestElement element("overload=bicubic strength=0.5"); /* halves what the engine gives */
@@ -236,7 +250,8 @@ TEST(Overload, BlockLeavesLatenessToUpstream) {
 
 /* Downstream that takes its time is no overload of the engine. */
 TEST(Overload, ASlowSinkCostsNoFrame) {
-    for (const char* mode : {"overload=drop", "overload=bicubic"}) {
+    for (const char* mode :
+         {"overload=drop", "overload=bicubic", "overload=bicubic temporal-compression=1"}) {
         TestElement element(mode);
         element.set_caps(video_caps(6, 4));
         gst_pad_add_probe(

@@ -4,6 +4,7 @@
  * FLASHVSR_STUB_FAIL="open:STATUS", "stream:STATUS" or "chunk:STATUS:N" makes engine_open,
  * stream_open or the Nth chunk of a stream (from 1) fail with that status; FLASHVSR_STUB_CHUNK_MS
  * makes every chunk take that long. Both are read when a stream is opened.
+ * FLASHVSR_STUB_NUMBERS makes the first component of each picture its number since the start.
  * FLASHVSR_STUB_LOAD_MS makes engine_open take that long. FLASHVSR_STUB_DEVICE is the device that
  * engine_info tells of; if it is "cuda", chunks are computed behind the caller's back. */
 #include <sys/stat.h>
@@ -129,6 +130,7 @@ struct FlashvsrStream {
     std::deque<Picture> waiting; /* pushed, not yet through a chunk */
     std::deque<Picture> ready;
     bool started = false;
+    int pushed = 0; /* since the start */
     FlashvsrStreamStats stats = FLASHVSR_STREAM_STATS_INIT;
     Fault fault;
     int chunk_ms = 0;
@@ -234,6 +236,12 @@ FlashvsrStatus stream_push(FlashvsrStream* stream, const FlashvsrFrame* frame,
     }
     stream->stats.frames_in++;
     stream->waiting.push_back(read(*frame));
+    if (getenv("FLASHVSR_STUB_NUMBERS")) {
+        for (Pixel& pixel : stream->waiting.back().pixels) {
+            pixel[0] = static_cast<uint8_t>(stream->pushed);
+        }
+    }
+    stream->pushed++;
     return stream->chunk_complete() ? stream->run_chunk(error) : FLASHVSR_OK;
 }
 
@@ -262,6 +270,7 @@ FlashvsrStatus stream_drain(FlashvsrStream* stream, FlashvsrError* error) {
     stream->ready.resize(real);
     stream->waiting.clear();
     stream->started = false;
+    stream->pushed = 0;
     return FLASHVSR_OK;
 }
 
@@ -269,6 +278,7 @@ FlashvsrStatus stream_reset(FlashvsrStream* stream, FlashvsrError*) {
     stream->waiting.clear();
     stream->ready.clear();
     stream->started = false;
+    stream->pushed = 0;
     return FLASHVSR_OK;
 }
 
