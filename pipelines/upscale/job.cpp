@@ -1,14 +1,12 @@
 #include "pipelines/upscale/job.h"
 
-#include <glib-unix.h>
-
 #include <algorithm>
-#include <csignal>
 #include <utility>
 
 #include "pipelines/common/launch.h"
 #include "pipelines/upscale/launch_line.h"
 #include "pipelines/upscale/settings.h"
+#include "pipelines/upscale/signals.h"
 
 namespace upscale {
 
@@ -134,13 +132,12 @@ JobResult Job::run(Progress* progress, Report* report) {
 void Job::run_loop() {
     GstBus* bus = gst_element_get_bus(pipeline_);
     gst_bus_add_watch(bus, on_message, this);
-    const guint sources[] = {g_unix_signal_add(SIGINT, on_signal, this),
-                             g_unix_signal_add(SIGTERM, on_signal, this),
-                             g_timeout_add_seconds(1, on_second, this)};
+    const Interruption interruption([this] { interrupt(); });
+    const guint every_second = g_timeout_add_seconds(1, on_second, this);
     gst_element_set_state(pipeline_, GST_STATE_PLAYING);
     g_main_loop_run(loop_);
     gst_element_set_state(pipeline_, GST_STATE_NULL);
-    for (const guint source : sources) g_source_remove(source);
+    g_source_remove(every_second);
     gst_bus_remove_watch(bus);
     gst_object_unref(bus);
 }
@@ -314,11 +311,6 @@ void Job::seek() {
     if (!done) gst_pad_remove_probe(input, gate_);
     gst_object_unref(decoded);
     gst_object_unref(input);
-}
-
-gboolean Job::on_signal(gpointer self) {
-    static_cast<Job*>(self)->interrupt();
-    return G_SOURCE_CONTINUE;
 }
 
 void Job::interrupt() {

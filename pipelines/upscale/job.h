@@ -81,7 +81,6 @@ class Job {
     static GstPadProbeReturn on_input_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self);
     static GstPadProbeReturn on_upscaled_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self);
     static GstFlowReturn on_sample(GstAppSink* sink, gpointer self);
-    static gboolean on_signal(gpointer self);
     static gboolean on_second(gpointer self);
     static gboolean on_message(GstBus*, GstMessage* message, gpointer self);
 

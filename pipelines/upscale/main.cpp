@@ -10,6 +10,7 @@
 #include "pipelines/upscale/libav.h"
 #include "pipelines/upscale/models.h"
 #include "pipelines/upscale/options.h"
+#include "pipelines/upscale/signals.h"
 #include "pipelines/upscale/text.h"
 
 namespace upscale {
@@ -23,6 +24,7 @@ ExitCode run(int argc, char** argv) {
         list_models();
         return ExitCode::kDone;
     }
+    catch_signals();
     gst_init(nullptr, nullptr);
     av_log_set_level(AV_LOG_FATAL);  // what goes wrong is said in our own words
     std::signal(SIGPIPE, SIG_IGN);   // a reader that goes away is an error of writing,

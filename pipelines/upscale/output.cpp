@@ -102,6 +102,7 @@ std::unique_ptr<Mux> Output::make_joiner(Report* report) {
 
 void Output::finish() {
     if (!unfinished_) return;
+    const Commit commit;
     if (destination_.is_pictures()) {
         finish_pictures();
     } else {

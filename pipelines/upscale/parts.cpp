@@ -71,9 +71,9 @@ Parts::Parts(const Options& options, const Source& source, const Media& media, O
 
 /// The folder loses its name first: nobody takes up what is half removed.
 void Parts::remove() const {
-    const std::string removed =
-        hidden_beside(place_.path, "." + std::to_string(getpid()) + ".part");
-    remove_folder(g_rename(folder_.c_str(), removed.c_str()) == 0 ? removed : folder_);
+    const RemovedAtEnd removed(
+        hidden_beside(place_.path, "." + std::to_string(getpid()) + ".part"));
+    if (g_rename(folder_.c_str(), removed.path().c_str()) != 0) remove_folder(folder_);
 }
 
 void Parts::read_journal() {
@@ -163,16 +163,11 @@ void Parts::make_part(size_t index, Progress* progress, Report* report) {
     plan.window = window(index);
     plan.lead_in = index == 0 ? 0 : kLeadIn;
     plan.encoder = encoder_line(options_, output_->destination().codec);
+    const RemovedAtEnd removed(unfinished);
     const std::unique_ptr<Writer> writer = output_->make_part_writer(unfinished, report);
-    JobResult result;
-    try {
-        result = Job(options_, source_, media_, plan, writer.get()).run(progress, report);
-    } catch (const Failure&) {
-        g_unlink(unfinished.c_str());
-        throw;
-    }
+    const JobResult result =
+        Job(options_, source_, media_, plan, writer.get()).run(progress, report);
     if (result.interrupted) {
-        g_unlink(unfinished.c_str());
         throw Failure(ExitCode::kInterrupted, "interrupted; the same command goes on");
     }
     PartRecord part;

@@ -30,6 +30,7 @@ constexpr char kEnding[] = ".part";
 struct Ledger {
     std::mutex mutex;
     std::set<std::string> unfinished;
+    int commits = 0;  // at work
     std::set<std::pair<dev_t, ino_t>> results;
 };
 
@@ -146,6 +147,7 @@ Unfinished::Unfinished(const Place& place, Kind kind) : place_(place), kind_(kin
 
 /// False: the name is taken.
 bool Unfinished::make(const std::string& path) {
+    const std::lock_guard<std::mutex> lock(ledger().mutex);
     const bool folder = kind_ == Kind::kFolder;
     if (folder && mkdir(path.c_str(), 0777) != 0) {
         if (errno == EEXIST) return false;
@@ -164,7 +166,6 @@ bool Unfinished::make(const std::string& path) {
     }
     path_ = path;
     descriptor_ = descriptor;
-    const std::lock_guard<std::mutex> lock(ledger().mutex);
     ledger().unfinished.insert(path_);
     return true;
 }
@@ -222,10 +223,33 @@ void Unfinished::forget() {
     path_.clear();
 }
 
-void remove_unfinished() {
+RemovedAtEnd::RemovedAtEnd(std::string path) : path_(std::move(path)) {
     const std::lock_guard<std::mutex> lock(ledger().mutex);
+    ledger().unfinished.insert(path_);
+}
+
+RemovedAtEnd::~RemovedAtEnd() {
+    remove_at(path_);
+    const std::lock_guard<std::mutex> lock(ledger().mutex);
+    ledger().unfinished.erase(path_);
+}
+
+Commit::Commit() {
+    const std::lock_guard<std::mutex> lock(ledger().mutex);
+    ++ledger().commits;
+}
+
+Commit::~Commit() {
+    const std::lock_guard<std::mutex> lock(ledger().mutex);
+    --ledger().commits;
+}
+
+bool remove_unfinished(bool in_commit) {
+    std::unique_lock<std::mutex> lock(ledger().mutex);
+    if (ledger().commits > 0 && !in_commit) return false;
     for (const std::string& path : ledger().unfinished) remove_at(path);
-    ledger().unfinished.clear();
+    lock.release();  // nothing is begun after this
+    return true;
 }
 
 }  // namespace upscale

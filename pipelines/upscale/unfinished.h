@@ -51,9 +51,33 @@ class Unfinished {
 /// most) fits behind it.
 std::string hidden_beside(const std::string& path, const std::string& tail);
 
-/// Removes all that is unfinished: for an end of the process in which no destructor runs. From any
-/// thread.
-void remove_unfinished();
+/// A file or folder that is removed when the object goes, or the process ends by
+/// remove_unfinished().
+class RemovedAtEnd {
+  public:
+    explicit RemovedAtEnd(std::string path);
+    ~RemovedAtEnd();
+    RemovedAtEnd(const RemovedAtEnd&) = delete;
+    RemovedAtEnd& operator=(const RemovedAtEnd&) = delete;
+    const std::string& path() const { return path_; }
+
+  private:
+    const std::string path_;
+};
+
+/// While it lives, results take their places: it would be a pity to have only some of them.
+class Commit {
+  public:
+    Commit();
+    ~Commit();
+    Commit(const Commit&) = delete;
+    Commit& operator=(const Commit&) = delete;
+};
+
+/// For an end of the process in which no destructor runs: removes all that is unfinished, and has
+/// threads that would begin something wait for that end. From any thread. False: nothing was done,
+/// because there is a Commit and in_commit is false.
+bool remove_unfinished(bool in_commit);
 
 }  // namespace upscale
 

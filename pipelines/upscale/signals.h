@@ -1,0 +1,26 @@
+#ifndef FLASHVSR_PIPELINES_UPSCALE_SIGNALS_H_
+#define FLASHVSR_PIPELINES_UPSCALE_SIGNALS_H_
+
+#include <functional>
+
+namespace upscale {
+
+/// From now on SIGINT, SIGTERM and SIGHUP remove what is unfinished and end the process as
+/// interrupted, whatever its threads wait for. One that is ignored, as under nohup, stays so. Comes
+/// before any thread is started.
+void catch_signals();
+
+/// While it lives, a signal has the work come to its end instead. After a second one the process
+/// ends a little later in any case.
+class Interruption {
+  public:
+    /// interrupt: called for each signal, by the thread's main loop.
+    explicit Interruption(std::function<void()> interrupt);
+    ~Interruption();
+    Interruption(const Interruption&) = delete;
+    Interruption& operator=(const Interruption&) = delete;
+};
+
+}  // namespace upscale
+
+#endif  // FLASHVSR_PIPELINES_UPSCALE_SIGNALS_H_
