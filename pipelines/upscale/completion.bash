@@ -19,6 +19,7 @@ _flashvsr_upscale() {
         --dtype) values='auto fp32 bf16 fp16 fp8-linears fp8' ;;
         --format) values='mp4 mov mkv webm y4m png' ;;
         --codec) values='h264 h265 vp9' ;;
+        --deinterlace) values='auto off frame field' ;;
         --compare) values='side-by-side split' ;;
         -i | --input | -o | --output | --config | --vae-path | --vae-adapter)
             mapfile -t COMPREPLY < <(compgen -f -- "$word")

@@ -207,4 +207,9 @@ void decide_destinations(const Options& options, bool many, std::vector<Task>* t
     if (new_folder && !options.dry_run) make_folders(*tasks);
 }
 
+bool keeps_rotation(const Options& options, const Destination& destination) {
+    const std::string ending = destination.format->ending;
+    return (ending == "mp4" || ending == "mov") && options.compare.empty();
+}
+
 }  // namespace upscale

@@ -32,6 +32,9 @@ struct Destination {
     bool is_stream() const { return !numbered && places.size() == 1 && places.front().stream; }
 };
 
+/// Players turn the picture as the input's container says; else the frames have to be.
+bool keeps_rotation(const Options& options, const Destination& destination);
+
 /// One input of the command and what becomes of it.
 struct Task {
     std::string input;  ///< as the user typed it, or a file of the folder that he typed

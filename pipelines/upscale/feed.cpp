@@ -1,100 +1,125 @@
 #include "pipelines/upscale/feed.h"
 
-#include <unistd.h>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
 
-#include <cerrno>
-#include <string>
-
-#include "pipelines/upscale/paths.h"
+#include "pipelines/upscale/libav_versions.h"
+#include "pipelines/upscale/picture.h"
 
 namespace upscale {
 
-namespace {
+/// What the thread works on; it lives as long as the thread does.
+struct Feed::Work {
+    Work(GstElement* element, const Source& source_, const FeedPlan& plan_, Report* report_,
+         OnFailure on_failure_)
+        : appsrc(GST_APP_SRC(gst_object_ref(element))),
+          source(source_),
+          plan(plan_),
+          report(report_),
+          on_failure(std::move(on_failure_)),
+          converter(element_formats(), plan_.read.alpha) {}
+    ~Work() { gst_object_unref(appsrc); }
 
-std::string image_type(const std::string& path) {
-    const std::string ending = ending_of(path);
-    if (ending == "jpg") return "image/jpeg";
-    if (ending == "tif") return "image/tiff";
-    return "image/" + ending;
-}
+    void run();
+    void read();
+    bool take(const AVFrame* frame, AVRational rate);
+    bool push(const AVFrame* frame, AVRational rate);
 
-}  // namespace
+    GstAppSrc* appsrc;
+    const Source& source;  // used until the reader is made
+    const FeedPlan plan;
+    Report* report;
+    OnFailure on_failure;
+    PictureConverter converter;
+    Stop stop{false};
+    std::atomic<guint64> frames{0}, wanted{0}, end_time{0};
+    std::atomic<bool> cut{false};
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;
+};
 
-Feed::Feed(GstElement* appsrc, const Source& source, double fps, size_t first)
-    : appsrc_(appsrc), source_(source), position_(first) {
-    const bool images = source.kind() == Source::Kind::kImages;
-    gst_util_double_to_fraction(fps, &fps_n_, &fps_d_);
-    g_object_set(appsrc, "format", images ? GST_FORMAT_TIME : GST_FORMAT_BYTES, nullptr);
-    GstCaps* type = caps();
-    gst_app_src_set_caps(GST_APP_SRC(appsrc), type);
-    gst_caps_unref(type);
-    GstAppSrcCallbacks callbacks{};
-    callbacks.need_data = on_need_data;
-    gst_app_src_set_callbacks(GST_APP_SRC(appsrc), &callbacks, this, nullptr);
-}
-
-GstCaps* Feed::caps() const {
-    if (source_.kind() == Source::Kind::kPipe) {
-        return gst_caps_new_simple("application/x-yuv4mpeg", "y4mversion", G_TYPE_INT, 2, nullptr);
+void Feed::Work::run() {
+    try {
+        read();
+    } catch (const Failure& failure) {
+        if (!stop) on_failure(failure);
     }
-    return gst_caps_new_simple(image_type(source_.path()).c_str(), "framerate", GST_TYPE_FRACTION,
-                               fps_n_, fps_d_, nullptr);
+    if (!stop) gst_app_src_end_of_stream(appsrc);
+    const std::lock_guard<std::mutex> lock(mutex);
+    done = true;
+    changed.notify_all();
 }
 
-void Feed::on_need_data(GstAppSrc* appsrc, guint, gpointer self) {
-    GstBuffer* buffer = static_cast<Feed*>(self)->next();
-    if (buffer) {
-        ++static_cast<Feed*>(self)->handed_;
-        gst_app_src_push_buffer(appsrc, buffer);
+void Feed::Work::read() {
+    VideoReader reader(source, plan.read, &stop, report);
+    while (const Frame frame = reader.next()) {
+        if (!take(frame.get(), reader.rate())) break;
+    }
+    if (!stop) reader.report_losses();
+}
+
+/// False: no more are wanted.
+bool Feed::Work::take(const AVFrame* frame, AVRational rate) {
+    const auto time = static_cast<GstClockTime>(frame->pts);
+    if (time + plan.lead_in < plan.window.start) return true;
+    if (time >= plan.window.end || (plan.most_frames && frames >= plan.most_frames)) {
+        cut = true;
+        return false;
+    }
+    return push(frame, rate);
+}
+
+bool Feed::Work::push(const AVFrame* frame, AVRational rate) {
+    if (converter.prepare(frame, rate, plan.read.one_size)) {
+        gst_app_src_set_caps(appsrc, converter.caps());
+    }
+    if (converter.loses_alpha(frame)) {
+        report->loss("alpha", "the video's transparency is left out");
+    }
+    const int64_t duration = duration_of(frame);
+    GstBuffer* buffer = converter.convert(frame);
+    GST_BUFFER_PTS(buffer) = frame->pts;
+    GST_BUFFER_DURATION(buffer) =
+        duration > 0 ? duration : gst_util_uint64_scale(GST_SECOND, rate.den, rate.num);
+    const GstClockTime start = GST_BUFFER_PTS(buffer);
+    const GstClockTime end = start + GST_BUFFER_DURATION(buffer);
+    if (gst_app_src_push_buffer(appsrc, buffer) != GST_FLOW_OK) return false;
+    ++frames;
+    if (start >= plan.window.start) ++wanted;
+    end_time = end;
+    return true;
+}
+
+Feed::Feed(GstElement* appsrc, const Source& source, const FeedPlan& plan, Report* report,
+           OnFailure on_failure)
+    : work_(std::make_shared<Work>(appsrc, source, plan, report, std::move(on_failure))) {
+    thread_ = std::thread([work = work_] { work->run(); });
+}
+
+Feed::~Feed() {
+    constexpr auto kPatience = std::chrono::seconds(2);
+    work_->stop = true;
+    std::unique_lock<std::mutex> lock(work_->mutex);
+    const bool done = work_->changed.wait_for(lock, kPatience, [this] { return work_->done; });
+    lock.unlock();
+    if (done) {
+        thread_.join();
     } else {
-        gst_app_src_end_of_stream(appsrc);
+        thread_.detach();
     }
 }
 
-GstBuffer* Feed::next() {
-    return source_.kind() == Source::Kind::kImages ? next_image() : next_bytes();
+void Feed::stop() {
+    work_->stop = true;
+    gst_app_src_end_of_stream(work_->appsrc);
 }
 
-GstBuffer* Feed::next_image() {
-    if (position_ >= source_.images().size()) return nullptr;
-    const std::string& path = source_.images()[position_];
-    gchar* data = nullptr;
-    gsize size = 0;
-    GError* error = nullptr;
-    if (!g_file_get_contents(path.c_str(), &data, &size, &error)) {
-        GST_ELEMENT_ERROR(appsrc_, RESOURCE, READ, ("%s", error->message), (nullptr));
-        g_error_free(error);
-        return nullptr;
-    }
-    GstBuffer* buffer = gst_buffer_new_wrapped(data, size);
-    const auto time = [this](guint64 frame) {
-        return gst_util_uint64_scale(frame, fps_d_ * GST_SECOND, fps_n_);
-    };
-    GST_BUFFER_PTS(buffer) = time(position_);
-    GST_BUFFER_DURATION(buffer) = time(position_ + 1) - time(position_);
-    ++position_;
-    return buffer;
-}
-
-GstBuffer* Feed::next_bytes() {
-    if (position_ == 0) {
-        position_ = 1;
-        const std::string& head = source_.head();
-        return gst_buffer_new_memdup(head.data(), head.size());
-    }
-    constexpr gsize kBlock = 1 << 20;
-    auto* data = static_cast<guint8*>(g_malloc(kBlock));
-    ssize_t count = 0;
-    do {
-        count = read(STDIN_FILENO, data, kBlock);
-    } while (count < 0 && errno == EINTR);
-    if (count > 0) return gst_buffer_new_wrapped_full({}, data, kBlock, 0, count, data, g_free);
-    g_free(data);
-    if (count < 0) {
-        GST_ELEMENT_ERROR(appsrc_, RESOURCE, READ, ("standard input: %s", g_strerror(errno)),
-                          (nullptr));
-    }
-    return nullptr;
-}
+guint64 Feed::frames() const { return work_->frames; }
+guint64 Feed::frames_wanted() const { return work_->wanted; }
+bool Feed::is_cut() const { return work_->cut; }
+GstClockTime Feed::end_time() const { return work_->end_time; }
 
 }  // namespace upscale

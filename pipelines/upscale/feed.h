@@ -4,35 +4,55 @@
 #include <gst/app/gstappsrc.h>
 
 #include <atomic>
+#include <functional>
+#include <memory>
+#include <thread>
 
+#include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/report.h"
 #include "pipelines/upscale/source.h"
+#include "pipelines/upscale/video_reader.h"
+#include "pipelines/upscale/window.h"
 
 namespace upscale {
 
-/// Hands an appsrc what no element of GStreamer reads by itself: images under any names, one after
-/// the other, or a pipe of which the beginning was read already. Posts an element error where one
-/// cannot be read.
+/// Which frames go into the pipeline.
+struct FeedPlan {
+    ReadPlan read;
+    Window window;
+    GstClockTime lead_in = 0;  ///< before the window, for the model to warm up on
+    guint64 most_frames = 0;   ///< 0: all
+};
+
+/// Reads an input and hands its frames to an appsrc, on a thread of its own. Their times are those
+/// of the input's time line.
 class Feed {
   public:
-    /// Sets up `appsrc`, which calls the feed from its streaming thread. The source outlives it.
-    /// first: the image to begin with. fps: of images.
-    Feed(GstElement* appsrc, const Source& source, double fps, size_t first);
+    using OnFailure = std::function<void(const Failure&)>;
 
-    /// Images, or blocks of bytes, that were handed over.
-    size_t handed() const { return handed_; }
+    /// on_failure: called from the thread. The appsrc and the report outlive it.
+    Feed(GstElement* appsrc, const Source& source, const FeedPlan& plan, Report* report,
+         OnFailure on_failure);
+    /// Does not wait for an input that does not let go.
+    ~Feed();
+    Feed(const Feed&) = delete;
+    Feed& operator=(const Feed&) = delete;
+
+    /// No more frames go in; the stream ends with those that are.
+    void stop();
+
+    /// Frames that went in, and those of them that lie in the window.
+    guint64 frames() const;
+    guint64 frames_wanted() const;
+    /// The frames ended because the window did: the input may hold more.
+    bool is_cut() const;
+    /// Where the newest frame that went in ends.
+    GstClockTime end_time() const;
 
   private:
-    GstCaps* caps() const;
-    GstBuffer* next();
-    GstBuffer* next_image();
-    GstBuffer* next_bytes();
-    static void on_need_data(GstAppSrc* appsrc, guint, gpointer self);
-
-    GstElement* appsrc_;
-    const Source& source_;
-    int fps_n_ = 30, fps_d_ = 1;
-    size_t position_;
-    std::atomic<size_t> handed_{0};
+    struct Work;
+    std::shared_ptr<Work> work_;  // the thread's as well
+    std::thread thread_;
 };
 
 }  // namespace upscale

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "pipelines/upscale/exit_code.h"
@@ -33,14 +34,15 @@ struct JobResult {
     bool interrupted = false;
     bool input_ended = false;  ///< there is nothing after the window
     guint64 frames = 0;        ///< written
-    GstClockTime origin = 0;   ///< stream time of the input's first frame
+    GstClockTime origin = 0;
 };
 
 /// The pipeline for a video or a part of it:
 ///
-///     filesrc ! parsebin ! decodebin ! flashvsrupscale ! encoder ! appsink -> Writer
+///     Feed -> appsrc ! flashvsrupscale ! encoder ! appsink -> Writer
 ///
-/// Only the video's frames pass through it. Everything is called from the main thread.
+/// Only the video's frames pass through it; the times of its buffers are those of the input's time
+/// line. Everything is called from the main thread.
 class Job {
   public:
     /// Builds it. Throws Failure: kUsage for a bad setting, kMissing for an element that is not
@@ -58,11 +60,9 @@ class Job {
 
   private:
     void build();
-    void set_up_source();
     void watch_frames();
-    void link_track(GstPad* pad);
-    void seek();
-    void fail(const std::string& why);
+    void start_feed();
+    void fail(const Failure& failure);
 
     void interrupt();
     bool handle(GstMessage* message);
@@ -71,14 +71,6 @@ class Job {
     void check_complete();
     GstClockTime written_end() const;
 
-    bool has_to_seek() const;
-    GstPadProbeReturn take_input(GstPad* pad, GstPadProbeInfo* info);
-
-    static void on_pad_added(GstElement*, GstPad* pad, gpointer self);
-    static void on_no_more_pads(GstElement*, gpointer self);
-    static GstPadProbeReturn on_segment(GstPad*, GstPadProbeInfo* info, gpointer);
-    static GstPadProbeReturn on_first_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self);
-    static GstPadProbeReturn on_input_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self);
     static GstPadProbeReturn on_upscaled_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self);
     static GstFlowReturn on_sample(GstAppSink* sink, gpointer self);
     static gboolean on_second(gpointer self);
@@ -96,16 +88,11 @@ class Job {
     Progress* progress_ = nullptr;
     Report* report_ = nullptr;
 
+    bool interrupted_ = false;
     // Streaming threads write these.
-    bool has_video_ = false;
-    bool sought_ = false;
-    gulong gate_ = 0;          // the probe that holds the first frame
-    GstClockTime origin_ = 0;  // stream time of the input's first frame
-    std::atomic<guint64> decoded_{0}, frames_in_{0}, frames_wanted_{0}, frames_out_{0};
-    std::atomic<bool> interrupted_{false}, cut_{false};
-    std::atomic<guint64> end_time_{0};  // stream time of the end of the newest frame that went in
+    std::atomic<guint64> frames_out_{0};
     std::mutex failure_mutex_;
-    std::string failure_;
+    std::optional<Failure> failure_;
 
     bool ended_ = false;  // EOS has reached the writer
     std::string error_;

@@ -14,11 +14,14 @@ constexpr char kWait[] = "queue max-size-time=0 max-size-bytes=0 max-size-buffer
 // The compositor would have pixels square; the container gets their aspect from the input.
 constexpr char kPixels[] = " ! capssetter caps=video/x-raw,pixel-aspect-ratio=1/1 ! ";
 
+std::string size_caps(int width, int height) {
+    return "video/x-raw,width=" + std::to_string(width) + ",height=" + std::to_string(height);
+}
+
 /// A version of the input at the output's size, or what a pane shows of it.
 std::string resized(const char* method, int width, int height) {
     return std::string("input_frames. ! ") + kWait +
-           "videoscale add-borders=false method=" + method +
-           " ! video/x-raw,width=" + std::to_string(width) + ",height=" + std::to_string(height) +
+           "videoscale add-borders=false method=" + method + " ! " + size_caps(width, height) +
            kPixels;
 }
 
@@ -43,8 +46,8 @@ std::string comparison(bool split, int width, int height) {
     return "tee name=input_frames " + resized("nearest-neighbour", width, height) +
            cropped(split, 0, width - first) + kWait + "compare.sink_0 " +
            resized("catrom", width, height) + cropped(split, first, width - first - second) +
-           kWait + "compare.sink_1 " +
-           "input_frames. ! queue ! flashvsrupscale name=upscaler ! videoconvert" + kPixels +
+           kWait + "compare.sink_1 " + "input_frames. ! queue ! flashvsrupscale name=upscaler ! " +
+           size_caps(width, height) + " ! videoconvert" + kPixels +
            cropped(split, first + second, 0) + kWait + "compare.sink_2 " +
            "compositor name=compare start-time-selection=first" + place(0, 0, first, height) +
            place(1, first, second, height) + place(2, first + second, third, height) + " ! ";
@@ -54,12 +57,8 @@ std::string comparison(bool split, int width, int height) {
 
 int scaled(int side, double scale) { return static_cast<int>(std::lround(side * scale)); }
 
-std::string launch_line(const Options& options, const Source& source, const Media& media,
-                        double scale, const std::string& encoder) {
-    const bool file = source.kind() == Source::Kind::kFile;
-    const std::string begin =
-        file ? "filesrc name=source ! parsebin name=tracks decodebin name=decoder"
-             : "appsrc name=source ! decodebin name=decoder";
+std::string launch_line(const Options& options, const Media& media, double scale,
+                        const std::string& encoder) {
     if (!options.compare.empty() && media.width == 0) {
         throw Failure(ExitCode::kUsage, "--compare needs a file, not a pipe");
     }
@@ -67,8 +66,8 @@ std::string launch_line(const Options& options, const Source& source, const Medi
         options.compare.empty() ? "flashvsrupscale name=upscaler ! "
                                 : comparison(options.compare == "split", scaled(media.width, scale),
                                              scaled(media.height, scale));
-    return begin + " ! videoconvert name=input ! " + middle + "videoconvert ! " + encoder +
-           " ! appsink name=sink sync=false max-buffers=16";
+    return "appsrc name=source format=time block=true max-bytes=0 max-buffers=4 ! " + middle +
+           "videoconvert ! " + encoder + " ! appsink name=sink sync=false max-buffers=16";
 }
 
 }  // namespace upscale

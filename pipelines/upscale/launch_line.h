@@ -5,15 +5,14 @@
 
 #include "pipelines/upscale/media.h"
 #include "pipelines/upscale/options.h"
-#include "pipelines/upscale/source.h"
 
 namespace upscale {
 
-/// The job's pipeline as gst_parse_launch reads it, with the elements source, tracks (of a file:
-/// its pads are linked to the decoder as they appear), decoder, input, upscaler, encoder and sink.
+/// The job's pipeline as gst_parse_launch reads it, with the elements source (an appsrc), upscaler,
+/// encoder and sink.
 /// Throws Failure (kUsage) where a comparison needs a size that is not known.
-std::string launch_line(const Options& options, const Source& source, const Media& media,
-                        double scale, const std::string& encoder);
+std::string launch_line(const Options& options, const Media& media, double scale,
+                        const std::string& encoder);
 
 /// Side of the result.
 int scaled(int side, double scale);

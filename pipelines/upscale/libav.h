@@ -6,6 +6,7 @@ extern "C" {
 #include <libavformat/avformat.h>
 }
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -21,9 +22,21 @@ struct FreePacket {
 };
 using Packet = std::unique_ptr<AVPacket, FreePacket>;
 
+struct FreeFrame {
+    void operator()(AVFrame* frame) const { av_frame_free(&frame); }
+};
+using Frame = std::unique_ptr<AVFrame, FreeFrame>;
+
 inline constexpr AVRational kNanoseconds = {1, 1000000000};
 
+/// Set from any thread: who reads an input gives up.
+using Stop = std::atomic<bool>;
+
 std::string libav_error(int code);
+
+/// Neither throws but Failure (kFailed), when memory is out.
+Packet make_packet();
+Frame make_frame();
 
 /// Opens a file and finds out about its streams. `name` is how the user calls it. Throws Failure
 /// (kInput).
@@ -34,6 +47,9 @@ AVStream* main_video(AVFormatContext* file);
 
 /// Packet's or stream's time in nanoseconds.
 int64_t nanoseconds(int64_t ticks, AVRational time_base);
+
+/// "audio track 1 (aac)".
+std::string track_name(const AVStream* stream);
 
 }  // namespace upscale
 

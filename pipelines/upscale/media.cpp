@@ -9,20 +9,13 @@ namespace upscale {
 
 namespace {
 
-void read_video(AVFormatContext* file, const AVStream* video, Media* media) {
-    media->width = video->codecpar->width;
-    media->height = video->codecpar->height;
-    const AVRational rate =
-        video->avg_frame_rate.num > 0 ? video->avg_frame_rate : video->r_frame_rate;
-    media->fps_n = rate.num;
-    media->fps_d = std::max(rate.den, 1);
+void read_times(const AVFormatContext* file, const AVStream* video, Media* media) {
     if (video->duration != AV_NOPTS_VALUE) {
         media->duration = nanoseconds(video->duration, video->time_base);
     } else if (file->duration != AV_NOPTS_VALUE) {
         media->duration = nanoseconds(file->duration, AV_TIME_BASE_Q);
     }
     media->frames = video->nb_frames;
-    if (media->frames == 0) media->frames = media->frames_between(0, media->duration);
 }
 
 void look_at_tracks(const AVFormatContext* file, Media* media) {
@@ -32,13 +25,6 @@ void look_at_tracks(const AVFormatContext* file, Media* media) {
         if (type == AVMEDIA_TYPE_SUBTITLE) ++media->subtitles;
     }
     media->chapters = static_cast<int>(file->nb_chapters);
-    media->matroska = g_str_has_prefix(file->iformat->name, "matroska");
-}
-
-void describe_images(const Source& source, double fps, Media* media) {
-    gst_util_double_to_fraction(fps, &media->fps_n, &media->fps_d);
-    media->frames = source.images().size();
-    media->duration = gst_util_uint64_scale(media->frames, media->fps_d * GST_SECOND, media->fps_n);
 }
 
 std::string count(int number, const char* what) {
@@ -61,6 +47,7 @@ std::string Media::describe() const {
         g_snprintf(rate, sizeof rate, ", %.5g FPS", static_cast<double>(fps_n) / fps_d);
         text += rate;
     }
+    if (interlaced) text += ", interlaced";
     if (frames) text += ", " + std::to_string(frames) + " frames";
     if (audio_tracks) text += count(audio_tracks, "audio track");
     if (subtitles) text += count(subtitles, "subtitle");
@@ -68,21 +55,33 @@ std::string Media::describe() const {
     return text;
 }
 
-Media read_media(const Source& source, double fps) {
+Media read_media(const Source& source, const ReadPlan& plan) {
     Media media;
+    media.read = plan;
     if (source.kind() == Source::Kind::kPipe) return media;
-    const InputFile file = open_input(source.path(), source.name());
-    const AVStream* video = main_video(file.get());
-    if (!video || video->codecpar->width == 0) {
-        throw Failure(ExitCode::kInput, source.name() + " has no video");
+    Report unheard([](const std::string&) {}, false);
+    VideoReader reader(source, plan, nullptr, &unheard);
+    const Frame frame = reader.next();
+    if (!frame) reader.report_losses();
+    if (!frame) throw Failure(ExitCode::kInput, source.name() + " has no video");
+    media.width = frame->width;
+    media.height = frame->height;
+    media.fps_n = reader.rate().num;
+    media.fps_d = reader.rate().den;
+    const bool images = source.kind() == Source::Kind::kImages;
+    if (images) {
+        media.frames = source.images().size();
+        media.duration = gst_util_uint64_scale(media.frames, media.fps_d * GST_SECOND, media.fps_n);
+    } else {
+        AVFormatContext* file = reader.demuxer()->file();
+        const AVStream* video = reader.demuxer()->video();
+        read_times(file, video, &media);
+        look_at_tracks(file, &media);
+        const AVFieldOrder order = video->codecpar->field_order;
+        media.interlaced = order != AV_FIELD_UNKNOWN && order != AV_FIELD_PROGRESSIVE;
     }
-    read_video(file.get(), video, &media);
-    look_at_tracks(file.get(), &media);
-    if (source.kind() == Source::Kind::kImages) describe_images(source, fps, &media);
-    const AVFieldOrder order = video->codecpar->field_order;
-    if (order != AV_FIELD_UNKNOWN && order != AV_FIELD_PROGRESSIVE) {
-        throw Failure(ExitCode::kInput, source.name() + " is interlaced; deinterlace it first");
-    }
+    if (plan.deinterlace == Deinterlace::kField) media.frames *= 2;
+    if (media.frames == 0) media.frames = media.frames_between(0, media.duration);
     return media;
 }
 

@@ -6,30 +6,32 @@
 #include <string>
 
 #include "pipelines/upscale/source.h"
+#include "pipelines/upscale/video_reader.h"
 
 namespace upscale {
 
 /// What an input says about itself. All is 0 where it comes through a pipe.
 struct Media {
-    int width = 0;
+    int width = 0;  ///< of the frames as they go into the pipeline
     int height = 0;
-    int fps_n = 0;  ///< 0: no fixed rate
+    int fps_n = 0;
     int fps_d = 1;
     GstClockTime duration = GST_CLOCK_TIME_NONE;  ///< of the video
     guint64 frames = 0;                           ///< as the file says or the duration tells
     int audio_tracks = 0;
     int subtitles = 0;
     int chapters = 0;
-    bool matroska = false;
+    bool interlaced = false;
+    ReadPlan read;  ///< how its frames are read
 
     /// Frames between two times.
     guint64 frames_between(GstClockTime start, GstClockTime end) const;
     std::string describe() const;
 };
 
-/// Reads the beginning of the input. Throws Failure (kInput) where it cannot be read or has no
-/// progressive video. fps: of images.
-Media read_media(const Source& source, double fps);
+/// Reads the beginning of the input and decodes its first frame. Throws Failure (kInput) where it
+/// cannot be read or has no video that can be decoded.
+Media read_media(const Source& source, const ReadPlan& plan);
 
 }  // namespace upscale
 

@@ -60,6 +60,12 @@ int64_t stream_time(const GstSegment* segment, GstClockTime time) {
     return sign < 0 ? -static_cast<int64_t>(result) : static_cast<int64_t>(result);
 }
 
+AVRational frame_period(GstCaps* caps) {
+    int n = 0, d = 1;
+    gst_structure_get_fraction(gst_caps_get_structure(caps, 0), "framerate", &n, &d);
+    return n > 0 ? AVRational{d, n} : AVRational{1, 90000};
+}
+
 AVDictionary* muxer_settings(const std::string& format, bool piped) {
     AVDictionary* settings = nullptr;
     if (piped && (format == "mp4" || format == "mov")) {
@@ -88,31 +94,25 @@ void Mux::check(int status, const char* what) const {
     }
 }
 
-AVRational Mux::video_time_base(GstCaps* caps) const {
-    if (tracks_ && tracks_->video()) return tracks_->video()->time_base;
-    int n = 0, d = 1;
-    gst_structure_get_fraction(gst_caps_get_structure(caps, 0), "framerate", &n, &d);
-    return n > 0 ? AVRational{d, n} : AVRational{1, 90000};
+/// The input's, made finer where it counts whole frames, as AVI does: frames may lie between.
+AVRational Mux::video_time_base(AVRational other) const {
+    constexpr int kCoarsest = 1000;  // ticks a second
+    AVRational base = tracks_ && tracks_->video() ? tracks_->video()->time_base : other;
+    if (options_.double_rate) base.den *= 2;
+    const int factor = (kCoarsest * base.num + base.den - 1) / base.den;
+    if (factor > 1) base.den *= factor;
+    return base;
 }
 
-int64_t Mux::file_time(int64_t stream_time) const {
-    return stream_time - origin_ + (tracks_ ? tracks_->video_start() : 0);
-}
-
-int64_t Mux::zero() const {
-    if (options_.window.start > 0) return file_time(static_cast<int64_t>(options_.window.start));
-    return tracks_ ? tracks_->natural_zero() : 0;
-}
-
-int64_t Mux::ticks(int64_t stream_time) const {
-    return av_rescale_q(file_time(stream_time) - zero(), kNanoseconds, time_base_);
+int64_t Mux::ticks(int64_t time) const {
+    return av_rescale_q(time - zero(), kNanoseconds, time_base_);
 }
 
 void Mux::write(GstSample* sample) {
     GstBuffer* buffer = gst_sample_get_buffer(sample);
     if (!output_) {
         GstCaps* caps = gst_sample_get_caps(sample);
-        begin(*codec_of(caps), video_time_base(caps));
+        begin(*codec_of(caps), video_time_base(frame_period(caps)));
     }
     const GstSegment* segment = gst_sample_get_segment(sample);
     const Packet packet = packet_of(buffer);
@@ -129,8 +129,7 @@ void Mux::write(GstSample* sample) {
 
 void Mux::write_packet(const AVStream* stream, AVPacket* packet) {
     if (!output_) {
-        const bool known = tracks_ && tracks_->video();
-        begin(*stream->codecpar, known ? tracks_->video()->time_base : stream->time_base);
+        begin(*stream->codecpar, video_time_base(stream->time_base));
     }
     av_packet_rescale_ts(packet, stream->time_base, time_base_);
     send(packet);
@@ -160,14 +159,16 @@ void Mux::open(const AVCodecParameters& codec) {
     }
     video->time_base = time_base_;
     video->avg_frame_rate = options_.frame_rate;
-    if (tracks_ && tracks_->video()) describe_video(tracks_->video(), video);
+    if (tracks_ && tracks_->video())
+        describe_video(tracks_->video(), video, options_.keep_rotation);
+    if (options_.double_rate) video->avg_frame_rate.num *= 2;
     if (tracks_ && options_.with_tracks) {
         const Window& window = options_.window;
         Tracks::Span span;
         span.zero = zero();
         if (window.start > 0) span.start = span.zero;
         if (GST_CLOCK_TIME_IS_VALID(window.end)) {
-            span.end = file_time(static_cast<int64_t>(window.end));
+            span.end = static_cast<int64_t>(window.end);
         }
         tracks_->declare(output, span, report_);
     }
@@ -196,9 +197,10 @@ void Mux::finish(GstClockTime end) {
     if (!output_) return;
     if (tracks_ && options_.with_tracks) {
         if (GST_CLOCK_TIME_IS_VALID(end)) {
-            tracks_->set_end(file_time(static_cast<int64_t>(end)));
+            tracks_->set_end(static_cast<int64_t>(end));
         }
         tracks_->copy_until(output_.get(), INT64_MAX);
+        tracks_->report_losses();
     }
     check(av_write_trailer(output_.get()), "writing");
     avio_flush(output_->pb);

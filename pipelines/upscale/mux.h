@@ -25,18 +25,20 @@ struct MuxOptions {
     std::string input_name;   ///< as the user calls it
     bool with_tracks = true;  ///< false: `input` only describes the video
     bool with_sound = true;
-    Window window;  ///< of the input
+    Window window;               ///< of the input
+    bool keep_rotation = false;  ///< the frames are not turned: players do it
+    bool double_rate = false;    ///< two frames for each of the input's
     AVRational frame_rate = {0, 1};
 };
 
 /// Video packets and the input's other tracks into one container, by libavformat. Every frame has
-/// its time in the input's own time base. The file is made when the first packet comes.
+/// its time, which is that of the input's time line, in units of the input. The file is made when
+/// the first packet comes.
 class Mux : public Writer {
   public:
     /// report: hears what is left out, from the writing thread; outlives the Mux.
     Mux(MuxOptions options, Report* report);
 
-    void set_origin(GstClockTime origin) override { origin_ = static_cast<int64_t>(origin); }
     void write(GstSample* sample) override;
     void finish(GstClockTime end) override;
 
@@ -48,18 +50,15 @@ class Mux : public Writer {
     void open(const AVCodecParameters& codec);
     void send(AVPacket* packet);
     void check(int status, const char* what) const;
-    AVRational video_time_base(GstCaps* caps) const;
-    /// Ticks in the file, of a stream time of the input.
-    int64_t ticks(int64_t stream_time) const;
-    /// The input's file time, in nanoseconds, of a stream time.
-    int64_t file_time(int64_t stream_time) const;
-    /// The input's file time that is 0 in the output.
-    int64_t zero() const;
+    AVRational video_time_base(AVRational other) const;
+    /// Ticks in the file, of a time on the input's time line.
+    int64_t ticks(int64_t time) const;
+    /// The time on the line that is 0 in the output.
+    int64_t zero() const { return static_cast<int64_t>(options_.window.start); }
 
     MuxOptions options_;
     Report* report_;
     std::unique_ptr<Tracks> tracks_;  // null: no file beside the frames
-    int64_t origin_ = 0;
     OutputFile output_;
     AVRational time_base_ = {1, 90000};  // of the packets that come
     int64_t last_dts_ = INT64_MIN;

@@ -33,6 +33,7 @@ constexpr char kDescription[] =
 struct Raw {
     gchar** inputs = nullptr;
     gchar *output = nullptr, *format = nullptr, *codec = nullptr, *compare = nullptr;
+    gchar* deinterlace = nullptr;
     gchar *start = nullptr, *end = nullptr, *convert = nullptr, *config = nullptr;
     gint crf = -1, quality = 10, preview = 0;
     gdouble fps = 0, part = 30;
@@ -70,6 +71,9 @@ const std::vector<GOptionEntry>& file_entries() {
         {"end", 0, 0, G_OPTION_ARG_STRING, &raw.end, "Time up to which is upscaled", "TIME"},
         {"fps", 0, 0, G_OPTION_ARG_DOUBLE, &raw.fps, "Of images (default 30); videos keep theirs",
          "FPS"},
+        {"deinterlace", 0, 0, G_OPTION_ARG_STRING, &raw.deinterlace,
+         "auto (default): frames that are flagged; off; frame: all; field: all, two frames of each",
+         "HOW"},
         {"overwrite", 0, 0, G_OPTION_ARG_NONE, &raw.overwrite, "Replace an output that exists",
          nullptr},
         {"strict", 0, 0, G_OPTION_ARG_NONE, &raw.strict,
@@ -163,6 +167,10 @@ void check_combinations(const Options& options) {
     refuse(
         !options.compare.empty() && options.compare != "side-by-side" && options.compare != "split",
         "--compare takes side-by-side or split");
+    const std::string& deinterlace = options.deinterlace;
+    refuse(deinterlace != "auto" && deinterlace != "off" && deinterlace != "frame" &&
+               deinterlace != "field",
+           "--deinterlace takes auto, off, frame or field");
 }
 
 /// Checks what GLib does not, and moves it over.
@@ -176,6 +184,7 @@ void take(Options* options) {
     options->output = text_or_empty(raw.output);
     options->format = text_or_empty(raw.format);
     options->codec = text_or_empty(raw.codec);
+    if (raw.deinterlace) options->deinterlace = raw.deinterlace;
     options->compare = text_or_empty(raw.compare);
     options->convert = text_or_empty(raw.convert);
     if (raw.start) options->window.start = parse_time("--start", raw.start);

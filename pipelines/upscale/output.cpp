@@ -45,6 +45,8 @@ MuxOptions Output::mux_options() const {
     mux.input_name = source_.name();
     mux.with_sound = options_.audio;
     mux.window = options_.window;
+    mux.keep_rotation = keeps_rotation(options_, destination_);
+    mux.double_rate = options_.deinterlace == "field";
     return mux;
 }
 

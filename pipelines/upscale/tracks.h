@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/upscale/demuxer.h"
 #include "pipelines/upscale/libav.h"
 #include "pipelines/upscale/report.h"
 
@@ -14,18 +15,12 @@ namespace upscale {
 /// colour, pixel aspect, time code).
 class Tracks {
   public:
-    /// Throws Failure (kInput). name: how the user calls the file.
+    /// path: a file. name: how the user calls it. Throws Failure (kInput).
     Tracks(const std::string& path, const std::string& name, bool with_sound);
 
-    const AVStream* video() const { return video_; }
-    /// Time of the video's first frame, nanoseconds.
-    int64_t video_start() const { return video_start_; }
+    const AVStream* video() const { return input_.video(); }
 
-    /// What a copy of the whole file calls 0: mostly its own 0, but transport streams begin
-    /// anywhere. File time, nanoseconds.
-    int64_t natural_zero() const { return natural_zero_; }
-
-    /// What is kept, in nanoseconds of file time.
+    /// What is kept, in nanoseconds on the input's time line.
     struct Span {
         int64_t zero = 0;           ///< becomes 0 in the output
         int64_t start = INT64_MIN;  ///< the first time that is copied
@@ -34,32 +29,42 @@ class Tracks {
     /// Puts the tracks that `output` can hold into it, after the video's, and reports which it
     /// cannot.
     void declare(AVFormatContext* output, const Span& span, Report* report);
-    /// Writes the packets that are due before `time` (file time, nanoseconds).
+    /// Writes the packets that are due before `time`, nanoseconds on the time line.
     void copy_until(AVFormatContext* output, int64_t time);
+    /// After the last packet: reports those that could not be copied.
+    void report_losses() const;
     /// Nothing from there on is copied.
     void set_end(int64_t time) { span_.end = time; }
 
   private:
+    /// Of a track of the input.
+    struct Target {
+        int stream = -1;               // in the output; -1: it is not copied
+        int64_t last_dts = INT64_MIN;  // in the output's time base
+        int64_t refused = 0;           // packets
+        int error = 0;                 // why
+    };
+
     void add_track(AVFormatContext* output, AVStream* stream, Report* report);
     void copy_chapters(AVFormatContext* output);
-    bool wanted(const AVPacket* packet) const;
-    int64_t time_of(const AVPacket* packet, int64_t ticks) const;
+    bool is_wanted(const AVPacket* packet) const;
+    bool is_cover(const AVPacket* packet) const;
     bool fetch();
     void send(AVFormatContext* output);
+    void set_times(AVPacket* packet, const AVStream* to, Target* target) const;
 
-    InputFile file_;
-    AVStream* video_;
-    int64_t video_start_ = 0;  // libavformat's own value moves while it reads
-    int64_t natural_zero_ = 0;
+    Demuxer input_;
     bool with_sound_;
     Span span_;
-    std::vector<int> target_;  // stream in the output by stream in the input; -1: none
+    Report* report_ = nullptr;
+    std::vector<Target> targets_;  // by stream in the input
     Packet waiting_;
     bool has_waiting_ = false;
 };
 
 /// What players must know about the video and its encoder does not say.
-void describe_video(const AVStream* from, AVStream* to);
+/// keep_rotation: the frames are not turned.
+void describe_video(const AVStream* from, AVStream* to, bool keep_rotation);
 
 }  // namespace upscale
 

@@ -28,11 +28,29 @@ double scale_of(const Options& options) {
     return scale;
 }
 
-Media look_at(const Options& options, const Source& source) {
+Deinterlace deinterlace_of(const std::string& text) {
+    return text == "off"     ? Deinterlace::kOff
+           : text == "frame" ? Deinterlace::kFrame
+           : text == "field" ? Deinterlace::kField
+                             : Deinterlace::kAuto;
+}
+
+ReadPlan read_plan(const Options& options, const Destination& destination) {
+    ReadPlan plan;
+    const double fps = options.fps > 0 ? options.fps : 30;
+    gst_util_double_to_fraction(fps, &plan.image_rate.num, &plan.image_rate.den);
+    plan.deinterlace = deinterlace_of(options.deinterlace);
+    plan.upright = !keeps_rotation(options, destination);
+    plan.alpha = destination.codec == "png";
+    plan.one_size = !destination.is_pictures();
+    return plan;
+}
+
+Media look_at(const Options& options, const Source& source, const Destination& destination) {
     if (options.fps > 0 && source.kind() != Source::Kind::kImages) {
         throw Failure(ExitCode::kUsage, "--fps is for images; a video keeps its times");
     }
-    return read_media(source, options.fps > 0 ? options.fps : 30);
+    return read_media(source, read_plan(options, destination));
 }
 
 guint64 frames_expected(const Options& options, const Media& media) {
@@ -125,7 +143,7 @@ VideoResult upscale_video(const Options& options, Task* task) {
     try {
         Source& source = *task->source;
         source.load();
-        const Media media = look_at(options, source);
+        const Media media = look_at(options, source, task->destination);
         progress.set_total(frames_expected(options, media));
         check_room(task->destination, pixels_expected(options, media), options.resume, warn);
         if (options.dry_run) {

@@ -1,0 +1,50 @@
+#ifndef FLASHVSR_PIPELINES_UPSCALE_BYTE_SOURCE_H_
+#define FLASHVSR_PIPELINES_UPSCALE_BYTE_SOURCE_H_
+
+#include <string>
+
+#include "pipelines/upscale/libav.h"
+
+namespace upscale {
+
+/// A file or a pipe as libavformat reads it. What stalls gives up when it is told to, and a demuxer
+/// that reads in circles is brought to its end.
+class ByteSource {
+  public:
+    /// stop: outlives it; null: nobody stops it. Throws Failure (kInput).
+    ByteSource(const std::string& path, const Stop* stop);
+    /// A pipe of which `head` was read already. It takes the descriptor over.
+    ByteSource(int fd, std::string head, const Stop* stop);
+    ~ByteSource();
+    ByteSource(const ByteSource&) = delete;
+    ByteSource& operator=(const ByteSource&) = delete;
+
+    AVIOContext* context() const { return context_; }
+    const Stop* stop() const { return stop_; }
+    /// Of a file; -1: it is a pipe.
+    int64_t size() const { return size_; }
+    /// The demuxer begins something that ends within a file's length: a packet, a seek.
+    void begin_step();
+    /// Back to the beginning of a file.
+    void rewind();
+
+  private:
+    void make_context();
+    int read(uint8_t* data, int size);
+    int64_t seek(int64_t offset, int whence);
+    bool wait_for_bytes() const;
+    static int on_read(void* self, uint8_t* data, int size);
+    static int64_t on_seek(void* self, int64_t offset, int whence);
+
+    int fd_;
+    std::string head_;
+    const Stop* stop_;
+    AVIOContext* context_ = nullptr;
+    int64_t size_ = -1;
+    int64_t bytes_left_ = 0;  // of this step
+    int64_t seeks_left_ = 0;
+};
+
+}  // namespace upscale
+
+#endif  // FLASHVSR_PIPELINES_UPSCALE_BYTE_SOURCE_H_

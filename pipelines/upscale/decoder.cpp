@@ -1,0 +1,56 @@
+#include "pipelines/upscale/decoder.h"
+
+#include "pipelines/upscale/exit_code.h"
+
+namespace upscale {
+
+Decoder::Decoder(const AVStream* stream, const std::string& name) : name_(name) {
+    const AVCodecID id = stream->codecpar->codec_id;
+    const AVCodec* codec = avcodec_find_decoder(id);
+    if (!codec) {
+        throw Failure(ExitCode::kInput, name + ": there is no decoder for its video (" +
+                                            avcodec_get_name(id) + ") here");
+    }
+    context_.reset(avcodec_alloc_context3(codec));
+    int status = context_ ? avcodec_parameters_to_context(context_.get(), stream->codecpar)
+                          : AVERROR(ENOMEM);
+    if (status >= 0) {
+        context_->pkt_timebase = kNanoseconds;
+        context_->thread_count = 0;  // as many as there are processors
+        status = avcodec_open2(context_.get(), codec, nullptr);
+    }
+    if (status < 0) {
+        throw Failure(ExitCode::kInput, name + ": the decoder of its video (" +
+                                            avcodec_get_name(id) + "): " + libav_error(status));
+    }
+}
+
+void Decoder::count(int status) {
+    if (status == AVERROR(ENOMEM)) throw Failure(ExitCode::kFailed, name_ + ": out of memory");
+    error_ = status;
+    // What comes before the first key frame is not there to be decoded.
+    if (decoded_ > 0) ++failed_;
+}
+
+void Decoder::send(const AVPacket* packet) {
+    const int status = avcodec_send_packet(context_.get(), packet);
+    if (status < 0 && status != AVERROR_EOF) count(status);
+}
+
+Frame Decoder::receive() {
+    constexpr int kFaults = FF_DECODE_ERROR_INVALID_BITSTREAM | FF_DECODE_ERROR_MISSING_REFERENCE |
+                            FF_DECODE_ERROR_CONCEALMENT_ACTIVE | FF_DECODE_ERROR_DECODE_SLICES;
+    Frame frame = make_frame();
+    for (;;) {
+        const int status = avcodec_receive_frame(context_.get(), frame.get());
+        if (status == AVERROR(EAGAIN) || status == AVERROR_EOF) return nullptr;
+        if (status >= 0) break;
+        count(status);
+    }
+    ++decoded_;
+    if ((frame->flags & AV_FRAME_FLAG_CORRUPT) || (frame->decode_error_flags & kFaults)) ++damaged_;
+    frame->pts = frame->best_effort_timestamp;
+    return frame;
+}
+
+}  // namespace upscale

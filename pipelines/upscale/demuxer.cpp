@@ -1,0 +1,205 @@
+#include "pipelines/upscale/demuxer.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "pipelines/upscale/exit_code.h"
+
+namespace upscale {
+
+namespace {
+
+/// A track that begins late is still found.
+constexpr int64_t kProbedTime = 20'000'000;  // microseconds
+constexpr int64_t kProbedBytes = 64 << 20;
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+int is_stopped(void* stop) { return stop && *static_cast<const Stop*>(stop); }
+
+/// One picture for all of a longer file: a thumbnail, whatever it is called.
+bool is_still(const AVFormatContext* file, const AVStream* stream) {
+    constexpr int kStill = AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS;
+    if (stream->disposition & kStill) return true;
+    const AVCodecDescriptor* codec = avcodec_descriptor_get(stream->codecpar->codec_id);
+    return file->nb_streams > 1 && stream->nb_frames == 1 && codec && codec->mime_types;
+}
+
+/// That moves, that can be decoded, that its container shows first, that is largest.
+AVStream* choose_video(const AVFormatContext* file) {
+    AVStream* best = nullptr;
+    std::tuple<bool, bool, bool, int64_t> best_rank;
+    for (unsigned i = 0; i < file->nb_streams; ++i) {
+        AVStream* stream = file->streams[i];
+        const AVCodecParameters* codec = stream->codecpar;
+        if (codec->codec_type != AVMEDIA_TYPE_VIDEO ||
+            (stream->disposition & AV_DISPOSITION_ATTACHED_PIC)) {
+            continue;
+        }
+        const std::tuple<bool, bool, bool, int64_t> rank = {
+            !is_still(file, stream), codec->width > 0 && avcodec_find_decoder(codec->codec_id),
+            stream->disposition & AV_DISPOSITION_DEFAULT, int64_t{codec->width} * codec->height};
+        if (!best || rank > best_rank) {
+            best = stream;
+            best_rank = rank;
+        }
+    }
+    return best;
+}
+
+}  // namespace
+
+Demuxer::Demuxer(std::unique_ptr<ByteSource> bytes, const std::string& name, const std::string& url)
+    : bytes_(std::move(bytes)), name_(name), url_(url) {
+    open();
+}
+
+void Demuxer::open() {
+    AVFormatContext* context = avformat_alloc_context();
+    if (!context) throw Failure(ExitCode::kFailed, "out of memory");
+    context->pb = bytes_->context();
+    context->interrupt_callback = {is_stopped, const_cast<Stop*>(bytes_->stop())};
+    context->probesize = kProbedBytes;
+    context->max_analyze_duration = kProbedTime;
+    bytes_->begin_step();
+    // Frees the context when it fails.
+    int status = avformat_open_input(&context, url_.c_str(), nullptr, nullptr);
+    if (status < 0) throw Failure(ExitCode::kInput, name_ + ": " + libav_error(status));
+    file_.reset(context);
+    bytes_->begin_step();
+    status = avformat_find_stream_info(file_.get(), nullptr);
+    if (status < 0) throw Failure(ExitCode::kInput, name_ + ": " + libav_error(status));
+    video_ = choose_video(file_.get());
+    timeline_ = std::make_unique<Timeline>(file_.get(), video_);
+}
+
+void Demuxer::reopen() {
+    ahead_.clear();
+    placed_.clear();
+    error_ = 0;
+    file_.reset();
+    bytes_->rewind();
+    open();
+}
+
+bool Demuxer::fetch() {
+    Packet packet = make_packet();
+    bytes_->begin_step();
+    const int status = av_read_frame(file_.get(), packet.get());
+    if (status < 0) {
+        error_ = status == AVERROR_EOF ? 0 : status;
+        return false;
+    }
+    ahead_.push_back(std::move(packet));
+    return true;
+}
+
+/// The next packet from the file, placed.
+bool Demuxer::next(Packet* packet) {
+    if (ahead_.empty() && !fetch()) return false;
+    if (timeline_->is_new_piece(ahead_.front().get())) begin_piece();
+    *packet = std::move(ahead_.front());
+    ahead_.pop_front();
+    timeline_->place(packet->get());
+    return true;
+}
+
+bool Demuxer::read(AVPacket* packet) {
+    Packet first;
+    if (!placed_.empty()) {
+        first = std::move(placed_.front());
+        placed_.pop_front();
+    } else if (!next(&first)) {
+        return false;
+    }
+    av_packet_move_ref(packet, first.get());
+    return true;
+}
+
+/// Reads on to the video of the piece, so that it is the video that goes on without a gap.
+void Demuxer::begin_piece() {
+    constexpr size_t kMostAhead = 1000;
+    while (ahead_.size() < kMostAhead && !timeline_->knows_piece(ahead_) && fetch()) {
+    }
+    timeline_->begin_piece(ahead_);
+}
+
+// ---- Going to a time -------------------------------------------------------------------------
+
+/// Where a clock may jump, what lies at a time is known by reading alone.
+bool Demuxer::may_seek() const {
+    constexpr int kUnsure = AVFMT_TS_DISCONT | AVFMT_NOTIMESTAMPS;
+    return bytes_->size() >= 0 && !(file_->iformat->flags & kUnsure) &&
+           (!video_ || video_->start_time != AV_NOPTS_VALUE);
+}
+
+bool Demuxer::go_to(int64_t time) {
+    bytes_->begin_step();
+    const int64_t target = (time + timeline_->origin()) / 1000;
+    if (avformat_seek_file(file_.get(), -1, INT64_MIN, target, target, 0) < 0) return false;
+    ahead_.clear();
+    placed_.clear();
+    error_ = 0;
+    timeline_->forget_position();
+    return true;
+}
+
+void Demuxer::seek(int64_t time) {
+    constexpr int64_t kDisorder = 5 * kSecond;  // between the tracks of a file
+    if (may_seek() && time > kDisorder && !go_to(time - kDisorder)) reopen();
+}
+
+void Demuxer::seek_video(int64_t time) {
+    if (bytes_->size() < 0) return;
+    for (const int64_t back : {0, 2, 10, 60}) {
+        const int64_t target = time - back * kSecond;
+        if (!may_seek() || target <= 0 || !go_to(target)) break;
+        if (find_key(time)) return;
+    }
+    reopen();
+    skip_to(time);
+}
+
+/// A frame that nothing before it is needed for, shown at `time` or before.
+bool Demuxer::is_key_before(const AVPacket* packet, int64_t time) const {
+    // A time of decoding is this much before that of showing, at most.
+    constexpr int64_t kDelay = kSecond;
+    if (packet->stream_index != video_->index || !(packet->flags & AV_PKT_FLAG_KEY)) return false;
+    if (packet->pts != AV_NOPTS_VALUE) return packet->pts <= time;
+    return packet->dts != AV_NOPTS_VALUE && packet->dts + kDelay <= time;
+}
+
+/// Reads on to the next key frame. False: it is too late.
+bool Demuxer::find_key(int64_t time) {
+    Packet packet;
+    while (next(&packet)) {
+        const bool key = packet->stream_index == video_->index && packet->flags & AV_PKT_FLAG_KEY;
+        if (!key) continue;
+        if (!is_key_before(packet.get(), time)) return false;
+        placed_.push_back(std::move(packet));
+        return true;
+    }
+    return false;
+}
+
+/// Reads from the beginning, and keeps what comes from the last key frame on.
+void Demuxer::skip_to(int64_t time) {
+    constexpr int64_t kMostBytes = 1 << 28;
+    int64_t bytes = 0;
+    Packet packet;
+    while (bytes < kMostBytes && next(&packet)) {
+        const bool video = packet->stream_index == video_->index;
+        const int64_t ticks = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
+        const bool untimed = video && ticks == AV_NOPTS_VALUE;
+        if (is_key_before(packet.get(), time)) {
+            placed_.clear();
+            bytes = 0;
+        }
+        bytes += packet->size;
+        placed_.push_back(std::move(packet));
+        if (untimed || (video && ticks >= time)) break;
+    }
+}
+
+}  // namespace upscale

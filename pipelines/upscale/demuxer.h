@@ -1,0 +1,69 @@
+#ifndef FLASHVSR_PIPELINES_UPSCALE_DEMUXER_H_
+#define FLASHVSR_PIPELINES_UPSCALE_DEMUXER_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "pipelines/upscale/byte_source.h"
+#include "pipelines/upscale/libav.h"
+#include "pipelines/upscale/timeline.h"
+
+namespace upscale {
+
+/// Opens an input, chooses its video, and reads its packets with their times on the one time line.
+/// Two demuxers of the same input give the same packets at the same times.
+class Demuxer {
+  public:
+    /// name: how the user calls it. url: as libavformat knows it, a hint for what has no mark of
+    /// its own; may be empty. Throws Failure (kInput) where the input cannot be read.
+    Demuxer(std::unique_ptr<ByteSource> bytes, const std::string& name, const std::string& url);
+
+    AVFormatContext* file() const { return file_.get(); }
+    /// The video that is upscaled; null: there is none.
+    AVStream* video() const { return video_; }
+
+    /// The next packet of any track, times in nanoseconds. False: there is none any more; error()
+    /// says whether that is the end.
+    bool read(AVPacket* packet);
+    /// What libavformat said instead of a packet or of the end; 0: nothing.
+    int error() const { return error_; }
+
+    /// Goes to a place from which all packets at and after `time` come, be it the beginning.
+    void seek(int64_t time);
+    /// Goes to a place from which all frames of the video at and after `time` can be decoded; other
+    /// tracks may lack packets. What it passes is read, not decoded, where the container's clock
+    /// cannot be relied on.
+    void seek_video(int64_t time);
+
+    /// See Timeline.
+    int64_t origin() const { return timeline_->origin(); }
+    /// As far as was read, the times are those of the file but for the origin.
+    bool is_whole() const { return timeline_->is_whole(); }
+
+  private:
+    void open();
+    void reopen();
+    bool may_seek() const;
+    bool go_to(int64_t time);
+    bool fetch();
+    bool next(Packet* packet);
+    void begin_piece();
+    bool is_key_before(const AVPacket* packet, int64_t time) const;
+    bool find_key(int64_t time);
+    void skip_to(int64_t time);
+
+    std::unique_ptr<ByteSource> bytes_;
+    std::string name_, url_;
+    InputFile file_;
+    AVStream* video_ = nullptr;
+    std::unique_ptr<Timeline> timeline_;
+    std::deque<Packet> ahead_;   // read, not yet on the time line
+    std::deque<Packet> placed_;  // on the time line, to be handed on
+    int error_ = 0;
+};
+
+}  // namespace upscale
+
+#endif  // FLASHVSR_PIPELINES_UPSCALE_DEMUXER_H_
