@@ -128,8 +128,8 @@ std::vector<Task> look_at_inputs(const std::vector<std::string>& inputs, bool ma
 
 /// Whether results of several inputs can go there.
 bool can_be_folder(const std::string& output) {
-    if (output == "-" || is_pattern(output)) return false;
-    return exists(output) ? is_folder(output) : output.back() == '/' || ending_of(output).empty();
+    if (exists(output) || output.back() == '/') return !exists(output) || is_folder(output);
+    return output != "-" && !is_pattern(output) && ending_of(output).empty();
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "pipelines/upscale/durable.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/journal.h"
 #include "pipelines/upscale/names.h"
@@ -68,7 +69,7 @@ void tell_apart(std::vector<Named>* all) {
     }
 }
 
-void look_at_places(bool new_folder, const Named& named) {
+void look_at_places(bool new_folder, bool json, const Named& named) {
     Destination& destination = named.task->destination;
     const ResultNames& names = named.names;
     destination.numbered = names.numbered;
@@ -85,6 +86,9 @@ void look_at_places(bool new_folder, const Named& named) {
     for (const Place& place : destination.places) {
         if (place.stream && (names.numbered || destination.places.size() > 1)) {
             throw Failure(ExitCode::kOutput, place.name + " is not a plain file");
+        }
+        if (json && place.descriptor == STDOUT_FILENO) {
+            throw Failure(ExitCode::kUsage, "--json and " + place.name + " are the same stream");
         }
     }
 }
@@ -185,6 +189,7 @@ void make_folders(const std::vector<Task>& tasks) {
         if (g_mkdir_with_parents(folder.c_str(), 0777) != 0) {
             throw Failure(ExitCode::kOutput, folder + ": " + g_strerror(errno));
         }
+        sync_folder(folder_of(folder));
     }
 }
 
@@ -200,7 +205,7 @@ void decide_destinations(const Options& options, bool many, std::vector<Task>* t
     const bool new_folder = names_folder(options.output);
     std::vector<Named> all = name_all(options, many, tasks);
     tell_apart(&all);
-    for (const Named& named : all) look_at_places(new_folder, named);
+    for (const Named& named : all) look_at_places(new_folder, options.json, named);
     refuse_inputs(*tasks);
     refuse_equal_names(all);
     refuse_existing(options, many, tasks);

@@ -160,7 +160,6 @@ void check_combinations(const Options& options) {
     };
     refuse(options.inputs.empty(), "no input: name it with -i");
     refuse(options.output.empty(), "no output: name it with -o");
-    refuse(options.json && options.output == "-", "--json and -o - both write standard output");
     refuse(options.window.end <= options.window.start, "--end has to come after --start");
     refuse(options.preview && options.resume, "--preview and --resume do not go together");
     refuse(!options.compare.empty() && options.resume, "--compare and --resume do not go together");

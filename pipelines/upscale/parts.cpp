@@ -66,6 +66,7 @@ Parts::Parts(const Options& options, const Source& source, const Media& media, O
       place_(place_of(*output, source)),
       folder_(parts_folder(place_)),
       lock_(folder_) {
+    sync_folder(folder_of(folder_));
     read_journal();
 }
 

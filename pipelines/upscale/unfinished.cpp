@@ -62,7 +62,9 @@ long process_of(const std::string& name, const std::string& begin) {
 /// The lock tells, also of processes in other containers; the process number where a file system
 /// has no locks.
 bool is_abandoned(const std::string& path, long process) {
-    const int descriptor = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    constexpr int kFlags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    int descriptor = open(path.c_str(), O_RDWR | kFlags);  // some locks need that
+    if (descriptor < 0) descriptor = open(path.c_str(), O_RDONLY | kFlags);
     if (descriptor < 0) return false;
     const bool free = flock(descriptor, LOCK_EX | LOCK_NB) == 0;
     const bool unknown = !free && errno != EWOULDBLOCK;
@@ -103,6 +105,12 @@ bool is_own_result(const std::string& path) {
     if (stat(path.c_str(), &status) != 0) return false;
     const std::lock_guard<std::mutex> lock(ledger().mutex);
     return ledger().results.count({status.st_dev, status.st_ino}) != 0;
+}
+
+/// Whoever may not read the file that is replaced may not read the new one either, from its start.
+/// Some file systems have no modes.
+void keep_mode(int descriptor, const Place& place, mode_t more) {
+    if (place.exists && fchmod(descriptor, place.mode | more) != 0) return;
 }
 
 void copy_content(const std::string& file, int to, const std::string& name) {
@@ -164,6 +172,7 @@ bool Unfinished::make(const std::string& path) {
         close(descriptor);
         return false;
     }
+    if (!folder) keep_mode(descriptor, place_, S_IRUSR | S_IWUSR);
     path_ = path;
     descriptor_ = descriptor;
     ledger().unfinished.insert(path_);
@@ -180,8 +189,8 @@ Unfinished::~Unfinished() {
 }
 
 void Unfinished::take_place(bool overwrite) {
+    keep_mode(descriptor_, place_, 0);
     sync_descriptor(descriptor_, place_.name);
-    if (place_.exists && fchmod(descriptor_, place_.mode) != 0) refuse(place_.name, errno);
     take_place(path_, place_, overwrite);
     sync_folder(folder_of(place_.path));
     forget();

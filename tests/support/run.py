@@ -35,7 +35,7 @@ def choose(arguments, build, changed):
     if arguments.gpu:
         checks = suite.gpu_checks(build, arguments.quick)
     else:
-        checks = suite.product_checks(build, arguments.quick)
+        checks = suite.product_checks(build, arguments.quick, arguments.all)
         if arguments.all or arguments.names or arguments.list or changed:
             checks += suite.lint_checks(changed)
     words = set(arguments.names)

@@ -23,6 +23,8 @@ WORK = {
     'pipelines rtsp': (150, 6),
     'pipelines upscale': (150, 10),
     'pipelines upscale_jobs': (100, 11),
+    'pipelines upscale_kills': (60, 1),
+    'pipelines upscale_outputs': (40, 4),
     'pipelines webrtc': (200, 6),
     'style tidy': (1200, 2),
     'style docs': (700, 1),
@@ -32,6 +34,7 @@ WORK = {
     'gst sanitize thread': (80, 1),
     'gst sanitize valgrind': (80, 1),
 }
+THOROUGHLY = {'upscale_kills': ['--kills', 200]}  # where all is asked for
 SLOW_SCRIPTS = {'demo', 'examples', 'upscale', 'rtsp', 'launch', 'webrtc', 'raw_frames'}
 
 
@@ -146,11 +149,13 @@ def scripts(folder):
             yield script
 
 
-def script_checks():
+def script_checks(thorough):
     for folder in ('core', 'gst', 'pipelines'):
         for script in scripts(folder):
             if script.name != 'sanitize':
-                yield sized_check(f'{folder} {script.name}', [script], slow=script.name in SLOW_SCRIPTS)
+                arguments = THOROUGHLY.get(script.name, []) if thorough else []
+                yield sized_check(f'{folder} {script.name}', [script, *arguments],
+                                  slow=script.name in SLOW_SCRIPTS)
 
 
 def lint_checks(changes):
@@ -184,7 +189,7 @@ def gpu_checks(build, quick):
             *quality_checks(build, True, gpu)]
 
 
-def product_checks(build, quick):
+def product_checks(build, quick, thorough):
     gpu = has_gpu()
     return [*meson_checks(build, False, quick), *parity_checks(build, False, gpu),
-            *quality_checks(build, False, gpu), *script_checks()]
+            *quality_checks(build, False, gpu), *script_checks(thorough)]
