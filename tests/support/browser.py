@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 import time
 
+from cases import PATIENCE
+
 CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
 FLAGS = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
          '--disable-background-networking', '--disable-component-update', '--disable-extensions',
@@ -34,7 +36,7 @@ class Browser:
         self.buffer = b''
         self.count = 0
 
-    def call(self, method, session=None, timeout=60, **params):
+    def call(self, method, session=None, timeout=PATIENCE, **params):
         """The result of a command; events that come meanwhile are dropped."""
         self.count += 1
         command = {'id': self.count, 'method': method, 'params': params}
@@ -103,7 +105,7 @@ class Page:
     def text(self, element):
         return self.js(f'document.getElementById({json.dumps(element)})?.textContent ?? ""')
 
-    def wait(self, expression, seconds=60):
+    def wait(self, expression, seconds=PATIENCE):
         """Until the expression is true; returns its value. Fails with what the page says then."""
         end = time.monotonic() + seconds
         while not (value := self.js(expression)):

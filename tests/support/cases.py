@@ -5,6 +5,10 @@ import tempfile
 import time
 from pathlib import Path
 
+# Seconds that a test waits for what has to happen: a hang, wherever it is not long over. tests/run gives a slow
+# machine more.
+PATIENCE = int(os.environ.get('FLASHVSR_TEST_PATIENCE', 300))
+
 
 def parts():
     """Into how many parts the script is cut."""

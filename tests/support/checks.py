@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SKIP_STATUS = 77  # exit status by which a program says that it cannot run here
 COUNTS = re.compile(r'(\d+) passed, (\d+) failed(?:, (\d+) skipped)?')
-SHORTEST_LIMIT = 300  # seconds
+SHORTEST_LIMIT = 900  # seconds
 
 
 class Counts:

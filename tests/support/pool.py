@@ -45,6 +45,7 @@ def run(checks, jobs, env, scale):
         start = time.monotonic()
         return check.run(part, env, scale), time.monotonic() - start
 
+    env = {**env, 'FLASHVSR_TEST_PATIENCE': str(int(300 * scale))}
     outcomes = {check: Outcome(check) for check in checks}
     parts = [(check, part) for check in checks for part in range(check.parts)]
     if jobs > 1:
