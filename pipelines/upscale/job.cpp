@@ -84,7 +84,7 @@ JobResult Job::run(Progress* progress, Report* report) {
     run_loop();
     check_complete();
     writer_->finish(written_end());
-    return {interrupted_, !feed_->is_cut(), frames_out_, 0};
+    return {interrupted_, abandoned_, !feed_->is_cut(), frames_out_, 0};
 }
 
 void Job::run_loop() {
@@ -95,8 +95,9 @@ void Job::run_loop() {
     gst_element_set_state(pipeline_, GST_STATE_PLAYING);
     start_feed();
     g_main_loop_run(loop_);
-    gst_element_set_state(pipeline_, GST_STATE_NULL);
+    if (!abandoned_) gst_element_set_state(pipeline_, GST_STATE_NULL);
     g_source_remove(every_second);
+    if (patience_) g_source_remove(patience_);
     gst_bus_remove_watch(bus);
     gst_object_unref(bus);
 }
@@ -110,7 +111,7 @@ void Job::check_complete() {
         throw Failure(ExitCode::kInterrupted, "interrupted, nothing written");
     }
     // In a comparison the compositor makes frames at a rate of its own.
-    if (options_.compare.empty() && feed_->frames_wanted() != frames_out_) {
+    if (options_.compare.empty() && !abandoned_ && feed_->frames_wanted() != frames_out_) {
         throw Failure(ExitCode::kFailed, std::to_string(feed_->frames_wanted()) +
                                              " frames went in, " + std::to_string(frames_out_) +
                                              " came out");
@@ -119,7 +120,7 @@ void Job::check_complete() {
 
 /// Where the video was cut; NONE: the input's end.
 GstClockTime Job::written_end() const {
-    if (interrupted_) return feed_->end_time();
+    if (interrupted_) return upscaled_end_;
     return feed_->is_cut() ? plan_.window.end : GST_CLOCK_TIME_NONE;
 }
 
@@ -127,8 +128,11 @@ GstClockTime Job::written_end() const {
 
 GstPadProbeReturn Job::on_upscaled_frame(GstPad*, GstPadProbeInfo* info, gpointer self) {
     const GstBuffer* frame = GST_PAD_PROBE_INFO_BUFFER(info);
-    const bool early = GST_BUFFER_PTS(frame) < static_cast<Job*>(self)->plan_.window.start;
-    return early ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
+    auto* job = static_cast<Job*>(self);
+    if (GST_BUFFER_PTS(frame) < job->plan_.window.start) return GST_PAD_PROBE_DROP;
+    const bool has_duration = GST_BUFFER_DURATION_IS_VALID(frame);
+    job->upscaled_end_ = GST_BUFFER_PTS(frame) + (has_duration ? GST_BUFFER_DURATION(frame) : 0);
+    return GST_PAD_PROBE_OK;
 }
 
 GstFlowReturn Job::on_sample(GstAppSink* sink, gpointer self) {
@@ -159,7 +163,20 @@ void Job::fail(const Failure& failure) {
 
 // ---- Main thread -----------------------------------------------------------------------------
 
+/// What has been upscaled by now is all there will be: the encoder ends with that, whatever chunk
+/// is being computed.
+gboolean Job::on_patience_over(gpointer self) {
+    auto* job = static_cast<Job*>(self);
+    job->abandoned_ = true;
+    GstPad* upscaled = gst_element_get_static_pad(named(job->pipeline_, "encoder"), "sink");
+    gst_pad_send_event(upscaled, gst_event_new_eos());
+    gst_object_unref(upscaled);
+    return G_SOURCE_CONTINUE;
+}
+
 void Job::interrupt() {
+    constexpr guint kPatience = 2;  // seconds
+    if (!interrupted_) patience_ = g_timeout_add_seconds(kPatience, on_patience_over, this);
     if (interrupted_ || feed_->frames() == 0) {
         g_main_loop_quit(loop_);
     } else {
@@ -203,6 +220,14 @@ bool Job::handle(GstMessage* message) {
         case GST_MESSAGE_WARNING: progress_->say(text_of(message)); return false;
         default: return false;
     }
+}
+
+JobResult run_job(const Options& options, const Source& source, const Media& media,
+                  const JobPlan& plan, Writer* writer, Progress* progress, Report* report) {
+    auto job = std::make_unique<Job>(options, source, media, plan, writer);
+    const JobResult result = job->run(progress, report);
+    if (result.abandoned) job.release();  // NOLINT: its threads go on until the process ends
+    return result;
 }
 
 }  // namespace upscale

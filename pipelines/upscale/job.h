@@ -32,6 +32,7 @@ struct JobPlan {
 
 struct JobResult {
     bool interrupted = false;
+    bool abandoned = false;    ///< a chunk is still being computed; the process has to end soon
     bool input_ended = false;  ///< there is nothing after the window
     guint64 frames = 0;        ///< written
     GstClockTime origin = 0;
@@ -53,9 +54,10 @@ class Job {
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
 
-    /// Runs it to the end: every frame of the window, or those that came before SIGINT or SIGTERM.
-    /// Then finishes the writer. report: hears of losses, from any thread. Throws Failure where the
-    /// result is not complete or the report refuses it, and at a second signal.
+    /// Runs it to the end: every frame of the window, or after a signal those that
+    /// are in the works and come within two seconds. Then finishes the writer. report: hears of
+    /// losses, from any thread. Throws Failure where the result is not complete or the report
+    /// refuses it, and at a second signal.
     JobResult run(Progress* progress, Report* report);
 
   private:
@@ -74,6 +76,7 @@ class Job {
     static GstPadProbeReturn on_upscaled_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self);
     static GstFlowReturn on_sample(GstAppSink* sink, gpointer self);
     static gboolean on_second(gpointer self);
+    static gboolean on_patience_over(gpointer self);
     static gboolean on_message(GstBus*, GstMessage* message, gpointer self);
 
     const Options& options_;
@@ -89,14 +92,22 @@ class Job {
     Report* report_ = nullptr;
 
     bool interrupted_ = false;
+    bool abandoned_ = false;
+    guint patience_ = 0;  // the timer of an interruption
     // Streaming threads write these.
     std::atomic<guint64> frames_out_{0};
+    std::atomic<guint64> upscaled_end_{0};  // of the newest frame that went to the encoder
     std::mutex failure_mutex_;
     std::optional<Failure> failure_;
 
     bool ended_ = false;  // EOS has reached the writer
     std::string error_;
 };
+
+/// Makes a job and runs it. One that is abandoned is never taken down: that would wait for its
+/// chunk.
+JobResult run_job(const Options& options, const Source& source, const Media& media,
+                  const JobPlan& plan, Writer* writer, Progress* progress, Report* report);
 
 }  // namespace upscale
 

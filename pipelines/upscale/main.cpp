@@ -1,5 +1,6 @@
 // flashvsr-upscale: a video in, the same video larger out, all else in it untouched.
 #include <gst/gst.h>
+#include <unistd.h>
 
 #include <clocale>
 #include <csignal>
@@ -32,6 +33,13 @@ ExitCode run(int argc, char** argv) {
     return run_all(options);
 }
 
+/// The threads of an interrupted job may still be at work: nothing is taken from under them.
+int finish(ExitCode code) {
+    std::fflush(nullptr);
+    if (code == ExitCode::kInterrupted) _exit(static_cast<int>(code));
+    return static_cast<int>(code);
+}
+
 }  // namespace
 
 }  // namespace upscale
@@ -40,9 +48,9 @@ int main(int argc, char** argv) {
     std::setlocale(LC_ALL, "");
     std::setlocale(LC_NUMERIC, "C");  // JSON has points
     try {
-        return static_cast<int>(upscale::run(argc, argv));
+        return upscale::finish(upscale::run(argc, argv));
     } catch (const upscale::Failure& failure) {
         std::fprintf(stderr, "flashvsr-upscale: %s\n", upscale::printable(failure.what()).c_str());
-        return static_cast<int>(failure.code());
+        return upscale::finish(failure.code());
     }
 }

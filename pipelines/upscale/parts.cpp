@@ -37,6 +37,7 @@ std::string describe_settings(const Options& options, const Source& source,
     for (const GstClockTime time : {options.window.start, options.window.end}) {
         text += " " + std::to_string(time);
     }
+    text += " " + options.deinterlace;
     gchar* sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text.c_str(), -1);
     std::string result(sum);
     g_free(sum);
@@ -167,7 +168,7 @@ void Parts::make_part(size_t index, Progress* progress, Report* report) {
     const RemovedAtEnd removed(unfinished);
     const std::unique_ptr<Writer> writer = output_->make_part_writer(unfinished, report);
     const JobResult result =
-        Job(options_, source_, media_, plan, writer.get()).run(progress, report);
+        run_job(options_, source_, media_, plan, writer.get(), progress, report);
     if (result.interrupted) {
         throw Failure(ExitCode::kInterrupted, "interrupted; the same command goes on");
     }

@@ -58,16 +58,17 @@ bool comes_within(const sigset_t& signals, time_t seconds) {
 }
 
 void watch(const sigset_t& signals) {
+    constexpr time_t kPatience = 5, kPatienceWithTwo = 1;
     int signal = 0;
-    for (int count = 1; sigwait(&signals, &signal) == 0; ++count) {
-        if (!is_work()) end_process(signals);
+    sigwait(&signals, &signal);
+    if (is_work()) {
         g_main_context_invoke(nullptr, interrupt_work, nullptr);
-        constexpr time_t kPatience = 2;
-        if (count > 1) {
-            comes_within(signals, kPatience);
-            end_process(signals);
+        if (comes_within(signals, kPatience)) {
+            g_main_context_invoke(nullptr, interrupt_work, nullptr);
+            comes_within(signals, kPatienceWithTwo);
         }
     }
+    end_process(signals);
 }
 
 }  // namespace

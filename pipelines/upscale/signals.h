@@ -10,8 +10,8 @@ namespace upscale {
 /// before any thread is started.
 void catch_signals();
 
-/// While it lives, a signal has the work come to its end instead. After a second one the process
-/// ends a little later in any case.
+/// While it lives, a signal has the work come to its end instead: within five seconds, or one after
+/// a second signal; then the process ends as without it.
 class Interruption {
   public:
     /// interrupt: called for each signal, by the thread's main loop.

@@ -88,7 +88,7 @@ JobResult run_whole(const Options& options, const Source& source, const Media& m
     JobPlan plan;
     plan.window = options.window;
     plan.encoder = encoder_line(options, output->destination().codec);
-    return Job(options, source, media, plan, writer.get()).run(progress, report);
+    return run_job(options, source, media, plan, writer.get(), progress, report);
 }
 
 /// The first chunk at each of the places, of which the first frame is kept.
@@ -105,7 +105,7 @@ JobResult run_previews(const Options& options, const Source& source, const Media
         plan.window = {options.window.start + span * i / options.preview, options.window.end};
         plan.most_frames = kFirstChunk;
         plan.encoder = encoder_line(options, output->destination().codec);
-        const JobResult one = Job(options, source, media, plan, writer.get()).run(progress, report);
+        const JobResult one = run_job(options, source, media, plan, writer.get(), progress, report);
         if (one.frames == 0) break;
         ++all.frames;
         all.interrupted = one.interrupted;
