@@ -4,9 +4,26 @@
 
 namespace upscale {
 
+namespace {
+
+/// FFmpeg's own decoders of VP8 and VP9 leave transparency out.
+const AVCodec* find_decoder(const AVStream* stream) {
+    const AVCodecID id = stream->codecpar->codec_id;
+    const AVDictionaryEntry* alpha = av_dict_get(stream->metadata, "alpha_mode", nullptr, 0);
+    const char* name = id == AV_CODEC_ID_VP8   ? "libvpx"
+                       : id == AV_CODEC_ID_VP9 ? "libvpx-vp9"
+                                               : nullptr;
+    const AVCodec* codec = alpha && std::string(alpha->value) == "1" && name
+                               ? avcodec_find_decoder_by_name(name)
+                               : nullptr;
+    return codec ? codec : avcodec_find_decoder(id);
+}
+
+}  // namespace
+
 Decoder::Decoder(const AVStream* stream, const std::string& name) : name_(name) {
     const AVCodecID id = stream->codecpar->codec_id;
-    const AVCodec* codec = avcodec_find_decoder(id);
+    const AVCodec* codec = find_decoder(stream);
     if (!codec) {
         throw Failure(ExitCode::kInput, name + ": there is no decoder for its video (" +
                                             avcodec_get_name(id) + ") here");

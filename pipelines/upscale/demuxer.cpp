@@ -79,18 +79,24 @@ void Demuxer::reopen() {
     placed_.clear();
     error_ = 0;
     file_.reset();
+    completeness_ = {};
     bytes_->rewind();
     open();
 }
 
 bool Demuxer::fetch() {
+    constexpr int kMostErrors = 100;  // one after the other
     Packet packet = make_packet();
-    bytes_->begin_step();
-    const int status = av_read_frame(file_.get(), packet.get());
+    int status = 0, errors = 0;
+    do {
+        bytes_->begin_step();
+        status = av_read_frame(file_.get(), packet.get());
+    } while (status == AVERROR_INVALIDDATA && ++errors < kMostErrors);
     if (status < 0) {
-        error_ = status == AVERROR_EOF ? 0 : status;
+        error_ = status == AVERROR_EOF || status == AVERROR_EXIT ? 0 : status;
         return false;
     }
+    completeness_.see(file_.get(), packet.get());
     ahead_.push_back(std::move(packet));
     return true;
 }

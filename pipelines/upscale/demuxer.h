@@ -7,6 +7,7 @@
 #include <string>
 
 #include "pipelines/upscale/byte_source.h"
+#include "pipelines/upscale/completeness.h"
 #include "pipelines/upscale/libav.h"
 #include "pipelines/upscale/timeline.h"
 
@@ -24,11 +25,12 @@ class Demuxer {
     /// The video that is upscaled; null: there is none.
     AVStream* video() const { return video_; }
 
-    /// The next packet of any track, times in nanoseconds. False: there is none any more; error()
-    /// says whether that is the end.
+    /// The next packet of any track, times in nanoseconds. False: there is none any more.
     bool read(AVPacket* packet);
-    /// What libavformat said instead of a packet or of the end; 0: nothing.
-    int error() const { return error_; }
+    /// Then: what the container announced and did not hold, for a person; empty: nothing.
+    std::string missing() const {
+        return completeness_.missing(file_.get(), bytes_->size(), error_);
+    }
 
     /// Goes to a place from which all packets at and after `time` come, be it the beginning.
     void seek(int64_t time);
@@ -59,9 +61,10 @@ class Demuxer {
     InputFile file_;
     AVStream* video_ = nullptr;
     std::unique_ptr<Timeline> timeline_;
+    Completeness completeness_;
     std::deque<Packet> ahead_;   // read, not yet on the time line
     std::deque<Packet> placed_;  // on the time line, to be handed on
-    int error_ = 0;
+    int error_ = 0;              // in place of a packet or the end
 };
 
 }  // namespace upscale

@@ -87,6 +87,25 @@ bool has_alpha(AVPixelFormat format) {
     return flags & (AV_PIX_FMT_FLAG_ALPHA | AV_PIX_FMT_FLAG_PAL);
 }
 
+/// Whether some pixel is.
+bool is_transparent(const AVFrame* frame) {
+    const AVPixFmtDescriptor& form = description_of(static_cast<AVPixelFormat>(frame->format));
+    if (form.flags & AV_PIX_FMT_FLAG_PAL) {
+        const auto* palette = reinterpret_cast<const uint32_t*>(frame->data[1]);
+        return std::any_of(palette, palette + 256, [](uint32_t c) { return c >> 24 != 255; });
+    }
+    if (!(form.flags & AV_PIX_FMT_FLAG_ALPHA)) return false;
+    const AVComponentDescriptor& alpha = form.comp[form.nb_components - 1];
+    std::vector<uint16_t> row(frame->width);
+    for (int y = 0; y < frame->height; ++y) {
+        av_read_image_line(row.data(), const_cast<const uint8_t**>(frame->data), frame->linesize,
+                           &form, 0, y, form.nb_components - 1, frame->width, 0);
+        const int opaque = (1 << alpha.depth) - 1;
+        if (std::any_of(row.begin(), row.end(), [=](int a) { return a != opaque; })) return true;
+    }
+    return false;
+}
+
 bool is_grey(AVPixelFormat format) {
     const AVPixFmtDescriptor& form = description_of(format);
     return form.nb_components <= 2 && !(form.flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL));
@@ -139,6 +158,19 @@ GstVideoChromaSite chroma_site(const AVFrame* frame) {
         case AVCHROMA_LOC_TOPLEFT: return GST_VIDEO_CHROMA_SITE_COSITED;
         default: return GST_VIDEO_CHROMA_SITE_UNKNOWN;
     }
+}
+
+/// Of the side that is YUV, as libswscale counts.
+int matrix_between(const AVFrame* frame, const GstVideoInfo& info) {
+    const bool known = frame->colorspace != AVCOL_SPC_UNSPECIFIED &&
+                       frame->colorspace != AVCOL_SPC_RGB &&
+                       frame->colorspace != AVCOL_SPC_RESERVED;
+    if (known) return frame->colorspace;
+    if (GST_VIDEO_INFO_IS_YUV(&info)) {
+        return static_cast<int>(gst_video_color_matrix_to_iso(info.colorimetry.matrix));
+    }
+    constexpr int kLastOfOldTelevision = 576;  // lines
+    return frame->height > kLastOfOldTelevision ? SWS_CS_ITU709 : SWS_CS_ITU601;
 }
 
 void add_captions(const AVFrame* frame, GstBuffer* buffer) {
@@ -296,8 +328,7 @@ bool PictureConverter::prepare(const AVFrame* frame, AVRational rate, bool fixed
 }
 
 bool PictureConverter::loses_alpha(const AVFrame* frame) const {
-    return has_alpha(static_cast<AVPixelFormat>(frame->format)) &&
-           !GST_VIDEO_INFO_HAS_ALPHA(&info_);
+    return !GST_VIDEO_INFO_HAS_ALPHA(&info_) && is_transparent(frame);
 }
 
 GstBuffer* PictureConverter::convert(const AVFrame* frame) {
@@ -344,10 +375,7 @@ void PictureConverter::scale(const AVFrame* frame, GstVideoFrame* to) {
                                        GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_),
                                        target, kExact, nullptr, nullptr, nullptr));
     if (!scaler_) throw Failure(ExitCode::kFailed, "out of memory");
-    const int* matrix = sws_getCoefficients(
-        frame->colorspace != AVCOL_SPC_UNSPECIFIED ? static_cast<int>(frame->colorspace)
-        : frame->height > 576                      ? static_cast<int>(SWS_CS_ITU709)
-                                                   : static_cast<int>(SWS_CS_ITU601));
+    const int* matrix = sws_getCoefficients(matrix_between(frame, info_));
     sws_setColorspaceDetails(scaler_.get(), matrix, full, matrix, full_wanted, 0, 1 << 16, 1 << 16);
     sws_scale(scaler_.get(), frame->data, frame->linesize, 0, frame->height, planes, strides);
 }

@@ -1,11 +1,15 @@
 #include "pipelines/upscale/source.h"
 
+#include <fcntl.h>
 #include <glib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <regex>
 #include <set>
 
@@ -20,7 +24,8 @@ namespace {
 constexpr char kY4m[] = "YUV4MPEG2";
 
 bool is_image(const std::string& path) {
-    static const std::set<std::string> endings = {"png", "jpg", "jpeg", "bmp", "tif", "tiff"};
+    static const std::set<std::string> endings = {"png",  "jpg", "jpeg", "bmp", "tif",
+                                                  "tiff", "ppm", "webp", "jp2"};
     return endings.count(ending_of(path)) != 0;
 }
 
@@ -51,17 +56,40 @@ std::vector<std::string> matching(const std::string& pattern) {
     return found;
 }
 
-size_t read_some(char* data, size_t size) {
+size_t read_some(int descriptor, const std::string& name, char* data, size_t size) {
     size_t done = 0;
     while (done < size) {
-        const ssize_t count = read(STDIN_FILENO, data + done, size - done);
+        const ssize_t count = read(descriptor, data + done, size - done);
         if (count == 0) break;
         if (count < 0 && errno != EINTR) {
-            throw Failure(ExitCode::kInput, std::string("standard input: ") + g_strerror(errno));
+            throw Failure(ExitCode::kInput, name + ": " + g_strerror(errno));
         }
         if (count > 0) done += count;
     }
     return done;
+}
+
+/// APNG, which says so before its first picture.
+bool is_animated(const std::string& path) {
+    std::string head(1 << 16, 0);
+    std::ifstream file(path, std::ios::binary);
+    file.read(head.data(), static_cast<std::streamsize>(head.size()));
+    head.resize(file.gcount());
+    const size_t animation = head.find("acTL");
+    return head.compare(1, 3, "PNG") == 0 && animation < head.find("IDAT");
+}
+
+/// From its beginning: it need not be read through the descriptor.
+bool is_whole_file(int descriptor) {
+    struct stat status {};
+    return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) &&
+           lseek(descriptor, 0, SEEK_CUR) == 0;
+}
+
+bool is_pipe(const std::string& path) {
+    struct stat status {};
+    return stat(path.c_str(), &status) == 0 &&
+           (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode) || S_ISSOCK(status.st_mode));
 }
 
 }  // namespace
@@ -82,21 +110,31 @@ Source::Source(const std::string& text) : text_(text), name_(text), path_(text) 
         use_images(matching(text));
     } else if (access(text.c_str(), R_OK) != 0) {
         throw Failure(ExitCode::kInput, text + ": " + g_strerror(errno));
-    } else if (is_image(text)) {
+    } else if (is_image(text) && !is_pipe(text) && !is_animated(text)) {
         use_images({text});
     }
 }
 
 void Source::load() {
     if (is_standard_input()) {
-        read_standard_input();
+        pipe_ = STDIN_FILENO;
+        if (is_whole_file(pipe_)) {
+            path_ = "/proc/self/fd/0";
+        } else {
+            read_pipe();
+        }
     } else if (kind_ == Kind::kFile && is_address(path_)) {
         fetch(path_);
+    } else if (kind_ == Kind::kFile && is_pipe(path_)) {
+        pipe_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+        if (pipe_ < 0) throw Failure(ExitCode::kInput, name_ + ": " + g_strerror(errno));
+        read_pipe();
     }
 }
 
 Source::~Source() {
     if (spool_ >= 0) close(spool_);
+    if (pipe_ > STDIN_FILENO) close(pipe_);
 }
 
 void Source::use_images(const std::vector<std::string>& files) {
@@ -114,9 +152,9 @@ void Source::use_images(const std::vector<std::string>& files) {
     path_ = files.front();
 }
 
-void Source::read_standard_input() {
+void Source::read_pipe() {
     head_.resize(sizeof kY4m - 1);
-    head_.resize(read_some(head_.data(), head_.size()));
+    head_.resize(read_some(pipe_, name_, head_.data(), head_.size()));
     if (head_ == kY4m) {
         kind_ = Kind::kPipe;
         return;
@@ -124,7 +162,9 @@ void Source::read_standard_input() {
     make_spool();
     append(head_.data(), head_.size());
     std::vector<char> block(1 << 20);
-    while (const size_t count = read_some(block.data(), block.size())) append(block.data(), count);
+    while (const size_t count = read_some(pipe_, name_, block.data(), block.size())) {
+        append(block.data(), count);
+    }
 }
 
 void Source::fetch(const std::string& url) {

@@ -12,7 +12,7 @@ class Source {
     enum class Kind {
         kFile,    ///< a video
         kImages,  ///< one after the other
-        kPipe,    ///< y4m on the standard input, read as it comes
+        kPipe,    ///< y4m on the standard input or a FIFO, read as it comes
     };
 
     /// text: a file, a folder of images, a pattern as in "%04d.png", a URL, or "-" for the standard
@@ -22,11 +22,11 @@ class Source {
     Source(const Source&) = delete;
     Source& operator=(const Source&) = delete;
 
-    /// Comes before anything is read. A URL, and any container but y4m on the standard input, is
-    /// read to its end into a temporary file without a name. Throws Failure (kInput).
+    /// Comes before anything is read. A URL, and any container but y4m from a pipe, is read to its
+    /// end into a temporary file without a name. Throws Failure (kInput).
     void load();
 
-    /// Of the standard input it is known after load(), kFile before.
+    /// Of the standard input and of a FIFO it is known after load(), kFile before.
     Kind kind() const { return kind_; }
     /// What the user called it.
     const std::string& name() const { return name_; }
@@ -34,12 +34,13 @@ class Source {
     /// The file, or the first image; of a URL and the standard input after load().
     const std::string& path() const { return path_; }
     const std::vector<std::string>& images() const { return images_; }
-    /// What was already read from the pipe.
+    /// A pipe's descriptor, and what was already read from it.
+    int pipe() const { return pipe_; }
     const std::string& head() const { return head_; }
 
   private:
     void use_images(const std::vector<std::string>& files);
-    void read_standard_input();
+    void read_pipe();
     void fetch(const std::string& url);
     void make_spool();
     void append(const char* data, size_t size) const;
@@ -49,6 +50,7 @@ class Source {
     std::string name_, path_, head_;
     std::vector<std::string> images_;
     int spool_ = -1;
+    int pipe_ = -1;  // the standard input, or one that is closed with this
 };
 
 /// The inputs that the user means: himself, or each video of a folder that holds videos.

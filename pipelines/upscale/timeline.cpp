@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "pipelines/upscale/libav_versions.h"
+
 namespace upscale {
 
 namespace {
@@ -183,6 +185,7 @@ void FrameTimes::push(Frame frame) {
         return;
     }
     settle(time);
+    last_duration_ = duration_of(frame.get());
     ready_.push_back(std::move(frame));
     last_ = anchor_ = time;
     counted_ = 0;
@@ -213,11 +216,24 @@ void FrameTimes::count_on(bool at_end) {
             anchor_ = time;
             counted_ = 0;
         } else if (last_ != INT64_MIN) {
-            time = anchor_ + av_rescale(++counted_ * kSecond, rate_.den, rate_.num);
+            time = counted_time();
         }
+        last_duration_ = duration_of(pending_.front().get());
         last_ = pending_.front()->pts = time;
         ready_.push_back(std::move(pending_.front()));
     }
+}
+
+/// After the newest frame: at the rate, unless that frame is one that is shown for longer (3:2
+/// pulldown).
+int64_t FrameTimes::counted_time() {
+    const int64_t period = av_rescale(kSecond, rate_.den, rate_.num);
+    if (last_duration_ > 0 && std::llabs(last_duration_ - period) > period / 100) {
+        anchor_ = last_ + last_duration_;
+        counted_ = 0;
+        return anchor_;
+    }
+    return anchor_ + av_rescale(++counted_ * kSecond, rate_.den, rate_.num);
 }
 
 void FrameTimes::flush() { count_on(true); }

@@ -89,11 +89,13 @@ class FrameTimes {
   private:
     void settle(int64_t next);
     void count_on(bool at_end);
+    int64_t counted_time();
 
     AVRational rate_;
     int64_t last_ = INT64_MIN;  // time of the newest frame in `ready_`
     int64_t anchor_ = 0;        // the last time that a frame said, and how many were counted since
     int64_t counted_ = 0;
+    int64_t last_duration_ = 0;
     std::deque<Frame> pending_, ready_;
 };
 

@@ -16,6 +16,12 @@ bool is_time_code(const AVStream* stream) {
     return stream->codecpar->codec_tag == MKTAG('t', 'm', 'c', 'd');
 }
 
+/// Of a DVD's menus or a station's programme: they speak of what is not in the file.
+bool is_about_others(const AVStream* stream) {
+    const AVCodecID id = stream->codecpar->codec_id;
+    return id == AV_CODEC_ID_DVD_NAV || id == AV_CODEC_ID_EPG;
+}
+
 /// mp4 and mov keep chapters as a text track besides; the muxer writes that anew.
 bool is_chapter_text(const AVFormatContext* file, const AVStream* stream) {
     return file->nb_chapters > 0 && stream->codecpar->codec_type == AVMEDIA_TYPE_DATA &&
@@ -113,6 +119,7 @@ void Tracks::declare(AVFormatContext* output, const Span& span, Report* report) 
 void Tracks::add_track(AVFormatContext* output, AVStream* stream, Report* report) {
     const AVCodecParameters* codec = stream->codecpar;
     if (is_time_code(stream) || is_chapter_text(input_.file(), stream)) return;
+    if (is_about_others(stream)) return;
     if (codec->codec_type == AVMEDIA_TYPE_AUDIO && !with_sound_) return;
     const bool cover = stream->disposition & AV_DISPOSITION_ATTACHED_PIC;
     if (codec->codec_type == AVMEDIA_TYPE_VIDEO && !cover) {

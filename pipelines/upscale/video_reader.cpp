@@ -33,7 +33,7 @@ std::string reason(int error) { return error ? ": " + libav_error(error) : ""; }
 
 std::unique_ptr<Demuxer> open_demuxer(const Source& source, const Stop* stop) {
     if (source.kind() == Source::Kind::kPipe) {
-        const int copy = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+        const int copy = fcntl(source.pipe(), F_DUPFD_CLOEXEC, 0);
         return std::make_unique<Demuxer>(std::make_unique<ByteSource>(copy, source.head(), stop),
                                          source.name(), "");
     }
@@ -67,6 +67,7 @@ void VideoReader::open_file(const Source& source) {
     decoder_ = std::make_unique<Decoder>(video, name_);
     orientation_ = orientation_of(video);
     rate_ = rate_of(demuxer_->file(), video);
+    untimed_ = video->start_time == AV_NOPTS_VALUE;
 }
 
 void VideoReader::go_to_begin() {
@@ -117,6 +118,7 @@ void VideoReader::drain() {
 void VideoReader::take(Frame frame) {
     AVStream* video = demuxer_->video();
     frame->sample_aspect_ratio = av_guess_sample_aspect_ratio(demuxer_->file(), video, frame.get());
+    if (untimed_) frame->pts = AV_NOPTS_VALUE;
     times_->push(std::move(frame));
 }
 
@@ -233,12 +235,16 @@ void VideoReader::report_losses() const {
     if (!decoder_ || is_stopped()) return;
     if (decoder_->decoded() == 0) {
         throw Failure(ExitCode::kInput,
-                      name_ + ": its video cannot be decoded" + reason(decoder_->error()));
+                      name_ + ": its video (" +
+                          avcodec_get_name(demuxer_->video()->codecpar->codec_id) +
+                          ") cannot be decoded" + reason(decoder_->error()));
     }
+    const std::string missing = ended_ ? demuxer_->missing() : "";
+    if (!missing.empty()) report_->loss("truncated", name_ + " " + missing);
     const int64_t failed = decoder_->failed(), damaged = decoder_->damaged();
     if (failed > 0) {
         report_->loss("undecodable", name_ + ": " + std::to_string(failed) +
-                                         " pieces of the video cannot be decoded");
+                                         " packets of the video cannot be decoded");
     }
     if (damaged > 0) {
         report_->loss("undecodable",

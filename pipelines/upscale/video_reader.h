@@ -82,6 +82,7 @@ class VideoReader {
     std::unique_ptr<FrameTimes> times_;
     std::unique_ptr<Filter> filter_;
     bool deinterlaces_ = false;
+    bool untimed_ = false;        // the container has no clock: frames are counted
     int width_ = 0, height_ = 0;  // of the first frame, upright
     bool ended_ = false;
     std::deque<Frame> ready_;
