@@ -18,7 +18,9 @@ _flashvsr_upscale() {
         --device) values='auto cpu cuda cuda:0 cuda:1' ;;
         --dtype) values='auto fp32 bf16 fp16 fp8-linears fp8' ;;
         --format) values='mp4 mov mkv webm y4m png' ;;
-        --codec) values='h264 h265 vp9' ;;
+        --codec) values='h264 h265 vp9 av1 prores ffv1' ;;
+        --encoder) values='auto software hardware nvenc qsv vaapi v4l2m2m' ;;
+        --pixel-format) values='auto yuv420p yuv420p10 yuv422p yuv422p10 yuv444p yuv444p10' ;;
         --deinterlace) values='auto off frame field' ;;
         --compare) values='side-by-side split' ;;
         -i | --input | -o | --output | --config | --vae-path | --vae-adapter)

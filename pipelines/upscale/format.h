@@ -11,8 +11,11 @@ namespace upscale {
 /// A form that the result can have; the ending of a file's name chooses it.
 struct Format {
     const char* ending;
-    const char* muxer;  ///< as libavformat calls it; null: the encoder's output is the file
+    const char* muxer;                ///< as libavformat calls it; null: a file for each picture
     std::vector<std::string> codecs;  ///< the first is the default
+
+    /// Sound, subtitles and all else beside the video.
+    bool holds_tracks() const { return muxer && codecs.front() != "raw"; }
 };
 
 /// Throws Failure (kUsage) where there is none. `name`: of the output, for the message.
@@ -21,9 +24,6 @@ bool is_format(const std::string& ending);
 
 /// The codec that the options ask for. Throws Failure (kUsage) where the format does not hold it.
 std::string choose_codec(const Options& options, const Format& format);
-
-/// "raw formats ! encoder named encoder ! parser", as gst_parse_launch reads it.
-std::string encoder_line(const Options& options, const std::string& codec);
 
 }  // namespace upscale
 

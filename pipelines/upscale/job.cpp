@@ -52,16 +52,17 @@ void Job::build() {
     GstElement* probe = make_upscaler(options_.settings);
     const double scale = scale_of(probe);
     gst_object_unref(probe);
-    pipeline_ = pipelines::launch(launch_line(options_, media_, scale, plan_.encoder));
+    pipeline_ = pipelines::launch(launch_line(options_, media_, scale, plan_.raw_caps));
     upscaler_ = named(pipeline_, "upscaler");
     apply_settings(upscaler_, options_.settings);
 }
 
 void Job::watch_frames() {
-    GstPad* upscaled = gst_element_get_static_pad(named(pipeline_, "encoder"), "sink");
+    GstPad* upscaled = gst_element_get_static_pad(named(pipeline_, "sink"), "sink");
     gst_pad_add_probe(upscaled, GST_PAD_PROBE_TYPE_BUFFER, on_upscaled_frame, this, nullptr);
     gst_object_unref(upscaled);
     GstAppSinkCallbacks callbacks{};
+    callbacks.eos = on_end;
     callbacks.new_sample = on_sample;
     gst_app_sink_set_callbacks(GST_APP_SINK(named(pipeline_, "sink")), &callbacks, this, nullptr);
 }
@@ -90,10 +91,10 @@ JobResult Job::run(Progress* progress, Report* report) {
 void Job::run_loop() {
     GstBus* bus = gst_element_get_bus(pipeline_);
     gst_bus_add_watch(bus, on_message, this);
-    const Interruption interruption([this] { interrupt(); });
     const guint every_second = g_timeout_add_seconds(1, on_second, this);
     gst_element_set_state(pipeline_, GST_STATE_PLAYING);
     start_feed();
+    const Interruption interruption([this] { interrupt(); });  // which stops the feed
     g_main_loop_run(loop_);
     if (!abandoned_) gst_element_set_state(pipeline_, GST_STATE_NULL);
     g_source_remove(every_second);
@@ -151,6 +152,16 @@ GstFlowReturn Job::on_sample(GstAppSink* sink, gpointer self) {
     return flow;
 }
 
+/// Comes before the message that ends the loop: until then a signal is answered.
+void Job::on_end(GstAppSink*, gpointer self) {
+    auto* job = static_cast<Job*>(self);
+    try {
+        job->writer_->drain();
+    } catch (const Failure& failure) {
+        job->fail(failure);
+    }
+}
+
 void Job::fail(const Failure& failure) {
     {
         const std::lock_guard<std::mutex> lock(failure_mutex_);
@@ -168,7 +179,7 @@ void Job::fail(const Failure& failure) {
 gboolean Job::on_patience_over(gpointer self) {
     auto* job = static_cast<Job*>(self);
     job->abandoned_ = true;
-    GstPad* upscaled = gst_element_get_static_pad(named(job->pipeline_, "encoder"), "sink");
+    GstPad* upscaled = gst_element_get_static_pad(named(job->pipeline_, "sink"), "sink");
     gst_pad_send_event(upscaled, gst_event_new_eos());
     gst_object_unref(upscaled);
     return G_SOURCE_CONTINUE;

@@ -27,7 +27,7 @@ struct JobPlan {
     Window window;             ///< the frames that are written
     GstClockTime lead_in = 0;  ///< before them: computed, so that the model is warm, not written
     guint64 most_frames = 0;   ///< that go in; 0: all of the window
-    std::string encoder;       ///< see encoder_line()
+    std::string raw_caps;      ///< what the writer gets
 };
 
 struct JobResult {
@@ -40,7 +40,7 @@ struct JobResult {
 
 /// The pipeline for a video or a part of it:
 ///
-///     Feed -> appsrc ! flashvsrupscale ! encoder ! appsink -> Writer
+///     Feed -> appsrc ! flashvsrupscale ! appsink -> Writer
 ///
 /// Only the video's frames pass through it; the times of its buffers are those of the input's time
 /// line. Everything is called from the main thread.
@@ -75,6 +75,7 @@ class Job {
 
     static GstPadProbeReturn on_upscaled_frame(GstPad* pad, GstPadProbeInfo* info, gpointer self);
     static GstFlowReturn on_sample(GstAppSink* sink, gpointer self);
+    static void on_end(GstAppSink*, gpointer self);
     static gboolean on_second(gpointer self);
     static gboolean on_patience_over(gpointer self);
     static gboolean on_message(GstBus*, GstMessage* message, gpointer self);

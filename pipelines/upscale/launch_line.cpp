@@ -58,16 +58,17 @@ std::string comparison(bool split, int width, int height) {
 int scaled(int side, double scale) { return static_cast<int>(std::lround(side * scale)); }
 
 std::string launch_line(const Options& options, const Media& media, double scale,
-                        const std::string& encoder) {
+                        const std::string& raw_caps) {
     if (!options.compare.empty() && media.width == 0) {
         throw Failure(ExitCode::kUsage, "--compare needs a file, not a pipe");
     }
     const std::string middle =
         options.compare.empty() ? "flashvsrupscale name=upscaler ! "
                                 : comparison(options.compare == "split", scaled(media.width, scale),
-                                             scaled(media.height, scale));
+                                             scaled(media.height, scale)) +
+                                      "videoconvert ! ";
     return "appsrc name=source format=time block=true max-bytes=0 max-buffers=4 ! " + middle +
-           "videoconvert ! " + encoder + " ! appsink name=sink sync=false max-buffers=16";
+           raw_caps + " ! appsink name=sink sync=false max-buffers=16";
 }
 
 }  // namespace upscale

@@ -66,6 +66,7 @@ Media read_media(const Source& source, const ReadPlan& plan) {
     if (!frame) throw Failure(ExitCode::kInput, source.name() + " has no video");
     media.width = frame->width;
     media.height = frame->height;
+    media.pixel_format = static_cast<AVPixelFormat>(frame->format);
     media.fps_n = reader.rate().num;
     media.fps_d = reader.rate().den;
     const bool images = source.kind() == Source::Kind::kImages;

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "pipelines/upscale/libav.h"
 #include "pipelines/upscale/source.h"
 #include "pipelines/upscale/video_reader.h"
 
@@ -22,6 +23,7 @@ struct Media {
     int subtitles = 0;
     int chapters = 0;
     bool interlaced = false;
+    AVPixelFormat pixel_format = AV_PIX_FMT_NONE;
     ReadPlan read;  ///< how its frames are read
 
     /// Frames between two times.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/video_stream.h"
 
 namespace upscale {
 
@@ -15,42 +16,12 @@ struct FreeCodec {
 };
 using Codec = std::unique_ptr<AVCodecParameters, FreeCodec>;
 
-AVCodecID codec_id(const GstStructure* caps) {
-    if (gst_structure_has_name(caps, "video/x-h264")) return AV_CODEC_ID_H264;
-    if (gst_structure_has_name(caps, "video/x-h265")) return AV_CODEC_ID_HEVC;
-    if (gst_structure_has_name(caps, "video/x-vp9")) return AV_CODEC_ID_VP9;
-    throw Failure(ExitCode::kFailed, std::string("cannot write ") + gst_structure_get_name(caps));
-}
-
-Codec codec_of(GstCaps* caps) {
-    const GstStructure* structure = gst_caps_get_structure(caps, 0);
+Codec codec_of(const AVCodecContext* context) {
     Codec codec(avcodec_parameters_alloc());
-    codec->codec_type = AVMEDIA_TYPE_VIDEO;
-    codec->codec_id = codec_id(structure);
-    gst_structure_get_int(structure, "width", &codec->width);
-    gst_structure_get_int(structure, "height", &codec->height);
-    GstBuffer* extra = nullptr;
-    if (gst_structure_get(structure, "codec_data", GST_TYPE_BUFFER, &extra, nullptr) && extra) {
-        const gsize size = gst_buffer_get_size(extra);
-        codec->extradata = static_cast<uint8_t*>(av_mallocz(size + AV_INPUT_BUFFER_PADDING_SIZE));
-        codec->extradata_size = static_cast<int>(size);
-        gst_buffer_extract(extra, 0, codec->extradata, size);
-        gst_buffer_unref(extra);
-    }
-    return codec;
-}
-
-Packet packet_of(GstBuffer* buffer) {
-    Packet packet(av_packet_alloc());
-    const gsize size = gst_buffer_get_size(buffer);
-    if (!packet || av_new_packet(packet.get(), static_cast<int>(size)) < 0) {
+    if (!codec || avcodec_parameters_from_context(codec.get(), context) < 0) {
         throw Failure(ExitCode::kFailed, "out of memory");
     }
-    gst_buffer_extract(buffer, 0, packet->data, size);
-    if (!GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT)) {
-        packet->flags |= AV_PKT_FLAG_KEY;
-    }
-    return packet;
+    return codec;
 }
 
 /// May lie before 0: encoders count back from the first frame.
@@ -109,59 +80,67 @@ int64_t Mux::ticks(int64_t time) const {
 }
 
 void Mux::write(GstSample* sample) {
-    GstBuffer* buffer = gst_sample_get_buffer(sample);
-    if (!output_) {
-        GstCaps* caps = gst_sample_get_caps(sample);
-        begin(*codec_of(caps), video_time_base(frame_period(caps)));
+    GstCaps* caps = gst_sample_get_caps(sample);
+    if (!encoder_) {
+        const AVRational time_base = video_time_base(frame_period(caps));
+        encoder_ = std::make_unique<VideoEncoder>(*options_.plan, caps, time_base, report_);
+        begin(*codec_of(encoder_->context()), nullptr, time_base);
     }
-    const GstSegment* segment = gst_sample_get_segment(sample);
-    const Packet packet = packet_of(buffer);
-    packet->pts = ticks(stream_time(segment, GST_BUFFER_PTS(buffer)));
-    packet->dts = GST_BUFFER_DTS_IS_VALID(buffer)
-                      ? ticks(stream_time(segment, GST_BUFFER_DTS(buffer)))
-                      : packet->pts;
+    const GstBuffer* buffer = gst_sample_get_buffer(sample);
+    const int64_t time = stream_time(gst_sample_get_segment(sample), GST_BUFFER_PTS(buffer));
+    int64_t duration = 0;
     if (GST_BUFFER_DURATION_IS_VALID(buffer)) {
-        packet->duration = av_rescale_q(static_cast<int64_t>(GST_BUFFER_DURATION(buffer)),
-                                        kNanoseconds, time_base_);
+        duration = av_rescale_q(static_cast<int64_t>(GST_BUFFER_DURATION(buffer)), kNanoseconds,
+                                time_base_);
     }
-    send(packet.get());
+    encoder_->encode(sample, ticks(time), duration, [this](AVPacket* packet) { send(packet); });
+}
+
+void Mux::drain() {
+    if (encoder_) encoder_->finish([this](AVPacket* packet) { send(packet); });
 }
 
 void Mux::write_packet(const AVStream* stream, AVPacket* packet) {
     if (!output_) {
-        begin(*stream->codecpar, video_time_base(stream->time_base));
+        begin(*stream->codecpar, stream, video_time_base(stream->time_base));
     }
     av_packet_rescale_ts(packet, stream->time_base, time_base_);
     send(packet);
 }
 
-void Mux::begin(const AVCodecParameters& codec, AVRational time_base) {
+void Mux::begin(const AVCodecParameters& codec, const AVStream* part, AVRational time_base) {
     time_base_ = time_base;
     AVFormatContext* context = nullptr;
     check(avformat_alloc_output_context2(&context, nullptr, options_.format.c_str(), nullptr),
           "cannot make the file");
     output_.reset(context);
+    if (options_.piped) context->flags |= AVFMT_FLAG_FLUSH_PACKETS;  // for who waits for a frame
     // A part keeps the times of the whole; its decoding times are counted back from them anew.
     if (options_.format == "nut") context->avoid_negative_ts = AVFMT_AVOID_NEG_TS_DISABLED;
     // FLAC, Opus and TrueHD in mp4 are called that long after players learnt them.
     context->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;
-    open(codec);
+    open(codec, part);
 }
 
-void Mux::open(const AVCodecParameters& codec) {
+void Mux::open(const AVCodecParameters& codec, const AVStream* part) {
     AVFormatContext* output = output_.get();
     AVStream* video = avformat_new_stream(output, nullptr);
-    check(video ? avcodec_parameters_copy(video->codecpar, &codec) : AVERROR(ENOMEM), "no memory");
-    video->codecpar->codec_tag = 0;
-    const bool quicktime = options_.format == "mp4" || options_.format == "mov";
-    if (quicktime && codec.codec_id == AV_CODEC_ID_HEVC) {
-        video->codecpar->codec_tag = MKTAG('h', 'v', 'c', '1');  // as Apple's players have it
-    }
+    if (!video) check(AVERROR(ENOMEM), "the container's head");
+    set_codec(output->oformat, codec, video);
     video->time_base = time_base_;
     video->avg_frame_rate = options_.frame_rate;
     if (tracks_ && tracks_->video())
         describe_video(tracks_->video(), video, options_.keep_rotation);
     if (options_.double_rate) video->avg_frame_rate.num *= 2;
+    if (encoder_) {
+        add_levels(encoder_->levels(), video);
+        if (video->avg_frame_rate.num == 0) video->avg_frame_rate = encoder_->context()->framerate;
+        if (options_.format == "nut") keep_colour_as_tag(video);
+        // y4m has no times: its rate is the unit of time.
+        if (options_.format == "yuv4mpegpipe") video->time_base = av_inv_q(video->avg_frame_rate);
+    } else {
+        take_colour_from_tag(part, video);
+    }
     if (tracks_ && options_.with_tracks) {
         const Window& window = options_.window;
         Tracks::Span span;
@@ -194,6 +173,7 @@ void Mux::send(AVPacket* packet) {
 }
 
 void Mux::finish(GstClockTime end) {
+    drain();
     if (!output_) return;
     if (tracks_ && options_.with_tracks) {
         if (GST_CLOCK_TIME_IS_VALID(end)) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "pipelines/upscale/encode.h"
 #include "pipelines/upscale/tracks.h"
 #include "pipelines/upscale/window.h"
 #include "pipelines/upscale/writer.h"
@@ -29,25 +30,28 @@ struct MuxOptions {
     bool keep_rotation = false;  ///< the frames are not turned: players do it
     bool double_rate = false;    ///< two frames for each of the input's
     AVRational frame_rate = {0, 1};
+    const VideoPlan* plan = nullptr;  ///< of frames; outlives the Mux. Packets need none
 };
 
-/// Video packets and the input's other tracks into one container, by libavformat. Every frame has
-/// its time, which is that of the input's time line, in units of the input. The file is made when
-/// the first packet comes.
+/// Codes the video and writes it and the input's other tracks into one container, by libavformat.
+/// Every frame has its time, which is that of the input's time line, in units of the input. The
+/// file is made when the first frame comes.
 class Mux : public Writer {
   public:
     /// report: hears what is left out, from the writing thread; outlives the Mux.
     Mux(MuxOptions options, Report* report);
 
     void write(GstSample* sample) override;
+    void drain() override;
     void finish(GstClockTime end) override;
 
     /// Packets that were written before, by another Mux of the same input; `stream` is theirs.
     void write_packet(const AVStream* stream, AVPacket* packet);
 
   private:
-    void begin(const AVCodecParameters& codec, AVRational time_base);
-    void open(const AVCodecParameters& codec);
+    /// part: whose packets come; null: the encoder's do.
+    void begin(const AVCodecParameters& codec, const AVStream* part, AVRational time_base);
+    void open(const AVCodecParameters& codec, const AVStream* part);
     void send(AVPacket* packet);
     void check(int status, const char* what) const;
     AVRational video_time_base(AVRational other) const;
@@ -58,7 +62,8 @@ class Mux : public Writer {
 
     MuxOptions options_;
     Report* report_;
-    std::unique_ptr<Tracks> tracks_;  // null: no file beside the frames
+    std::unique_ptr<Tracks> tracks_;         // null: no file beside the frames
+    std::unique_ptr<VideoEncoder> encoder_;  // null: packets come
     OutputFile output_;
     AVRational time_base_ = {1, 90000};  // of the packets that come
     int64_t last_dts_ = INT64_MIN;

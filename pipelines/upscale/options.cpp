@@ -34,6 +34,7 @@ struct Raw {
     gchar** inputs = nullptr;
     gchar *output = nullptr, *format = nullptr, *codec = nullptr, *compare = nullptr;
     gchar* deinterlace = nullptr;
+    gchar *encoder = nullptr, *pixel_format = nullptr;
     gchar *start = nullptr, *end = nullptr, *convert = nullptr, *config = nullptr;
     gint crf = -1, quality = 10, preview = 0;
     gdouble fps = 0, part = 30;
@@ -87,7 +88,14 @@ const std::vector<GOptionEntry>& file_entries() {
 const std::vector<GOptionEntry>& coding_entries() {
     static const std::vector<GOptionEntry> entries = {
         {"codec", 0, 0, G_OPTION_ARG_STRING, &raw.codec,
-         "Of the video: h264 (default), h265, vp9 (default in webm)", "CODEC"},
+         "Of the video: h264 (default), h265, vp9 (default in webm), av1, prores, ffv1", "CODEC"},
+        {"encoder", 0, 0, G_OPTION_ARG_STRING, &raw.encoder,
+         "auto (default: the best picture, which is software's), software, hardware (nvenc, qsv, "
+         "vaapi, v4l2m2m, else software), or one of libavcodec's names: h264_nvenc",
+         "ENCODER"},
+        {"pixel-format", 0, 0, G_OPTION_ARG_STRING, &raw.pixel_format,
+         "auto (default: 4:2:0 of the input's depth), yuv420p, yuv420p10, yuv422p10, yuv444p, ...",
+         "FORMAT"},
         {"quality", 0, 0, G_OPTION_ARG_INT, &raw.quality,
          "Of the video, 0 to 10 (default 10), as in infer.py: crf 26 to 20", "N"},
         {"crf", 0, 0, G_OPTION_ARG_INT, &raw.crf,
@@ -184,6 +192,8 @@ void take(Options* options) {
     options->format = text_or_empty(raw.format);
     options->codec = text_or_empty(raw.codec);
     if (raw.deinterlace) options->deinterlace = raw.deinterlace;
+    if (raw.encoder) options->encoder = raw.encoder;
+    if (raw.pixel_format) options->pixel_format = raw.pixel_format;
     options->compare = text_or_empty(raw.compare);
     options->convert = text_or_empty(raw.convert);
     if (raw.start) options->window.start = parse_time("--start", raw.start);

@@ -16,16 +16,18 @@ struct Options {
     /// Properties of the element by option name ("dtype"), as typed; settings.h knows what they
     /// set.
     std::map<std::string, std::string> settings;
-    std::string format;                ///< of the output; empty: by the ending of its name
-    std::string codec;                 ///< empty: what the container is known for
-    int crf = -1;                      ///< -1: from `quality`
-    int quality = 10;                  ///< 0 to 10, as in infer.py
-    double fps = 0;                    ///< of images; 0: 30
-    std::string deinterlace = "auto";  ///< "auto", "off", "frame", "field"
-    Window window;                     ///< --start and --end
-    std::string compare;               ///< "side-by-side", "split"; empty: the result alone
-    int preview = 0;                   ///< frames to show; 0: the whole video
-    double part = 30;                  ///< seconds of a part with --resume
+    std::string format;                 ///< of the output; empty: by the ending of its name
+    std::string codec;                  ///< empty: what the container is known for
+    std::string encoder = "auto";       ///< see find_encoders()
+    std::string pixel_format = "auto";  ///< or one of libavutil's names
+    int crf = -1;                       ///< -1: from `quality`
+    int quality = 10;                   ///< 0 to 10, as in infer.py
+    double fps = 0;                     ///< of images; 0: 30
+    std::string deinterlace = "auto";   ///< "auto", "off", "frame", "field"
+    Window window;                      ///< --start and --end
+    std::string compare;                ///< "side-by-side", "split"; empty: the result alone
+    int preview = 0;                    ///< frames to show; 0: the whole video
+    double part = 30;                   ///< seconds of a part with --resume
     bool resume = false;
     bool audio = true;
     bool overwrite = false;

@@ -13,15 +13,16 @@
 
 namespace upscale {
 
-Output::Output(const Options& options, const Source& source, const Destination& destination)
-    : options_(options), source_(source), destination_(destination) {}
+Output::Output(const Options& options, const Source& source, const Destination& destination,
+               const VideoPlan& plan)
+    : options_(options), source_(source), destination_(destination), plan_(plan) {}
 
 Output::~Output() {
     if (stream_ >= 0) close(stream_);
 }
 
 bool Output::is_container() const {
-    return destination_.format->muxer != nullptr && !destination_.is_stream();
+    return destination_.format->holds_tracks() && !destination_.is_stream();
 }
 
 void Output::begin() {
@@ -44,9 +45,11 @@ MuxOptions Output::mux_options() const {
     if (source_.kind() == Source::Kind::kFile) mux.input = source_.path();
     mux.input_name = source_.name();
     mux.with_sound = options_.audio;
+    mux.with_tracks = destination_.format->holds_tracks();
     mux.window = options_.window;
     mux.keep_rotation = keeps_rotation(options_, destination_);
     mux.double_rate = options_.deinterlace == "field";
+    mux.plan = &plan_;
     return mux;
 }
 
@@ -62,13 +65,13 @@ std::string Output::picture_name(size_t number) const {
                                  : destination_.places.at(number - 1).name;
 }
 
-std::unique_ptr<Writer> Output::make_picture_writer(size_t first, size_t most) {
+std::unique_ptr<Writer> Output::make_picture_writer(size_t first, size_t most, Report* report) {
     ImageWriter::Folder folder;
     folder.path = unfinished_->path();
     folder.first = first;
     folder.most = most;
     folder.name = [this](size_t number) { return picture_name(number); };
-    return std::make_unique<ImageWriter>(std::move(folder));
+    return std::make_unique<ImageWriter>(std::move(folder), plan_, report);
 }
 
 std::unique_ptr<Writer> Output::make_writer(Report* report) {
@@ -77,16 +80,17 @@ std::unique_ptr<Writer> Output::make_writer(Report* report) {
     if (destination_.is_pictures() && unfinished_) {
         const size_t most =
             destination_.numbered ? std::numeric_limits<size_t>::max() : destination_.places.size();
-        return make_picture_writer(1, most);
+        return make_picture_writer(1, most, report);
     }
     const int descriptor = stream_ >= 0 ? stream_ : unfinished_->descriptor();
-    return std::make_unique<RawWriter>(destination_.name, descriptor);
+    return std::make_unique<PictureWriter>(destination_.name, descriptor, plan_, report);
 }
 
-std::unique_ptr<Writer> Output::make_preview_writer(int number) {
+std::unique_ptr<Writer> Output::make_preview_writer(int number, Report* report) {
     begin();
-    if (stream_ >= 0) return std::make_unique<RawWriter>(destination_.name, stream_);
-    return make_picture_writer(number + 1, 1);
+    if (stream_ >= 0)
+        return std::make_unique<PictureWriter>(destination_.name, stream_, plan_, report);
+    return make_picture_writer(number + 1, 1, report);
 }
 
 std::unique_ptr<Writer> Output::make_part_writer(const std::string& path, Report* report) const {

@@ -6,6 +6,7 @@
 
 #include "pipelines/upscale/destination.h"
 #include "pipelines/upscale/options.h"
+#include "pipelines/upscale/plan.h"
 #include "pipelines/upscale/report.h"
 #include "pipelines/upscale/source.h"
 #include "pipelines/upscale/unfinished.h"
@@ -21,7 +22,8 @@ struct MuxOptions;
 class Output {
   public:
     /// Writes nothing yet. The arguments outlive it.
-    Output(const Options& options, const Source& source, const Destination& destination);
+    Output(const Options& options, const Source& source, const Destination& destination,
+           const VideoPlan& plan);
     /// Removes what is not complete.
     ~Output();
     Output(const Output&) = delete;
@@ -32,7 +34,7 @@ class Output {
     /// For the whole result.
     std::unique_ptr<Writer> make_writer(Report* report);
     /// For one frame of several previews, from 0.
-    std::unique_ptr<Writer> make_preview_writer(int number);
+    std::unique_ptr<Writer> make_preview_writer(int number, Report* report);
     /// For the whole of such parts as make_part_writer() writes; is_container() holds.
     std::unique_ptr<Mux> make_joiner(Report* report);
 
@@ -43,7 +45,8 @@ class Output {
     void finish();
 
     const Destination& destination() const { return destination_; }
-    /// A file that is not a stream, and no picture.
+    const VideoPlan& plan() const { return plan_; }
+    /// A file that is not a stream and holds more than pictures.
     bool is_container() const;
     /// Of the file, once it is begun.
     const std::string& unfinished_path() const { return unfinished_->path(); }
@@ -52,13 +55,14 @@ class Output {
     void begin();
     MuxOptions mux_options() const;
     MuxOptions whole_file() const;
-    std::unique_ptr<Writer> make_picture_writer(size_t first, size_t most);
+    std::unique_ptr<Writer> make_picture_writer(size_t first, size_t most, Report* report);
     std::string picture_name(size_t number) const;
     void finish_pictures();
 
     const Options& options_;
     const Source& source_;
     const Destination& destination_;
+    const VideoPlan& plan_;
     std::unique_ptr<Unfinished> unfinished_;
     int stream_ = -1;
 };

@@ -29,9 +29,9 @@ std::string describe_input(const Source& source) {
 }
 
 /// Stands for all that the frames depend on.
-std::string describe_settings(const Options& options, const Source& source,
-                              const std::string& codec) {
-    std::string text = describe_input(source) + " " + encoder_line(options, codec);
+std::string describe_settings(const Options& options, const Source& source, const VideoPlan& plan) {
+    std::string text = describe_input(source) + " " + plan.encoder->name + " " + plan.pixel_format +
+                       " " + std::to_string(plan.crf);
     for (const auto& [name, value] : options.settings) text.append(" " + name + "=").append(value);
     for (const double number : {options.fps, options.part}) text += " " + std::to_string(number);
     for (const GstClockTime time : {options.window.start, options.window.end}) {
@@ -79,7 +79,7 @@ void Parts::remove() const {
 }
 
 void Parts::read_journal() {
-    const std::string settings = describe_settings(options_, source_, output_->destination().codec);
+    const std::string settings = describe_settings(options_, source_, output_->plan());
     Journal found;
     const bool readable = found.read(journal_in(folder_));
     const bool same = readable && found.settings == settings;
@@ -164,7 +164,7 @@ void Parts::make_part(size_t index, Progress* progress, Report* report) {
     JobPlan plan;
     plan.window = window(index);
     plan.lead_in = index == 0 ? 0 : kLeadIn;
-    plan.encoder = encoder_line(options_, output_->destination().codec);
+    plan.raw_caps = output_->plan().raw_caps;
     const RemovedAtEnd removed(unfinished);
     const std::unique_ptr<Writer> writer = output_->make_part_writer(unfinished, report);
     const JobResult result =

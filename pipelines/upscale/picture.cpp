@@ -62,13 +62,6 @@ constexpr FormatPair kPairs[] = {
     {AV_PIX_FMT_GBRAP12LE, GST_VIDEO_FORMAT_GBRA_12LE},
 };
 
-AVPixelFormat libav_format(GstVideoFormat format) {
-    for (const FormatPair& pair : kPairs) {
-        if (pair.gst == format) return pair.libav;
-    }
-    return AV_PIX_FMT_NONE;
-}
-
 GstVideoFormat gst_format(AVPixelFormat format) {
     for (const FormatPair& pair : kPairs) {
         if (pair.libav == format) return pair.gst;
@@ -254,6 +247,13 @@ bool becomes_coloured(AVPixelFormat format) {
 }
 
 }  // namespace
+
+AVPixelFormat libav_format(GstVideoFormat format) {
+    for (const FormatPair& pair : kPairs) {
+        if (pair.gst == format) return pair.libav;
+    }
+    return AV_PIX_FMT_NONE;
+}
 
 void FreeScaler::operator()(SwsContext* scaler) const { sws_freeContext(scaler); }
 

@@ -21,8 +21,11 @@ struct FreeCaps {
     void operator()(GstCaps* caps) const { gst_caps_unref(caps); }
 };
 
-/// Formats that flashvsrupscale takes in system memory, as the installed element says. Empty: it is
-/// not installed.
+/// libavutil's name of a raw format of GStreamer with the same bytes; NONE: it has none.
+AVPixelFormat libav_format(GstVideoFormat format);
+
+/// Formats that flashvsrupscale takes and gives in system memory, as the installed element says.
+/// Empty: it is not installed.
 std::vector<GstVideoFormat> element_formats();
 
 /// Decoded frames to buffers of a format that the element takes: the same where there is one, else

@@ -29,7 +29,7 @@ void check_room(const Destination& destination, guint64 pixels, bool in_parts, c
                                                               : destination.places.front().path);
     struct statvfs disk {};
     if (pixels == 0 || statvfs(folder.c_str(), &disk) != 0) return;
-    const bool raw = !destination.format->muxer && !destination.is_pictures();
+    const bool raw = destination.codec == "raw";
     const double each = raw ? kRaw : destination.is_pictures() ? kPicture : kEncoded;
     // The parts stay until they are joined.
     const double needed = static_cast<double>(pixels) * each * (in_parts ? 2 : 1);

@@ -6,6 +6,7 @@
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav_versions.h"
 #include "pipelines/upscale/orientation.h"
+#include "pipelines/upscale/video_stream.h"
 
 namespace upscale {
 
@@ -26,14 +27,6 @@ bool is_about_others(const AVStream* stream) {
 bool is_chapter_text(const AVFormatContext* file, const AVStream* stream) {
     return file->nb_chapters > 0 && stream->codecpar->codec_type == AVMEDIA_TYPE_DATA &&
            stream->codecpar->codec_id == AV_CODEC_ID_BIN_DATA;
-}
-
-/// A code that means this codec in one container may mean nothing in another.
-void keep_fitting_tag(const AVOutputFormat* format, AVCodecParameters* codec) {
-    if (!format->codec_tag ||
-        av_codec_get_id(format->codec_tag, codec->codec_tag) != codec->codec_id) {
-        codec->codec_tag = 0;
-    }
 }
 
 /// Has the muxer write the head of a file with this track alone: what it says about itself
@@ -68,17 +61,11 @@ void copy_side_data(const AVStream* from, AVStream* to, AVPacketSideDataType typ
 }  // namespace
 
 void describe_video(const AVStream* from, AVStream* to, bool keep_rotation) {
-    AVCodecParameters* colour = to->codecpar;
-    colour->color_range = from->codecpar->color_range;
-    colour->color_primaries = from->codecpar->color_primaries;
-    colour->color_trc = from->codecpar->color_trc;
-    colour->color_space = from->codecpar->color_space;
-    colour->chroma_location = from->codecpar->chroma_location;
     AVRational aspect = from->sample_aspect_ratio.num ? from->sample_aspect_ratio
                                                       : from->codecpar->sample_aspect_ratio;
     const auto orientation = orientation_of(from);
     if (orientation && orientation->turns_sides && !keep_rotation) aspect = av_inv_q(aspect);
-    to->sample_aspect_ratio = colour->sample_aspect_ratio = aspect;
+    to->sample_aspect_ratio = to->codecpar->sample_aspect_ratio = aspect;
     to->avg_frame_rate = from->avg_frame_rate;
     to->r_frame_rate = from->r_frame_rate;
     to->disposition = from->disposition;

@@ -3,11 +3,11 @@
 #include <cstdio>
 #include <memory>
 
-#include "pipelines/upscale/format.h"
 #include "pipelines/upscale/launch_line.h"
 #include "pipelines/upscale/media.h"
 #include "pipelines/upscale/output.h"
 #include "pipelines/upscale/parts.h"
+#include "pipelines/upscale/plan.h"
 #include "pipelines/upscale/progress.h"
 #include "pipelines/upscale/report.h"
 #include "pipelines/upscale/room.h"
@@ -41,7 +41,7 @@ ReadPlan read_plan(const Options& options, const Destination& destination) {
     gst_util_double_to_fraction(fps, &plan.image_rate.num, &plan.image_rate.den);
     plan.deinterlace = deinterlace_of(options.deinterlace);
     plan.upright = !keeps_rotation(options, destination);
-    plan.alpha = destination.codec == "png";
+    plan.alpha = true;
     plan.one_size = !destination.is_pictures();
     return plan;
 }
@@ -67,7 +67,7 @@ guint64 pixels_expected(const Options& options, const Media& media) {
 }
 
 void describe(const Options& options, const Source& source, const Media& media,
-              const Destination& destination) {
+              const Destination& destination, const VideoPlan& plan) {
     const char* ending = destination.format->ending;
     std::printf("input:  %s: %s\n", printable(source.name()).c_str(), media.describe().c_str());
     if (media.width == 0) {
@@ -78,6 +78,7 @@ void describe(const Options& options, const Source& source, const Media& media,
     std::printf("output: %s: %dx%d, %s in %s\n", printable(destination.name).c_str(),
                 scaled(media.width, scale), scaled(media.height, scale), destination.codec.c_str(),
                 ending);
+    for (const std::string& note : plan.notes) std::printf("note:   %s\n", note.c_str());
     std::fflush(stdout);
     std::printf("%s\n", try_out(options, media).c_str());
 }
@@ -87,7 +88,7 @@ JobResult run_whole(const Options& options, const Source& source, const Media& m
     const std::unique_ptr<Writer> writer = output->make_writer(report);
     JobPlan plan;
     plan.window = options.window;
-    plan.encoder = encoder_line(options, output->destination().codec);
+    plan.raw_caps = output->plan().raw_caps;
     return run_job(options, source, media, plan, writer.get(), progress, report);
 }
 
@@ -100,11 +101,11 @@ JobResult run_previews(const Options& options, const Source& source, const Media
         GST_CLOCK_TIME_IS_VALID(end) && end > options.window.start ? end - options.window.start : 0;
     JobResult all;
     for (int i = 0; i < options.preview; ++i) {
-        const std::unique_ptr<Writer> writer = output->make_preview_writer(i);
+        const std::unique_ptr<Writer> writer = output->make_preview_writer(i, report);
         JobPlan plan;
         plan.window = {options.window.start + span * i / options.preview, options.window.end};
         plan.most_frames = kFirstChunk;
-        plan.encoder = encoder_line(options, output->destination().codec);
+        plan.raw_caps = output->plan().raw_caps;
         const JobResult one = run_job(options, source, media, plan, writer.get(), progress, report);
         if (one.frames == 0) break;
         ++all.frames;
@@ -116,8 +117,9 @@ JobResult run_previews(const Options& options, const Source& source, const Media
 
 /// From the first frame to the final name.
 JobResult make_result(const Options& options, const Source& source, const Media& media,
-                      const Destination& destination, Progress* progress, Report* report) {
-    Output output(options, source, destination);
+                      const Destination& destination, const VideoPlan& plan, Progress* progress,
+                      Report* report) {
+    Output output(options, source, destination, plan);
     std::unique_ptr<Parts> parts;
     if (options.resume) parts = std::make_unique<Parts>(options, source, media, &output);
     const JobResult result = parts ? parts->run(progress, report)
@@ -144,13 +146,16 @@ VideoResult upscale_video(const Options& options, Task* task) {
         Source& source = *task->source;
         source.load();
         const Media media = look_at(options, source, task->destination);
+        const VideoPlan plan =
+            plan_video(options, task->destination.codec, media, scale_of(options));
         progress.set_total(frames_expected(options, media));
         check_room(task->destination, pixels_expected(options, media), options.resume, warn);
         if (options.dry_run) {
-            describe(options, source, media, task->destination);
+            describe(options, source, media, task->destination, plan);
             return {};
         }
-        result = make_result(options, source, media, task->destination, &progress, &report);
+        for (const std::string& note : plan.notes) progress.say(note);
+        result = make_result(options, source, media, task->destination, plan, &progress, &report);
     } catch (const Failure& failure) {
         const bool interrupted = failure.code() == ExitCode::kInterrupted;
         progress.end(interrupted ? "interrupted" : "failed", 0, {}, report);

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "pipelines/upscale/encode.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/paths.h"
 
@@ -16,37 +17,41 @@ namespace {
     throw Failure(ExitCode::kFailed, path + ": " + g_strerror(errno));
 }
 
-void write_bytes(GstSample* sample, FILE* file, const std::string& path) {
-    GstMapInfo map;
-    GstBuffer* buffer = gst_sample_get_buffer(sample);
-    if (!gst_buffer_map(buffer, &map, GST_MAP_READ)) {
-        throw Failure(ExitCode::kFailed, "a frame cannot be read from the encoder");
-    }
-    const size_t written = fwrite(map.data, 1, map.size, file);
-    const bool complete = written == map.size;
-    gst_buffer_unmap(buffer, &map);
-    if (!complete) refuse(path);
+void write_picture(GstSample* sample, const VideoPlan& plan, Report* report, FILE* file,
+                   const std::string& path) {
+    VideoEncoder encoder(plan, gst_sample_get_caps(sample), {1, 25}, report);
+    const auto write = [&](const AVPacket* packet) {
+        const auto size = static_cast<size_t>(packet->size);
+        if (fwrite(packet->data, 1, size, file) != size) refuse(path);
+    };
+    encoder.encode(sample, 0, 0, write);
+    encoder.finish(write);
 }
 
 }  // namespace
 
-RawWriter::RawWriter(std::string name, int descriptor) : name_(std::move(name)), file_(nullptr) {
+PictureWriter::PictureWriter(std::string name, int descriptor, const VideoPlan& plan,
+                             Report* report)
+    : name_(std::move(name)), plan_(plan), report_(report), file_(nullptr) {
     const int copy = dup(descriptor);
     if (copy >= 0) file_ = fdopen(copy, "wb");
     if (!file_) refuse(name_);
 }
 
-RawWriter::~RawWriter() {
+PictureWriter::~PictureWriter() {
     if (file_) fclose(file_);
 }
 
-void RawWriter::write(GstSample* sample) { write_bytes(sample, file_, name_); }
+void PictureWriter::write(GstSample* sample) {
+    write_picture(sample, plan_, report_, file_, name_);
+}
 
-void RawWriter::finish(GstClockTime) {
+void PictureWriter::finish(GstClockTime) {
     if (fclose(std::exchange(file_, nullptr)) != 0) refuse(name_);
 }
 
-ImageWriter::ImageWriter(Folder folder) : folder_(std::move(folder)) {}
+ImageWriter::ImageWriter(Folder folder, const VideoPlan& plan, Report* report)
+    : folder_(std::move(folder)), plan_(plan), report_(report) {}
 
 std::string ImageWriter::path_in(const std::string& folder, size_t number) {
     return joined(folder, std::to_string(number) + ".png");
@@ -59,7 +64,7 @@ void ImageWriter::write(GstSample* sample) {
     FILE* file = fopen(path_in(folder_.path, number).c_str(), "wb");
     if (!file) refuse(name);
     try {
-        write_bytes(sample, file, name);
+        write_picture(sample, plan_, report_, file, name);
     } catch (...) {
         fclose(file);
         throw;

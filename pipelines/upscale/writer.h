@@ -7,9 +7,12 @@
 #include <functional>
 #include <string>
 
+#include "pipelines/upscale/plan.h"
+#include "pipelines/upscale/report.h"
+
 namespace upscale {
 
-/// Takes what the encoder makes. One thread at a time. Everything throws Failure (kFailed) when the
+/// Codes frames and writes them. One thread at a time. Everything throws Failure (kFailed) when the
 /// system refuses to write.
 class Writer {
   public:
@@ -17,21 +20,25 @@ class Writer {
     /// Stream time of the input's first frame; comes before any sample.
     virtual void set_origin(GstClockTime) {}
     virtual void write(GstSample* sample) = 0;
+    /// Nothing comes any more: what is still on its way through the encoder is written.
+    virtual void drain() {}
     /// Nothing comes any more. end: where the video was cut short; NONE: it is whole.
     virtual void finish(GstClockTime end) = 0;
 };
 
-/// Bytes one after the other into an open file or stream.
-class RawWriter : public Writer {
+/// Pictures one after the other into an open file or stream.
+class PictureWriter : public Writer {
   public:
     /// name: for messages. The descriptor stays open.
-    RawWriter(std::string name, int descriptor);
-    ~RawWriter() override;
+    PictureWriter(std::string name, int descriptor, const VideoPlan& plan, Report* report);
+    ~PictureWriter() override;
     void write(GstSample* sample) override;
     void finish(GstClockTime end) override;
 
   private:
     std::string name_;
+    const VideoPlan& plan_;
+    Report* report_;
     FILE* file_;
 };
 
@@ -45,7 +52,7 @@ class ImageWriter : public Writer {
         std::function<std::string(size_t)> name;  ///< of a number, for messages
     };
 
-    explicit ImageWriter(Folder folder);
+    ImageWriter(Folder folder, const VideoPlan& plan, Report* report);
     void write(GstSample* sample) override;
     void finish(GstClockTime) override {}
 
@@ -53,6 +60,8 @@ class ImageWriter : public Writer {
 
   private:
     Folder folder_;
+    const VideoPlan& plan_;
+    Report* report_;
     size_t count_ = 0;
 };
 

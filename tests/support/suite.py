@@ -22,6 +22,7 @@ WORK = {
     'pipelines launch': (150, 10),
     'pipelines rtsp': (150, 6),
     'pipelines upscale': (150, 10),
+    'pipelines upscale_codecs': (110, 11),
     'pipelines upscale_inputs': (80, 18),
     'pipelines upscale_jobs': (100, 11),
     'pipelines upscale_kills': (60, 1),

@@ -1,0 +1,25 @@
+#ifndef FLASHVSR_PIPELINES_UPSCALE_VIDEO_STREAM_H_
+#define FLASHVSR_PIPELINES_UPSCALE_VIDEO_STREAM_H_
+
+#include "pipelines/upscale/colour.h"
+#include "pipelines/upscale/libav.h"
+
+namespace upscale {
+
+/// A code that means this codec in one container may mean nothing in another; then there is none.
+void keep_fitting_tag(const AVOutputFormat* format, AVCodecParameters* codec);
+
+/// Gives the stream that is written the codec of its packets, under the name that players of this
+/// container know.
+void set_codec(const AVOutputFormat* format, const AVCodecParameters& codec, AVStream* stream);
+
+/// The levels as the container says them, where the stream has none yet.
+void add_levels(const HdrLevels& levels, AVStream* stream);
+
+/// NUT, in which parts are kept, has no place for colour: it goes there and back as a tag.
+void keep_colour_as_tag(AVStream* part);
+void take_colour_from_tag(const AVStream* part, AVStream* stream);
+
+}  // namespace upscale
+
+#endif  // FLASHVSR_PIPELINES_UPSCALE_VIDEO_STREAM_H_
