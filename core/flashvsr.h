@@ -40,7 +40,7 @@ extern "C" {
 
 /* Raised when a change would break a program compiled against an older header, or a program
  * compiled against this one would find less than it knows of. */
-#define FLASHVSR_ABI 3
+#define FLASHVSR_ABI 4
 
 typedef struct FlashvsrEngine FlashvsrEngine;
 typedef struct FlashvsrStream FlashvsrStream;
@@ -128,17 +128,65 @@ typedef struct {
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
+/* Pixel formats, by GStreamer's names. Of each:
+ *   - the bits of a sample that count. 8 bits are a byte, more are two bytes, little endian;
+ *   - how many bits lie below them, which are ignored on input and 0 on output;
+ *   - the size of the chroma: 444 as luma, 422 half the width, 420 half the width and half the
+ *     height, rounded up; 400 there is none;
+ *   - the planes, a word each: which sample follows which. U and V are Cb and Cr. A is alpha, from
+ * 0 to the largest sample; it is resized by bicubic like colour and untouched by the model. What is
+ * x is not read, and written as the largest sample. */
+#define FLASHVSR_FORMATS(ROW)             \
+    ROW(I420, 8, 0, 420, "Y U V")         \
+    ROW(YV12, 8, 0, 420, "Y V U")         \
+    ROW(NV12, 8, 0, 420, "Y UV")          \
+    ROW(NV21, 8, 0, 420, "Y VU")          \
+    ROW(Y42B, 8, 0, 422, "Y U V")         \
+    ROW(NV16, 8, 0, 422, "Y UV")          \
+    ROW(Y444, 8, 0, 444, "Y U V")         \
+    ROW(I420_10LE, 10, 0, 420, "Y U V")   \
+    ROW(P010_10LE, 10, 6, 420, "Y UV")    \
+    ROW(I422_10LE, 10, 0, 422, "Y U V")   \
+    ROW(Y444_10LE, 10, 0, 444, "Y U V")   \
+    ROW(I420_12LE, 12, 0, 420, "Y U V")   \
+    ROW(P012_LE, 12, 4, 420, "Y UV")      \
+    ROW(I422_12LE, 12, 0, 422, "Y U V")   \
+    ROW(Y444_12LE, 12, 0, 444, "Y U V")   \
+    ROW(P016_LE, 16, 0, 420, "Y UV")      \
+    ROW(Y444_16LE, 16, 0, 444, "Y U V")   \
+    ROW(A420, 8, 0, 420, "Y U V A")       \
+    ROW(AYUV, 8, 0, 444, "AYUV")          \
+    ROW(VUYA, 8, 0, 444, "VUYA")          \
+    ROW(A420_10LE, 10, 0, 420, "Y U V A") \
+    ROW(A422_10LE, 10, 0, 422, "Y U V A") \
+    ROW(A444_10LE, 10, 0, 444, "Y U V A") \
+    ROW(AYUV64, 16, 0, 444, "AYUV")       \
+    ROW(RGB, 8, 0, 444, "RGB")            \
+    ROW(BGR, 8, 0, 444, "BGR")            \
+    ROW(RGBA, 8, 0, 444, "RGBA")          \
+    ROW(BGRA, 8, 0, 444, "BGRA")          \
+    ROW(ARGB, 8, 0, 444, "ARGB")          \
+    ROW(ABGR, 8, 0, 444, "ABGR")          \
+    ROW(RGBx, 8, 0, 444, "RGBx")          \
+    ROW(BGRx, 8, 0, 444, "BGRx")          \
+    ROW(xRGB, 8, 0, 444, "xRGB")          \
+    ROW(xBGR, 8, 0, 444, "xBGR")          \
+    ROW(RGBA64_LE, 16, 0, 444, "RGBA")    \
+    ROW(ARGB64_LE, 16, 0, 444, "ARGB")    \
+    ROW(GBR, 8, 0, 444, "G B R")          \
+    ROW(GBR_10LE, 10, 0, 444, "G B R")    \
+    ROW(GBR_12LE, 12, 0, 444, "G B R")    \
+    ROW(GBRA, 8, 0, 444, "G B R A")       \
+    ROW(GBRA_10LE, 10, 0, 444, "G B R A") \
+    ROW(GBRA_12LE, 12, 0, 444, "G B R A") \
+    ROW(GRAY8, 8, 0, 400, "Y")            \
+    ROW(GRAY16_LE, 16, 0, 400, "Y")
+
+#define FLASHVSR_FORMAT_ENUMERATOR(name, bits, shift, chroma, planes) FLASHVSR_FORMAT_##name,
+
 typedef enum {
-    FLASHVSR_FORMAT_I420 = 1, /* planes Y, U, V; chroma at half size, rounded up */
-    FLASHVSR_FORMAT_NV12,     /* planes Y, UV interleaved */
-    FLASHVSR_FORMAT_P010, /* as NV12, samples of 16 bits in host order with the value in the high
-                           * 10; the low 6 are ignored on input and 0 on output */
-    FLASHVSR_FORMAT_RGB,  /* one plane, bytes R G B */
-    FLASHVSR_FORMAT_BGR,
-    FLASHVSR_FORMAT_RGBA, /* alpha is resized by bicubic like colour, untouched by the model */
-    FLASHVSR_FORMAT_BGRA,
-    FLASHVSR_FORMAT_RGBX, /* the fourth byte is written as 255 */
-    FLASHVSR_FORMAT_BGRX
+    FLASHVSR_FORMAT_NONE = 0,
+    FLASHVSR_FORMATS(FLASHVSR_FORMAT_ENUMERATOR) FLASHVSR_FORMAT_END /* not a format */
 } FlashvsrFormat;
 
 typedef enum {
@@ -150,12 +198,14 @@ typedef enum {
 
 typedef enum { FLASHVSR_RANGE_FULL = 0, FLASHVSR_RANGE_LIMITED } FlashvsrRange;
 
-/* Where a chroma sample of a 4:2:0 format lies within its 2x2 block of luma samples. */
+/* Where a chroma sample lies within its block of luma samples, where chroma is smaller; of 4:2:2 it
+ * counts on which column. */
 typedef enum {
     FLASHVSR_CHROMA_LEFT =
         0,                  /* horizontally on the left pixel, vertically between (MPEG-2, H.264) */
-    FLASHVSR_CHROMA_CENTER, /* between all four (JPEG, MPEG-1) */
-    FLASHVSR_CHROMA_TOP_LEFT /* on the top left pixel (BT.2020) */
+    FLASHVSR_CHROMA_CENTER, /* between all (JPEG, MPEG-1) */
+    FLASHVSR_CHROMA_TOP_LEFT, /* on the top left pixel (BT.2020) */
+    FLASHVSR_CHROMA_TOP       /* horizontally between, vertically on the top pixel */
 } FlashvsrChromaSite;
 
 /* Where the planes of a frame lie. */
@@ -163,6 +213,9 @@ typedef enum {
     FLASHVSR_MEMORY_HOST = 0,
     FLASHVSR_MEMORY_CUDA /* device pointers, on the engine's device and in its primary context */
 } FlashvsrMemory;
+
+/* Pixels, of either side of a frame. */
+#define FLASHVSR_MAX_SIDE 16384
 
 /* How the samples of a frame are laid out and what they mean. */
 typedef struct {
@@ -175,7 +228,7 @@ typedef struct {
     FlashvsrMemory memory;
 } FlashvsrFrameInfo;
 
-/* A frame. In P010 planes and strides are even. */
+/* A frame. Where samples have two bytes, planes and strides are even. */
 typedef struct {
     FlashvsrFrameInfo info;
     void* plane[4];    /* first row of each plane; not written by push */
@@ -238,7 +291,7 @@ typedef enum {
 typedef struct {
     uint32_t struct_size;
     FlashvsrFrameInfo input;
-    FlashvsrFrameInfo output; /* same format family (RGB or YUV) not required; any size at all */
+    FlashvsrFrameInfo output; /* any format and size, whatever the input's */
     uint64_t seed;            /* of the noise; equal seeds give equal pictures */
     FlashvsrSettings settings;
     FlashvsrTiling tiling;

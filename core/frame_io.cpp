@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "core/picture.h"
 #include "models/error.h"
 #include "models/kernel_args.h"
 #include "models/window.h"
@@ -16,55 +17,13 @@ namespace flashvsr {
 namespace {
 
 // The spatial reach of the RoPE and window arithmetic: 1024 token rows or columns of 16 pixels.
-constexpr int32_t kMaxSide = 16384;
+constexpr int32_t kMaxSide = FLASHVSR_MAX_SIDE;
 // Of rows in our own memory: kernels then read and write 16 bytes at a time.
 constexpr int64_t kRowAlignment = 64;
 
-struct PlaneSize {
-    int64_t rows = 0;
-    int64_t row_bytes = 0;
-};
-
-int plane_count(FlashvsrFormat format) {
-    switch (format) {
-        case FLASHVSR_FORMAT_I420: return 3;
-        case FLASHVSR_FORMAT_NV12:
-        case FLASHVSR_FORMAT_P010: return 2;
-        default: return 1;
-    }
-}
-
-bool is_packed(FlashvsrFormat format) { return plane_count(format) == 1; }
-
-int pixel_bytes(FlashvsrFormat format) {
-    return format == FLASHVSR_FORMAT_RGB || format == FLASHVSR_FORMAT_BGR ? 3 : 4;
-}
-
-int sample_bytes(FlashvsrFormat format) { return format == FLASHVSR_FORMAT_P010 ? 2 : 1; }
-
-PlaneSize plane_size(const FlashvsrFrameInfo& info, int plane) {
-    const int64_t width = info.width;
-    const int64_t height = info.height;
-    if (is_packed(info.format)) return {height, width * pixel_bytes(info.format)};
-    if (plane == 0) return {height, width * sample_bytes(info.format)};
-    const int64_t chroma_samples = info.format == FLASHVSR_FORMAT_I420 ? 1 : 2;
-    return {(height + 1) / 2, (width + 1) / 2 * chroma_samples * sample_bytes(info.format)};
-}
-
-int64_t aligned_row(const PlaneSize& size) {
-    return (size.row_bytes + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
-}
-
-kernels::PackedLayout packed_layout(FlashvsrFormat format) {
-    kernels::PackedLayout layout;
-    layout.pixel_bytes = pixel_bytes(format);
-    if (format == FLASHVSR_FORMAT_BGR || format == FLASHVSR_FORMAT_BGRA ||
-        format == FLASHVSR_FORMAT_BGRX) {
-        layout.red = 2;
-        layout.blue = 0;
-    }
-    layout.alpha = has_alpha(format) ? 3 : -1;
-    return layout;
+int64_t aligned_row(const FlashvsrFrameInfo& info, int plane) {
+    const int64_t bytes = format_of(info.format).row_bytes(plane, info.width);
+    return (bytes + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
 }
 
 kernels::YuvCoding yuv_coding(const FlashvsrFrameInfo& info) {
@@ -75,28 +34,19 @@ kernels::YuvCoding yuv_coding(const FlashvsrFrameInfo& info) {
         default: coding.kr = 0.2126f, coding.kb = 0.0722f; break;
     }
     coding.limited_range = info.range == FLASHVSR_RANGE_LIMITED;
-    coding.chroma_x = info.chroma_site == FLASHVSR_CHROMA_CENTER ? 0.5f : 0.0f;
-    coding.chroma_y = info.chroma_site == FLASHVSR_CHROMA_TOP_LEFT ? 0.0f : 0.5f;
+    const FlashvsrChromaSite site = info.chroma_site;
+    const bool between_columns = site == FLASHVSR_CHROMA_CENTER || site == FLASHVSR_CHROMA_TOP;
+    const bool on_row = site == FLASHVSR_CHROMA_TOP_LEFT || site == FLASHVSR_CHROMA_TOP;
+    coding.chroma_x = between_columns ? 0.5f : 0.0f;
+    coding.chroma_y = on_row ? 0.0f : 0.5f;
     return coding;
 }
 
-kernels::Picture::Kind picture_kind(FlashvsrFormat format) {
-    switch (format) {
-        case FLASHVSR_FORMAT_I420: return kernels::Picture::Kind::kI420;
-        case FLASHVSR_FORMAT_NV12: return kernels::Picture::Kind::kNv12;
-        case FLASHVSR_FORMAT_P010: return kernels::Picture::Kind::kP010;
-        default: return kernels::Picture::Kind::kPacked;
-    }
-}
-
-// Without its planes.
-kernels::Picture describe(const FlashvsrFrameInfo& info) {
-    kernels::Picture picture;
-    picture.kind = picture_kind(info.format);
-    picture.width = info.width;
-    picture.height = info.height;
-    picture.packed = packed_layout(info.format);
-    picture.yuv = yuv_coding(info);
+kernels::Picture as_picture(const FlashvsrFrame& frame) {
+    kernels::Picture picture = lay_out(format_of(frame.info.format), frame.plane, frame.stride);
+    picture.width = frame.info.width;
+    picture.height = frame.info.height;
+    picture.yuv = yuv_coding(frame.info);
     return picture;
 }
 
@@ -132,17 +82,16 @@ int64_t padded(int64_t size) { return (size + kWindowPixels - 1) / kWindowPixels
 }  // namespace
 
 void check_frame_info(const FlashvsrFrameInfo& info, const at::Device& device) {
-    if (info.format < FLASHVSR_FORMAT_I420 || info.format > FLASHVSR_FORMAT_BGRX)
-        refuse("unknown pixel format " + std::to_string(info.format));
+    if (!is_format(info.format)) refuse("unknown pixel format " + std::to_string(info.format));
     if (info.width < 1 || info.height < 1 || info.width > kMaxSide || info.height > kMaxSide)
         refuse("frame size " + std::to_string(info.width) + "x" + std::to_string(info.height) +
                " is not within 1x1 and 16384x16384");
     if (info.matrix < FLASHVSR_MATRIX_RGB || info.matrix > FLASHVSR_MATRIX_BT2020 ||
         info.range < FLASHVSR_RANGE_FULL || info.range > FLASHVSR_RANGE_LIMITED ||
-        info.chroma_site < FLASHVSR_CHROMA_LEFT || info.chroma_site > FLASHVSR_CHROMA_TOP_LEFT)
+        info.chroma_site < FLASHVSR_CHROMA_LEFT || info.chroma_site > FLASHVSR_CHROMA_TOP)
         refuse("unknown colour matrix, range or chroma site");
-    if (!is_packed(info.format) && info.matrix == FLASHVSR_MATRIX_RGB)
-        refuse("a YUV frame needs a colour matrix");
+    if (!format_of(info.format).rgb && info.matrix == FLASHVSR_MATRIX_RGB)
+        refuse("a YUV or grey frame needs a colour matrix");
     if (info.memory < FLASHVSR_MEMORY_HOST || info.memory > FLASHVSR_MEMORY_CUDA)
         refuse("unknown kind of memory");
     if (info.memory == FLASHVSR_MEMORY_CUDA && !device.is_cuda())
@@ -157,70 +106,62 @@ void check_frame(const FlashvsrFrame& frame, const FlashvsrFrameInfo& expected,
         info.range != expected.range || info.chroma_site != expected.chroma_site ||
         info.memory != expected.memory)
         refuse("the frame's info differs from the stream's; open a new stream for another format");
-    for (int i = 0; i < plane_count(info.format); ++i) {
+    const Format& format = format_of(info.format);
+    for (int i = 0; i < format.planes; ++i) {
         if (!frame.plane[i]) refuse("plane " + std::to_string(i) + " is NULL");
-        if (frame.stride[i] < plane_size(info, i).row_bytes)
+        if (frame.stride[i] < format.row_bytes(i, info.width))
             refuse("stride " + std::to_string(frame.stride[i]) + " of plane " + std::to_string(i) +
                    " is shorter than a row");
-        if (frame.stride[i] % sample_bytes(info.format) != 0 ||
-            reinterpret_cast<uintptr_t>(frame.plane[i]) % sample_bytes(info.format) != 0)
+        if (frame.stride[i] % format.sample_bytes() != 0 ||
+            reinterpret_cast<uintptr_t>(frame.plane[i]) % format.sample_bytes() != 0)
             refuse("plane " + std::to_string(i) + " does not begin and go on at whole samples");
         if (info.memory == FLASHVSR_MEMORY_CUDA) check_device_pointer(frame.plane[i], device);
     }
 }
 
-bool has_alpha(FlashvsrFormat format) {
-    return format == FLASHVSR_FORMAT_RGBA || format == FLASHVSR_FORMAT_BGRA;
-}
-
-kernels::Picture as_picture(const FlashvsrFrame& frame) {
-    kernels::Picture picture = describe(frame.info);
-    for (int i = 0; i < plane_count(frame.info.format); ++i) {
-        picture.plane[i] = static_cast<uint8_t*>(frame.plane[i]);
-        picture.stride[i] = frame.stride[i];
-    }
-    return picture;
-}
+bool has_alpha(FlashvsrFormat format) { return format_of(format).has_alpha; }
 
 int64_t frame_bytes(const FlashvsrFrameInfo& info) {
+    const Format& format = format_of(info.format);
     int64_t total = 0;
-    for (int i = 0; i < plane_count(info.format); ++i) {
-        const PlaneSize size = plane_size(info, i);
-        total += aligned_row(size) * size.rows;
-    }
+    for (int i = 0; i < format.planes; ++i)
+        total += aligned_row(info, i) * format.rows(i, info.height);
     return total;
 }
 
 FrameBuffer::FrameBuffer(const FlashvsrFrameInfo& info, const at::TensorOptions& where)
-    : bytes(at::empty({frame_bytes(info)}, where.dtype(at::kByte))), picture(describe(info)) {
+    : bytes(at::empty({frame_bytes(info)}, where.dtype(at::kByte))), frame{} {
+    const Format& format = format_of(info.format);
+    frame.info = info;
     auto* plane = bytes.mutable_data_ptr<uint8_t>();
-    for (int i = 0; i < plane_count(info.format); ++i) {
-        const PlaneSize size = plane_size(info, i);
-        picture.plane[i] = plane;
-        picture.stride[i] = static_cast<int>(aligned_row(size));
-        plane += aligned_row(size) * size.rows;
+    for (int i = 0; i < format.planes; ++i) {
+        frame.plane[i] = plane;
+        frame.stride[i] = static_cast<int32_t>(aligned_row(info, i));
+        plane += aligned_row(info, i) * format.rows(i, info.height);
     }
 }
 
-void copy_frame(const FlashvsrFrameInfo& info, const kernels::Picture& from,
-                const kernels::Picture& to) {
-    for (int i = 0; i < plane_count(info.format); ++i) {
-        const PlaneSize size = plane_size(info, i);
-        for (int64_t y = 0; y < size.rows; ++y)
-            std::memcpy(to.plane[i] + y * to.stride[i], from.plane[i] + y * from.stride[i],
-                        size.row_bytes);
+void copy_frame(const FlashvsrFrame& from, const FlashvsrFrame& to) {
+    const FlashvsrFrameInfo& info = from.info;
+    const Format& format = format_of(info.format);
+    for (int i = 0; i < format.planes; ++i) {
+        const auto* source = static_cast<const uint8_t*>(from.plane[i]);
+        auto* target = static_cast<uint8_t*>(to.plane[i]);
+        for (int64_t y = 0; y < format.rows(i, info.height); ++y)
+            std::memcpy(target + y * to.stride[i], source + y * from.stride[i],
+                        format.row_bytes(i, info.width));
     }
 }
 
 #ifdef FLASHVSR_CUDA
-void copy_frame_on_device(const FlashvsrFrameInfo& info, const kernels::Picture& from,
-                          const kernels::Picture& to) {
-    for (int i = 0; i < plane_count(info.format); ++i) {
-        const PlaneSize size = plane_size(info, i);
-        FLASHVSR_CUDA_CHECK(cudaMemcpy2DAsync(
-            to.plane[i], to.stride[i], from.plane[i], from.stride[i], size.row_bytes, size.rows,
-            cudaMemcpyDeviceToDevice, c10::cuda::getCurrentCUDAStream().stream()));
-    }
+void copy_frame_on_device(const FlashvsrFrame& from, const FlashvsrFrame& to) {
+    const FlashvsrFrameInfo& info = from.info;
+    const Format& format = format_of(info.format);
+    for (int i = 0; i < format.planes; ++i)
+        FLASHVSR_CUDA_CHECK(cudaMemcpy2DAsync(to.plane[i], to.stride[i], from.plane[i],
+                                              from.stride[i], format.row_bytes(i, info.width),
+                                              format.rows(i, info.height), cudaMemcpyDeviceToDevice,
+                                              c10::cuda::getCurrentCUDAStream().stream()));
 }
 #endif
 
@@ -242,12 +183,12 @@ FrameReader::FrameReader(const FlashvsrFrameInfo& input, const FlashvsrFrameInfo
       padded_height_(padded(output.height)),
       padded_width_(padded(output.width)) {}
 
-void FrameReader::read(const kernels::Picture& picture, const at::Tensor& rgb,
+void FrameReader::read(const FlashvsrFrame& frame, const at::Tensor& rgb,
                        const at::Tensor& alpha) const {
     TORCH_CHECK(rgb.is_contiguous() && rgb.size(1) == padded_height_ &&
                 rgb.size(2) == padded_width_);
     kernels::PictureToModel params;
-    params.picture = picture;
+    params.picture = as_picture(frame);
     params.rows = rows_.view();
     params.columns = columns_.view();
     params.rgb = rgb.mutable_data_ptr();
@@ -259,11 +200,12 @@ void FrameReader::read(const kernels::Picture& picture, const at::Tensor& rgb,
 }
 
 void write_frame(const ChunkOutput& output, int64_t index, const at::Tensor& alpha,
-                 const kernels::Picture& picture) {
+                 const FlashvsrFrame& frame) {
     const at::Tensor decoded = output.frames.decoded[index];
     const at::Tensor reference = output.frames.reference[index];
     TORCH_CHECK(decoded.scalar_type() == reference.scalar_type());
-    TORCH_CHECK(picture.width == output.frames.width && picture.height == output.frames.height);
+    TORCH_CHECK(frame.info.width == output.frames.width &&
+                frame.info.height == output.frames.height);
     kernels::ModelToPicture params;
     params.decoded = planes_of(decoded);
     params.reference = planes_of(reference);
@@ -271,7 +213,7 @@ void write_frame(const ChunkOutput& output, int64_t index, const at::Tensor& alp
     params.strength = static_cast<float>(output.strength);
     params.alpha = alpha.defined() ? alpha.const_data_ptr<float>() : nullptr;
     params.type = element_type(decoded);
-    params.picture = picture;
+    params.picture = as_picture(frame);
     FLASHVSR_LAUNCH(model_to_picture, decoded, params);
 }
 

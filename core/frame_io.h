@@ -21,23 +21,18 @@ bool has_alpha(FlashvsrFormat format);
 // Of a frame in a FrameBuffer.
 int64_t frame_bytes(const FlashvsrFrameInfo& info);
 
-// The caller's planes, as kernels take them.
-kernels::Picture as_picture(const FlashvsrFrame& frame);
-
 // A frame in memory of our own.
 struct FrameBuffer {
     FrameBuffer(const FlashvsrFrameInfo& info, const at::TensorOptions& where);
     at::Tensor bytes;  // all planes, rows aligned to 64 bytes
-    kernels::Picture picture;
+    FlashvsrFrame frame;
 };
 
-// Between frames of one info, both in host memory.
-void copy_frame(const FlashvsrFrameInfo& info, const kernels::Picture& from,
-                const kernels::Picture& to);
+// Between frames of one format and size, both in host memory.
+void copy_frame(const FlashvsrFrame& from, const FlashvsrFrame& to);
 #ifdef FLASHVSR_CUDA
 // Both on the device; queued on the current CUDA stream.
-void copy_frame_on_device(const FlashvsrFrameInfo& info, const kernels::Picture& from,
-                          const kernels::Picture& to);
+void copy_frame_on_device(const FlashvsrFrame& from, const FlashvsrFrame& to);
 #endif
 
 // Converts, resizes by bicubic to the output size and pads to multiples of 128 by repeating the
@@ -47,10 +42,9 @@ class FrameReader {
     FrameReader(const FlashvsrFrameInfo& input, const FlashvsrFrameInfo& output,
                 const Placement& placement);
 
-    // Reads a picture where the model runs. rgb: [3, padded height, padded width], run dtype, gets
-    // values in [-1, 1]; alpha: [height, width], fp32, in [0, 1], or undefined.
-    void read(const kernels::Picture& picture, const at::Tensor& rgb,
-              const at::Tensor& alpha) const;
+    // Reads a frame that lies where the model runs. rgb: [3, padded height, padded width], run
+    // dtype, gets values in [-1, 1]; alpha: [height, width], fp32, in [0, 1], or undefined.
+    void read(const FlashvsrFrame& frame, const at::Tensor& rgb, const at::Tensor& alpha) const;
 
     int64_t padded_height() const { return padded_height_; }
     int64_t padded_width() const { return padded_width_; }
@@ -70,9 +64,9 @@ class FrameReader {
     int64_t padded_height_, padded_width_;
 };
 
-// Finishes frame `index` of a chunk and converts it to a picture that lies where the chunk does.
+// Finishes frame `index` of a chunk and converts it into one that lies where the chunk does.
 // alpha: [height, width] or undefined.
 void write_frame(const ChunkOutput& output, int64_t index, const at::Tensor& alpha,
-                 const kernels::Picture& picture);
+                 const FlashvsrFrame& frame);
 
 }  // namespace flashvsr

@@ -48,26 +48,26 @@ void InputFrames::wait_for_place() {
     if (first_ || base_ != 0) queue_.wait_for(used_[1]);
 }
 
-// The frame's picture where the model runs.
-kernels::Picture InputFrames::bring(const FlashvsrFrame& frame) {
-    if (uploads_.empty()) return as_picture(frame);
+// The frame where the model runs.
+const FlashvsrFrame& InputFrames::bring(const FlashvsrFrame& frame) {
+    if (uploads_.empty()) return frame;
     Upload& upload = *uploads_[next_upload_];
     next_upload_ = (next_upload_ + 1) % uploads_.size();
     upload.sent.wait();
-    copy_frame(input_, as_picture(frame), upload.pinned.picture);
+    copy_frame(frame, upload.pinned.frame);
     received_->bytes.copy_(upload.pinned.bytes, /*non_blocking=*/true);
     upload.sent.set(queue_);
-    return received_->picture;
+    return received_->frame;
 }
 
 void InputFrames::push(const FlashvsrFrame& frame) {
     TORCH_CHECK(missing() > 0);
     if (!rgb_.defined()) allocate();
     const ComputeScope scope(queue_);
-    const kernels::Picture picture = bring(frame);
+    const FlashvsrFrame& here = bring(frame);
     wait_for_place();
     const int64_t at = base_ + filled_;
-    reader_.read(picture, rgb_[at], alpha_.defined() ? alpha_[at] : at::Tensor());
+    reader_.read(here, rgb_[at], alpha_.defined() ? alpha_[at] : at::Tensor());
     converted_.set(queue_);
     if (input_.memory == FLASHVSR_MEMORY_CUDA) converted_.wait();
     ++filled_;

@@ -60,7 +60,7 @@ class InputFrames {
 
     int64_t size() const;
     void allocate();
-    kernels::Picture bring(const FlashvsrFrame& frame);
+    const FlashvsrFrame& bring(const FlashvsrFrame& frame);
     void wait_for_place();
 
     FlashvsrFrameInfo input_, output_;

@@ -3,7 +3,7 @@
 namespace flashvsr {
 
 OutputFrames::Slot::Slot(const FlashvsrFrameInfo& info, const Placement& placement)
-    : frame(info, placement.options()) {
+    : buffer(info, placement.options()) {
     if (placement.device.is_cuda() && info.memory == FLASHVSR_MEMORY_HOST)
         pinned.emplace(info, at::TensorOptions().pinned_memory(true));
 }
@@ -29,12 +29,12 @@ void OutputFrames::emit(const ChunkOutput& chunk, const at::Tensor& alpha, int64
     for (int64_t i = 0; i < count; ++i) {
         std::unique_ptr<Slot> slot = free_slot();
         compute.wait_for(slot->copied);
-        write_frame(chunk, i, alpha.defined() ? alpha[i] : alpha, slot->frame.picture);
+        write_frame(chunk, i, alpha.defined() ? alpha[i] : alpha, slot->buffer.frame);
         slot->converted.set(compute);
         if (slot->pinned) {
             const ComputeScope copying(copies_);
             copies_.wait_for(slot->converted);
-            slot->pinned->bytes.copy_(slot->frame.bytes, /*non_blocking=*/true);
+            slot->pinned->bytes.copy_(slot->buffer.bytes, /*non_blocking=*/true);
             slot->copied.set(copies_);
         }
         ready_.push_back(std::move(slot));
@@ -45,13 +45,13 @@ void OutputFrames::pop(const FlashvsrFrame& frame) {
     Slot& slot = *ready_.front();
     if (info_.memory == FLASHVSR_MEMORY_HOST) {
         slot.copied.wait();
-        const FrameBuffer& buffer = slot.pinned ? *slot.pinned : slot.frame;
-        copy_frame(info_, buffer.picture, as_picture(frame));
+        const FrameBuffer& buffer = slot.pinned ? *slot.pinned : slot.buffer;
+        copy_frame(buffer.frame, frame);
     } else {
 #ifdef FLASHVSR_CUDA
         const ComputeScope copying(copies_);
         copies_.wait_for(slot.converted);
-        copy_frame_on_device(info_, slot.frame.picture, as_picture(frame));
+        copy_frame_on_device(slot.buffer.frame, frame);
         slot.copied.set(copies_);
         slot.copied.wait();
 #endif

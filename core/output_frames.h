@@ -37,10 +37,10 @@ class OutputFrames {
   private:
     struct Slot {
         Slot(const FlashvsrFrameInfo& info, const Placement& placement);
-        FrameBuffer frame;                  // where the model runs
+        FrameBuffer buffer;                 // where the model runs
         std::optional<FrameBuffer> pinned;  // on the host, where the model is not
-        Mark converted;                     // `frame` is written
-        Mark copied;                        // `frame` has been read
+        Mark converted;                     // `buffer` is written
+        Mark copied;                        // `buffer` has been read
     };
     std::unique_ptr<Slot> free_slot();
 

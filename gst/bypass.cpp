@@ -18,9 +18,10 @@ void PlainResize::run(const GstVideoFrame* in, GstVideoFrame* out) const {
 
 namespace {
 
+/* Bits below `shift` become 0. */
 template <typename Sample>
 void blend_rows(const GstVideoFrame* from, int share, GstVideoFrame* onto, guint plane, int bytes,
-                int rows) {
+                int rows, guint shift) {
     for (int y = 0; y < rows; y++) {
         const auto row = [plane, y](const GstVideoFrame* frame) {
             return static_cast<guint8*>(GST_VIDEO_FRAME_PLANE_DATA(frame, plane)) +
@@ -29,8 +30,8 @@ void blend_rows(const GstVideoFrame* from, int share, GstVideoFrame* onto, guint
         const auto* source = reinterpret_cast<const Sample*>(row(from));
         auto* target = reinterpret_cast<Sample*>(row(onto));
         for (int x = 0; x < bytes / static_cast<int>(sizeof(Sample)); x++) {
-            target[x] =
-                static_cast<Sample>(source[x] + ((target[x] - source[x]) * share + 128) / 256);
+            const int mean = source[x] + ((target[x] - source[x]) * share + 128) / 256;
+            target[x] = static_cast<Sample>(mean >> shift << shift);
         }
     }
 }
@@ -45,10 +46,11 @@ void blend_frames(const GstVideoFrame* from, double share, GstVideoFrame* onto) 
         const int bytes = GST_VIDEO_FRAME_COMP_WIDTH(onto, component[0]) *
                           GST_VIDEO_FRAME_COMP_PSTRIDE(onto, component[0]);
         const int rows = GST_VIDEO_FRAME_COMP_HEIGHT(onto, component[0]);
+        const guint shift = GST_VIDEO_FORMAT_INFO_SHIFT(onto->info.finfo, component[0]);
         if (GST_VIDEO_FRAME_COMP_DEPTH(onto, component[0]) > 8) {
-            blend_rows<guint16>(from, weight, onto, plane, bytes, rows);
+            blend_rows<guint16>(from, weight, onto, plane, bytes, rows, shift);
         } else {
-            blend_rows<guint8>(from, weight, onto, plane, bytes, rows);
+            blend_rows<guint8>(from, weight, onto, plane, bytes, rows, shift);
         }
     }
 }

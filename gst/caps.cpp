@@ -3,16 +3,12 @@
 #include <string>
 
 #include "gst/cuda_memory.h"
+#include "gst/formats.h"
 #include "gst/picture_size.h"
 
 namespace flashvsr {
 
 namespace {
-
-#define FORMATS "{ I420, NV12, P010_10LE, RGB, BGR, RGBA, BGRA, RGBx, BGRx }"
-constexpr char kSystemMemoryCaps[] = GST_VIDEO_CAPS_MAKE(FORMATS);
-constexpr char kCudaMemoryCaps[] =
-    GST_VIDEO_CAPS_MAKE_WITH_FEATURES(FLASHVSR_CUDA_MEMORY_FEATURE, FORMATS);
 
 /* Keeps of `structure` what is progressive; false if nothing is. A missing field is progressive. */
 bool restrict_to_progressive(GstStructure* structure) {
@@ -36,14 +32,6 @@ void set_any_size(GstStructure* structure) {
         gst_structure_set(structure, "pixel-aspect-ratio", GST_TYPE_FRACTION_RANGE, 1, G_MAXINT,
                           G_MAXINT, 1, nullptr);
     }
-}
-
-void set_any_format(GstStructure* structure) {
-    GstCaps* all = gst_caps_from_string(kSystemMemoryCaps);
-    gst_structure_set_value(structure, "format",
-                            gst_structure_get_value(gst_caps_get_structure(all, 0), "format"));
-    gst_caps_unref(all);
-    gst_structure_remove_fields(structure, "colorimetry", "chroma-site", nullptr);
 }
 
 void set_string_if_absent(GstStructure* structure, const char* field, const char* value) {
@@ -73,17 +61,6 @@ bool info_of(const GstStructure* structure, GstVideoInfo* info) {
     const bool ok = gst_caps_is_fixed(caps) && gst_video_info_from_caps(info, caps);
     gst_caps_unref(caps);
     return ok;
-}
-
-/* 0: the same. Losing the alpha channel costs most, then changing between RGB and YUV. */
-int format_distance(const GstVideoFormatInfo* from, const GstVideoFormatInfo* to) {
-    if (from == to) return 0;
-    int distance = 1;
-    if (GST_VIDEO_FORMAT_INFO_IS_YUV(from) != GST_VIDEO_FORMAT_INFO_IS_YUV(to)) distance += 2;
-    if (GST_VIDEO_FORMAT_INFO_HAS_ALPHA(from) && !GST_VIDEO_FORMAT_INFO_HAS_ALPHA(to)) {
-        distance += 4;
-    }
-    return distance;
 }
 
 struct FormatChoice {
@@ -118,7 +95,9 @@ GstCaps* choose_structure(GstCaps* caps, const GstVideoFormatInfo* from, bool in
     guint best_index = 0;
     for (guint i = 0; i < gst_caps_get_size(caps); i++) {
         FormatChoice choice = closest_format(gst_caps_get_structure(caps, i), from);
-        if (!choice.name.empty() && has_cuda_memory(caps, i) != in_cuda) choice.distance += 8;
+        if (!choice.name.empty() && has_cuda_memory(caps, i) != in_cuda) {
+            choice.distance += kFormatDistances;
+        }
         if (choice.distance < best.distance) {
             best = choice;
             best_index = i;
@@ -142,11 +121,31 @@ void prefer_colour_of(const GstStructure* input, GstStructure* output) {
     }
 }
 
+/* Any size and rate of all formats in one kind of memory. */
+GstCaps* every_format(const std::string& memory) {
+    const std::string format = format_list(memory == FLASHVSR_CUDA_MEMORY_FEATURE);
+    return gst_caps_from_string(("video/x-raw(" + memory + "), format = (string) " + format +
+                                 ", width = " GST_VIDEO_SIZE_RANGE
+                                 ", height = " GST_VIDEO_SIZE_RANGE
+                                 ", framerate = " GST_VIDEO_FPS_RANGE)
+                                    .c_str());
+}
+
+/* In the order of `first`; takes both. */
+GstCaps* intersect(GstCaps* first, GstCaps* second) {
+    GstCaps* both = gst_caps_intersect_full(first, second, GST_CAPS_INTERSECT_FIRST);
+    gst_caps_unref(first);
+    gst_caps_unref(second);
+    return both;
+}
+
 }  // namespace
 
 GstCaps* template_caps() {
-    GstCaps* caps = gst_caps_from_string(kSystemMemoryCaps);
-    if (cuda_memory_is_built_in()) gst_caps_append(caps, gst_caps_from_string(kCudaMemoryCaps));
+    GstCaps* caps = every_format(GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY);
+    if (cuda_memory_is_built_in()) {
+        gst_caps_append(caps, every_format(FLASHVSR_CUDA_MEMORY_FEATURE));
+    }
     return caps;
 }
 
@@ -166,7 +165,7 @@ GstCaps* transform_caps(GstPadDirection direction, GstCaps* caps, GstCaps* filte
         }
         set_any_size(structure);
         GstStructure* converted = gst_structure_copy(structure);
-        set_any_format(converted);
+        gst_structure_remove_fields(converted, "format", "colorimetry", "chroma-site", nullptr);
         for (const bool same_memory : {true, false}) {
             if (!same_memory && !cuda_memory_is_built_in()) continue;
             const bool cuda = has_cuda_memory(caps, i) == same_memory;
@@ -184,12 +183,8 @@ GstCaps* transform_caps(GstPadDirection direction, GstCaps* caps, GstCaps* filte
     }
     GstCaps* result = gst_caps_new_empty();
     for (GstCaps* some : candidates) result = gst_caps_merge(result, some);
-    if (filter) {
-        GstCaps* filtered = gst_caps_intersect_full(filter, result, GST_CAPS_INTERSECT_FIRST);
-        gst_caps_unref(result);
-        result = filtered;
-    }
-    return result;
+    result = intersect(result, template_caps());
+    return filter ? intersect(gst_caps_ref(filter), result) : result;
 }
 
 GstCaps* fixate_output_caps(GstCaps* input, double scale, GstCaps* candidates) {
@@ -205,7 +200,8 @@ GstCaps* fixate_output_caps(GstCaps* input, double scale, GstCaps* candidates) {
     make_colour_explicit(input_structure, in);
     const GstVideoFormatInfo* format = gst_video_format_get_info(
         gst_video_format_from_string(gst_structure_get_string(structure, "format")));
-    if (GST_VIDEO_FORMAT_INFO_IS_YUV(format) == GST_VIDEO_INFO_IS_YUV(&in)) {
+    if (GST_VIDEO_FORMAT_INFO_IS_YUV(format) == GST_VIDEO_INFO_IS_YUV(&in) &&
+        GST_VIDEO_FORMAT_INFO_IS_RGB(format) == GST_VIDEO_INFO_IS_RGB(&in)) {
         prefer_colour_of(input_structure, structure);
     }
     gst_structure_free(input_structure);

@@ -3,24 +3,11 @@
 #include <gst/video/gstvideometa.h>
 
 #include "gst/cuda_memory.h"
+#include "gst/formats.h"
 
 namespace flashvsr {
 
 namespace {
-
-FlashvsrFormat engine_format(GstVideoFormat format) {
-    switch (format) {
-        case GST_VIDEO_FORMAT_NV12: return FLASHVSR_FORMAT_NV12;
-        case GST_VIDEO_FORMAT_P010_10LE: return FLASHVSR_FORMAT_P010;
-        case GST_VIDEO_FORMAT_RGB: return FLASHVSR_FORMAT_RGB;
-        case GST_VIDEO_FORMAT_BGR: return FLASHVSR_FORMAT_BGR;
-        case GST_VIDEO_FORMAT_RGBA: return FLASHVSR_FORMAT_RGBA;
-        case GST_VIDEO_FORMAT_BGRA: return FLASHVSR_FORMAT_BGRA;
-        case GST_VIDEO_FORMAT_RGBx: return FLASHVSR_FORMAT_RGBX;
-        case GST_VIDEO_FORMAT_BGRx: return FLASHVSR_FORMAT_BGRX;
-        default: return FLASHVSR_FORMAT_I420;
-    }
-}
 
 /* Matrices without an entry of their own go to the nearest: FCC is 601 but for the third digit,
  * SMPTE 240M likewise 709. */
@@ -38,15 +25,16 @@ FlashvsrRange engine_range(const GstVideoInfo& info) {
     switch (info.colorimetry.range) {
         case GST_VIDEO_COLOR_RANGE_0_255: return FLASHVSR_RANGE_FULL;
         case GST_VIDEO_COLOR_RANGE_16_235: return FLASHVSR_RANGE_LIMITED;
-        default: return GST_VIDEO_INFO_IS_RGB(&info) ? FLASHVSR_RANGE_FULL : FLASHVSR_RANGE_LIMITED;
+        default: return GST_VIDEO_INFO_IS_YUV(&info) ? FLASHVSR_RANGE_LIMITED : FLASHVSR_RANGE_FULL;
     }
 }
 
 FlashvsrChromaSite engine_chroma_site(const GstVideoInfo& info) {
     const GstVideoChromaSite site = info.chroma_site;
+    const bool on_row = site & GST_VIDEO_CHROMA_SITE_V_COSITED;
     if (site & GST_VIDEO_CHROMA_SITE_NONE) return FLASHVSR_CHROMA_CENTER;
-    if (!(site & GST_VIDEO_CHROMA_SITE_H_COSITED)) return FLASHVSR_CHROMA_LEFT;
-    return site & GST_VIDEO_CHROMA_SITE_V_COSITED ? FLASHVSR_CHROMA_TOP_LEFT : FLASHVSR_CHROMA_LEFT;
+    if (on_row && !(site & GST_VIDEO_CHROMA_SITE_H_COSITED)) return FLASHVSR_CHROMA_TOP;
+    return on_row ? FLASHVSR_CHROMA_TOP_LEFT : FLASHVSR_CHROMA_LEFT;
 }
 
 }  // namespace
@@ -65,6 +53,7 @@ FlashvsrFrameInfo frame_info(const GstVideoInfo& info) {
 bool layout_from_caps(const GstCaps* caps, FrameLayout* layout) {
     layout->cuda = has_cuda_memory(caps, 0);
     return gst_video_info_from_caps(&layout->info, caps) &&
+           engine_format(GST_VIDEO_INFO_FORMAT(&layout->info)) != FLASHVSR_FORMAT_NONE &&
            !GST_VIDEO_INFO_IS_INTERLACED(&layout->info);
 }
 

@@ -17,7 +17,7 @@ struct FrameLayout {
     bool cuda; /* memory:CUDAMemory */
 };
 
-/* False unless the caps are fixed and of progressive raw video. */
+/* False unless the caps are fixed and of progressive raw video in a format of the engine. */
 bool layout_from_caps(const GstCaps* caps, FrameLayout* layout);
 
 /* A buffer mapped for as long as the object lives; strides and offsets of a GstVideoMeta count, and

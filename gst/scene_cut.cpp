@@ -13,6 +13,15 @@ constexpr double kMemory = 0.8;    /* share of the past in what is usual */
 constexpr int kShortestScene = 8;  /* frames: a flash of light is no scene */
 constexpr int kSamplesPerCell = 6; /* in each direction */
 
+/* What reads a sample as one of 8 bits. */
+auto eight_bits(const GstVideoFormatInfo* format, guint component) {
+    const guint depth = GST_VIDEO_FORMAT_INFO_DEPTH(format, component);
+    const guint shift = GST_VIDEO_FORMAT_INFO_SHIFT(format, component) + depth - 8;
+    return [depth, shift](const guint8* sample) {
+        return depth > 8 ? GST_READ_UINT16_LE(sample) >> shift : *sample;
+    };
+}
+
 }  // namespace
 
 bool SceneCut::begins_at(const GstVideoFrame* frame) {
@@ -46,10 +55,8 @@ SceneCut::Cells SceneCut::cells_of(const GstVideoFrame* frame) {
     const int height = GST_VIDEO_FRAME_COMP_HEIGHT(frame, component);
     const int stride = GST_VIDEO_FRAME_COMP_STRIDE(frame, component);
     const int step = GST_VIDEO_FRAME_COMP_PSTRIDE(frame, component);
-    /* Of two bytes the second is the high one; no format has more. */
-    const int high_byte = GST_VIDEO_FRAME_COMP_DEPTH(frame, component) > 8 ? 1 : 0;
-    const auto* data =
-        static_cast<const guint8*>(GST_VIDEO_FRAME_COMP_DATA(frame, component)) + high_byte;
+    const auto* data = static_cast<const guint8*>(GST_VIDEO_FRAME_COMP_DATA(frame, component));
+    const auto brightness = eight_bits(frame->info.finfo, component);
 
     constexpr int kSamples = kSamplesPerCell * kSamplesPerCell;
     Cells cells = {};
@@ -58,7 +65,7 @@ SceneCut::Cells SceneCut::cells_of(const GstVideoFrame* frame) {
         for (int x = 0; x < kColumns * kSamplesPerCell; x++) {
             const gssize column = gssize{x} * width / (kColumns * kSamplesPerCell) * step;
             cells[size_t(y / kSamplesPerCell) * kColumns + x / kSamplesPerCell] +=
-                static_cast<float>(data[row + column]) / kSamples;
+                static_cast<float>(brightness(data + row + column)) / kSamples;
         }
     }
     return cells;

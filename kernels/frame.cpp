@@ -13,83 +13,51 @@ namespace {
 float clamp(float value, float low, float high) { return std::min(std::max(low, value), high); }
 float clamp01(float value) { return clamp(value, 0.0f, 1.0f); }
 
-// A value in [0, largest] to the nearest integer.
-template <typename Sample>
-Sample to_sample(float value) {
-    return static_cast<Sample>(static_cast<int>(value + 0.5f) << kSampleShift<Sample>);
-}
-uint8_t to_byte(float value) { return to_sample<uint8_t>(value); }
-
-// ---- packed RGB
-// ----------------------------------------------------------------------------------
-
-template <int kPixelBytes>
-void unpack_row(const uint8_t* __restrict row, int offset, int width, float* __restrict out) {
-    for (int x = 0; x < width; ++x) out[x] = row[x * kPixelBytes + offset] * kUnit;
-}
-
-template <int kPixelBytes>
-void unpack(const Picture& picture, float* rgb, float* alpha) {
-    const PackedLayout& layout = picture.packed;
-    const int64_t area = int64_t{picture.width} * picture.height;
-    for (int y = 0; y < picture.height; ++y) {
-        const uint8_t* row = picture.plane[0] + int64_t{y} * picture.stride[0];
-        float* out = rgb + int64_t{y} * picture.width;
-        unpack_row<kPixelBytes>(row, layout.red, picture.width, out);
-        unpack_row<kPixelBytes>(row, layout.green, picture.width, out + area);
-        unpack_row<kPixelBytes>(row, layout.blue, picture.width, out + 2 * area);
-        if (alpha && layout.alpha >= 0) {
-            unpack_row<kPixelBytes>(row, layout.alpha, picture.width,
-                                    alpha + int64_t{y} * picture.width);
-        }
-    }
-}
-
-template <int kPixelBytes>
-void pack_row(const float* __restrict in, int offset, int width, uint8_t* __restrict row) {
-    for (int x = 0; x < width; ++x) row[x * kPixelBytes + offset] = to_byte(in[x] * 255.0f);
-}
-
-// ---- Y'CbCr 4:2:0
-// --------------------------------------------------------------------------------
+// ---- rows of samples
+// -------------------------------------------------------------------------------
 
 template <typename Sample>
-Sample* sample_row(const Picture& picture, int plane, int y) {
-    return reinterpret_cast<Sample*>(picture.plane[plane] + int64_t{y} * picture.stride[plane]);
+void read_samples(const Sample* __restrict row, int step, int shift, int count,
+                  float* __restrict out) {
+    for (int i = 0; i < count; ++i) out[i] = static_cast<float>(row[int64_t{i} * step] >> shift);
 }
 
-// Calls body(Sample{}) with the type of the picture's samples.
-template <typename Body>
-void with_sample(const Picture& picture, Body body) {
-    picture.kind == Picture::Kind::kP010 ? body(uint16_t{}) : body(uint8_t{});
-}
-
-// Where the samples of Cb (0) or Cr (1) are: every `step` samples.
 template <typename Sample>
-struct ChromaPlane {
-    ChromaPlane(const Picture& picture, int which)
-        : picture(picture),
-          planar(picture.kind == Picture::Kind::kI420),
-          which(which),
-          step(planar ? 1 : 2) {}
-    Sample* row(int y) const {
-        return planar ? sample_row<Sample>(picture, 1 + which, y)
-                      : sample_row<Sample>(picture, 1, y) + which;
-    }
-    const Picture& picture;
-    bool planar;
-    int which;
-    int step;
-};
-
-template <int kStep, typename Sample>
-void blend_rows(const Sample* __restrict a, const Sample* __restrict b, float weight_b, int count,
-                float* __restrict out) {
+void write_samples(const float* __restrict in, int step, int shift, int count,
+                   Sample* __restrict row) {
     for (int i = 0; i < count; ++i) {
-        const int near = a[i * kStep] >> kSampleShift<Sample>;
-        const int far = b[i * kStep] >> kSampleShift<Sample>;
-        out[i] = near * (1.0f - weight_b) + far * weight_b;
+        row[int64_t{i} * step] = static_cast<Sample>(static_cast<int>(in[i] + 0.5f) << shift);
     }
+}
+
+// Calls body(pointer to the row's first sample).
+template <typename Body>
+void with_row(const Picture& picture, int component, int y, Body body) {
+    const Component& samples = picture.component[component];
+    uint8_t* row = samples.data + int64_t{y} * samples.stride;
+    picture.bits > 8 ? body(reinterpret_cast<uint16_t*>(row)) : body(row);
+}
+
+// The row's first samples as numbers.
+void read_row(const Picture& picture, int component, int y, int count, float* out) {
+    with_row(picture, component, y, [&](const auto* row) {
+        read_samples(row, picture.component[component].step, picture.shift, count, out);
+    });
+}
+
+// Values in [0, largest] to the nearest samples.
+void write_row(const Picture& picture, int component, int y, int count, const float* values) {
+    with_row(picture, component, y, [&](auto* row) {
+        write_samples(values, picture.component[component].step, picture.shift, count, row);
+    });
+}
+
+// ---- samples to colour
+// -----------------------------------------------------------------------------
+
+void blend_rows(const float* __restrict near, const float* __restrict far, float weight_far,
+                int count, float* __restrict out) {
+    for (int i = 0; i < count; ++i) out[i] = near[i] * (1.0f - weight_far) + far[i] * weight_far;
 }
 
 // in: samples -1 to (width + 1) / 2.
@@ -104,31 +72,44 @@ void widen_row(const float* __restrict in, ChromaUpsample up, int width, float* 
     }
 }
 
-// Chroma of luma row y at full width. `samples` has room for (width + 1) / 2 + 2.
-template <typename Sample>
-void interpolate_chroma(const ChromaPlane<Sample>& plane, int y, std::vector<float>& samples,
-                        float* out) {
-    const Picture& picture = plane.picture;
-    const int columns = (picture.width + 1) / 2;
-    const int rows = (picture.height + 1) / 2;
-    const ChromaUpsample vertical = chroma_upsample(picture.yuv.chroma_y);
-    const int near = y / 2;
-    const int far = y % 2 ? std::min(near + 1, rows - 1) : std::max(near - 1, 0);
-    const float weight = y % 2 ? vertical.next : vertical.previous;
-    float* line = samples.data() + 1;
-    const auto blend = plane.step == 1 ? blend_rows<1, Sample> : blend_rows<2, Sample>;
-    blend(plane.row(near), plane.row(far), weight, columns, line);
-    line[-1] = line[0];
-    line[columns] = line[columns - 1];
-    widen_row(line, chroma_upsample(picture.yuv.chroma_x), picture.width, out);
-}
+// Reads chroma for each pixel of a row of luma.
+class ChromaReader {
+  public:
+    explicit ChromaReader(const Picture& picture)
+        : picture_(picture),
+          columns_(chroma_samples(picture.width, picture.sub_x)),
+          rows_(chroma_samples(picture.height, picture.sub_y)),
+          near_(columns_),
+          far_(columns_),
+          line_(columns_ + 2) {}
 
-template <typename Sample>
-void yuv_row_to_rgb(const YuvMaths& m, const Sample* __restrict luma, const float* __restrict cb,
-                    const float* __restrict cr, int width, float* __restrict red,
-                    float* __restrict green, float* __restrict blue) {
+    void read(int component, int y, float* out) {
+        const ChromaUpsample down = chroma_upsample(picture_.yuv.chroma_y, picture_.sub_y);
+        const int near = y >> picture_.sub_y;
+        const bool odd = (y & picture_.sub_y) != 0;
+        const int far = odd ? std::min(near + 1, rows_ - 1) : std::max(near - 1, 0);
+        read_row(picture_, component, near, columns_, near_.data());
+        read_row(picture_, component, far, columns_, far_.data());
+        float* line = picture_.sub_x ? line_.data() + 1 : out;
+        blend_rows(near_.data(), far_.data(), odd ? down.next : down.previous, columns_, line);
+        if (!picture_.sub_x) return;
+        line[-1] = line[0];
+        line[columns_] = line[columns_ - 1];
+        widen_row(line, chroma_upsample(picture_.yuv.chroma_x, 1), picture_.width, out);
+    }
+
+  private:
+    const Picture& picture_;
+    int columns_, rows_;
+    std::vector<float> near_, far_, line_;
+};
+
+// `red` holds luma when it comes in.
+void yuv_row_to_rgb(const YuvMaths& m, const float* __restrict cb, const float* __restrict cr,
+                    int width, float* __restrict red, float* __restrict green,
+                    float* __restrict blue) {
     for (int x = 0; x < width; ++x) {
-        const float y = ((luma[x] >> kSampleShift<Sample>)-m.luma_offset) * m.luma_scale;
+        const float y = (red[x] - m.luma_offset) * m.luma_scale;
         const float b = (cb[x] - m.chroma_offset) * m.chroma_scale;
         const float r = (cr[x] - m.chroma_offset) * m.chroma_scale;
         red[x] = clamp01(y + m.red_cr * r);
@@ -137,50 +118,8 @@ void yuv_row_to_rgb(const YuvMaths& m, const Sample* __restrict luma, const floa
     }
 }
 
-template <typename Sample>
-void yuv_to_rgb(const Picture& picture, float* rgb) {
-    const YuvMaths maths = yuv_maths(picture.yuv, kSampleBits<Sample>);
-    const ChromaPlane<Sample> cb_plane(picture, 0), cr_plane(picture, 1);
-    const int64_t area = int64_t{picture.width} * picture.height;
-    std::vector<float> samples((picture.width + 1) / 2 + 2), cb(picture.width), cr(picture.width);
-    for (int y = 0; y < picture.height; ++y) {
-        interpolate_chroma(cb_plane, y, samples, cb.data());
-        interpolate_chroma(cr_plane, y, samples, cr.data());
-        float* out = rgb + int64_t{y} * picture.width;
-        yuv_row_to_rgb(maths, sample_row<Sample>(picture, 0, y), cb.data(), cr.data(),
-                       picture.width, out, out + area, out + 2 * area);
-    }
-}
-
-template <typename Sample>
-void luma_row(const YuvMaths& m, const float* __restrict red, const float* __restrict green,
-              const float* __restrict blue, int width, Sample* __restrict luma) {
-    for (int x = 0; x < width; ++x) {
-        const float y = m.kr * red[x] + m.kg * green[x] + m.kb * blue[x];
-        luma[x] = to_sample<Sample>(y * m.luma_range + m.luma_offset);
-    }
-}
-
-// in: columns -1 to 2 (width + 1) / 2 - 1, rows already averaged.
-void narrow_row(const float* __restrict in, ChromaDownsample down, int columns,
-                float* __restrict out) {
-    for (int i = 0; i < columns; ++i) {
-        out[i] =
-            in[2 * i - 1] * down.previous + in[2 * i] * down.centre + in[2 * i + 1] * down.next;
-    }
-}
-
-template <int kStep, typename Sample>
-void chroma_row(const YuvMaths& m, const float* __restrict red, const float* __restrict green,
-                const float* __restrict blue, int columns, Sample* __restrict cb,
-                Sample* __restrict cr) {
-    for (int i = 0; i < columns; ++i) {
-        const float y = m.kr * red[i] + m.kg * green[i] + m.kb * blue[i];
-        const float b = (blue[i] - y) * m.cb_scale * m.chroma_range + m.chroma_offset;
-        const float r = (red[i] - y) * m.cr_scale * m.chroma_range + m.chroma_offset;
-        cb[i * kStep] = to_sample<Sample>(std::min(b, m.largest));
-        cr[i * kStep] = to_sample<Sample>(std::min(r, m.largest));
-    }
+void scale_row(float offset, float scale, int width, float* row) {
+    for (int x = 0; x < width; ++x) row[x] = clamp01((row[x] - offset) * scale);
 }
 
 // ---- the model's planes as rows of colour in [0, 1]
@@ -222,81 +161,160 @@ class ColourRows {
     const ModelToPicture& params_;
 };
 
-template <int kPixelBytes, typename T>
-void pack(const ModelToPicture& params) {
+// ---- colour to samples
+// -----------------------------------------------------------------------------
+
+template <typename T>
+void write_rgb(const ModelToPicture& params) {
     const Picture& picture = params.picture;
-    const PackedLayout& layout = picture.packed;
+    const YuvMaths m = yuv_maths(picture.yuv, picture.bits);
     const ColourRows<T> rows(params);
-    const int offset[3] = {layout.red, layout.green, layout.blue};
     std::vector<float> line(picture.width);
     for (int y = 0; y < picture.height; ++y) {
-        uint8_t* out = picture.plane[0] + int64_t{y} * picture.stride[0];
         for (int channel = 0; channel < 3; ++channel) {
             rows.read(channel, y, line.data());
-            pack_row<kPixelBytes>(line.data(), offset[channel], picture.width, out);
+            for (float& value : line) value = value * m.luma_range + m.luma_offset;
+            write_row(picture, channel, y, picture.width, line.data());
         }
-        if (kPixelBytes != 4) continue;
-        std::fill(line.begin(), line.end(), 1.0f);
-        if (params.alpha && layout.alpha >= 0) {
-            const float* alpha = params.alpha + int64_t{y} * picture.width;
-            std::transform(alpha, alpha + picture.width, line.begin(), clamp01);
-        }
-        pack_row<kPixelBytes>(line.data(), fourth_byte(layout), picture.width, out);
     }
 }
 
-template <typename T, typename Sample>
-void rgb_to_yuv(const ModelToPicture& params) {
+void write_alpha(const ModelToPicture& params) {
     const Picture& picture = params.picture;
-    const YuvMaths maths = yuv_maths(picture.yuv, kSampleBits<Sample>);
-    const int width = picture.width;
-    const int columns = (width + 1) / 2;
-    const ChromaPlane<Sample> cb(picture, 0), cr(picture, 1);
-    const ChromaDownsample across = chroma_downsample(picture.yuv.chroma_x);
-    const ChromaDownsample down = chroma_downsample(picture.yuv.chroma_y);
-    const ColourRows<T> rows(params);
-    std::vector<float> line[3], average(2 * columns + 1), narrow[3];
-    for (auto& buffer : line) buffer.resize(3 * width);  // luma rows 2 j - 1, 2 j, 2 j + 1
-    for (auto& buffer : narrow) buffer.resize(columns);
+    const float largest = yuv_maths(picture.yuv, picture.bits).largest;
+    std::vector<float> line(picture.width, largest);
+    for (int y = 0; y < picture.height; ++y) {
+        if (picture.has_alpha && params.alpha) {
+            const float* alpha = params.alpha + int64_t{y} * picture.width;
+            for (int x = 0; x < picture.width; ++x) line[x] = clamp01(alpha[x]) * largest;
+        }
+        write_row(picture, 3, y, picture.width, line.data());
+    }
+}
 
-    for (int j = 0; j < (picture.height + 1) / 2; ++j) {
-        for (int channel = 0; channel < 3; ++channel) {
-            float* in = line[channel].data();
-            for (int r = 0; r < 3; ++r) rows.read(channel, 2 * j - 1 + r, in + r * width);
-            float* mean = average.data() + 1;
-            for (int x = 0; x < width; ++x) {
-                mean[x] = in[x] * down.previous + in[width + x] * down.centre +
-                          in[2 * width + x] * down.next;
+void luma_row(const YuvMaths& m, const float* __restrict red, const float* __restrict green,
+              const float* __restrict blue, int width, float* __restrict luma) {
+    for (int x = 0; x < width; ++x) {
+        const float y = m.kr * red[x] + m.kg * green[x] + m.kb * blue[x];
+        luma[x] = y * m.luma_range + m.luma_offset;
+    }
+}
+
+void chroma_rows(const YuvMaths& m, const float* __restrict red, const float* __restrict green,
+                 const float* __restrict blue, int columns, float* __restrict cb,
+                 float* __restrict cr) {
+    for (int i = 0; i < columns; ++i) {
+        const float y = m.kr * red[i] + m.kg * green[i] + m.kb * blue[i];
+        cb[i] = std::min((blue[i] - y) * m.cb_scale * m.chroma_range + m.chroma_offset, m.largest);
+        cr[i] = std::min((red[i] - y) * m.cr_scale * m.chroma_range + m.chroma_offset, m.largest);
+    }
+}
+
+// in: columns -1 to 2 (width + 1) / 2 - 1, rows already averaged.
+void narrow_row(const float* __restrict in, ChromaDownsample across, int columns,
+                float* __restrict out) {
+    for (int i = 0; i < columns; ++i) {
+        out[i] = in[2 * i - 1] * across.previous + in[2 * i] * across.centre +
+                 in[2 * i + 1] * across.next;
+    }
+}
+
+// One channel of the rows of luma that share a row of chroma, of the one above and the one below.
+struct ChannelRows {
+    explicit ChannelRows(const Picture& picture)
+        : line(3 * size_t(picture.width)), mean(picture.width + 2), narrow(picture.width) {}
+
+    // From the rows before, at and after that of a row of chroma.
+    void average(const Picture& picture, ChromaDownsample down, ChromaDownsample across) {
+        const int width = picture.width;
+        const float* in = line.data();
+        float* out = picture.sub_x ? mean.data() + 1 : narrow.data();
+        for (int x = 0; x < width; ++x) {
+            out[x] =
+                in[x] * down.previous + in[width + x] * down.centre + in[2 * width + x] * down.next;
+        }
+        if (!picture.sub_x) return;
+        out[-1] = out[0];
+        out[width] = out[width - 1];
+        narrow_row(out, across, chroma_samples(width, 1), narrow.data());
+    }
+
+    std::vector<float> line;    // three rows
+    std::vector<float> mean;    // of them, from column -1 to `width`
+    std::vector<float> narrow;  // as wide as chroma
+};
+
+// Luma alone where the picture is grey.
+template <typename T>
+void write_yuv(const ModelToPicture& params) {
+    const Picture& picture = params.picture;
+    const YuvMaths m = yuv_maths(picture.yuv, picture.bits);
+    const int width = picture.width, sub_y = picture.sub_y;
+    const int columns = chroma_samples(width, picture.sub_x);
+    const ChromaDownsample across = chroma_downsample(picture.yuv.chroma_x, picture.sub_x);
+    const ChromaDownsample down = chroma_downsample(picture.yuv.chroma_y, sub_y);
+    const ColourRows<T> rows(params);
+    ChannelRows channel[3] = {ChannelRows(picture), ChannelRows(picture), ChannelRows(picture)};
+    std::vector<float> luma(width), cb(columns), cr(columns);
+
+    for (int j = 0; j < chroma_samples(picture.height, sub_y); ++j) {
+        const int first = j << sub_y;
+        for (int c = 0; c < 3; ++c) {
+            for (int r = -sub_y; r <= sub_y; ++r) {
+                rows.read(c, first + r, &channel[c].line[size_t(1 + r) * width]);
             }
-            mean[-1] = mean[0];
-            if (width % 2) mean[width] = mean[width - 1];
-            narrow_row(mean, across, columns, narrow[channel].data());
+            if (picture.colour == Picture::Colour::kYuv) {
+                channel[c].average(picture, down, across);
+            }
         }
-        for (int y = 2 * j; y < std::min(2 * j + 2, picture.height); ++y) {
-            const int at = (y - 2 * j + 1) * width;
-            luma_row(maths, &line[0][at], &line[1][at], &line[2][at], width,
-                     sample_row<Sample>(picture, 0, y));
+        for (int y = first; y < std::min(first + 1 + sub_y, picture.height); ++y) {
+            const size_t at = size_t(1 + y - first) * width;
+            luma_row(m, &channel[0].line[at], &channel[1].line[at], &channel[2].line[at], width,
+                     luma.data());
+            write_row(picture, 0, y, width, luma.data());
         }
-        const auto write = cb.step == 1 ? chroma_row<1, Sample> : chroma_row<2, Sample>;
-        write(maths, narrow[0].data(), narrow[1].data(), narrow[2].data(), columns, cb.row(j),
-              cr.row(j));
+        if (picture.colour == Picture::Colour::kGrey) continue;
+        chroma_rows(m, channel[0].narrow.data(), channel[1].narrow.data(), channel[2].narrow.data(),
+                    columns, cb.data(), cr.data());
+        write_row(picture, 1, j, columns, cb.data());
+        write_row(picture, 2, j, columns, cr.data());
     }
 }
 
 }  // namespace
 
 void picture_to_rgb_cpu(const Picture& picture, float* rgb, float* alpha) {
-    const bool packed = picture.kind == Picture::Kind::kPacked;
-    if (alpha && !(packed && picture.packed.alpha >= 0)) {
-        std::fill(alpha, alpha + int64_t{picture.width} * picture.height, 1.0f);
+    const YuvMaths m = yuv_maths(picture.yuv, picture.bits);
+    const int width = picture.width;
+    const int64_t area = int64_t{width} * picture.height;
+    ChromaReader chroma(picture);
+    std::vector<float> cb(width), cr(width);
+    for (int y = 0; y < picture.height; ++y) {
+        float* row[3];
+        for (int c = 0; c < 3; ++c) row[c] = rgb + c * area + int64_t{y} * width;
+        read_row(picture, 0, y, width, row[0]);
+        switch (picture.colour) {
+            case Picture::Colour::kYuv:
+                chroma.read(1, y, cb.data());
+                chroma.read(2, y, cr.data());
+                yuv_row_to_rgb(m, cb.data(), cr.data(), width, row[0], row[1], row[2]);
+                break;
+            case Picture::Colour::kRgb:
+                read_row(picture, 1, y, width, row[1]);
+                read_row(picture, 2, y, width, row[2]);
+                for (float* one : row) scale_row(m.luma_offset, m.luma_scale, width, one);
+                break;
+            case Picture::Colour::kGrey:
+                scale_row(m.luma_offset, m.luma_scale, width, row[0]);
+                for (int c = 1; c < 3; ++c) std::copy(row[0], row[0] + width, row[c]);
+                break;
+        }
+        if (alpha && picture.has_alpha) {
+            read_row(picture, 3, y, width, alpha + int64_t{y} * width);
+            scale_row(0.0f, 1.0f / m.largest, width, alpha + int64_t{y} * width);
+        }
     }
-    if (!packed) {
-        with_sample(picture, [&](auto sample) { yuv_to_rgb<decltype(sample)>(picture, rgb); });
-    } else if (picture.packed.pixel_bytes == 4) {
-        unpack<4>(picture, rgb, alpha);
-    } else {
-        unpack<3>(picture, rgb, alpha);
-    }
+    if (alpha && !picture.has_alpha) std::fill(alpha, alpha + area, 1.0f);
 }
 
 void picture_to_model_cpu(const PictureToModel& params) {
@@ -331,17 +349,12 @@ void picture_to_model_cpu(const PictureToModel& params) {
 }
 
 void model_to_picture_cpu(const ModelToPicture& params) {
+    const Picture& picture = params.picture;
     with_host_type(params.type, [&](auto tag) {
         using T = decltype(tag);
-        if (params.picture.kind != Picture::Kind::kPacked) {
-            with_sample(params.picture,
-                        [&](auto sample) { rgb_to_yuv<T, decltype(sample)>(params); });
-        } else if (params.picture.packed.pixel_bytes == 4) {
-            pack<4, T>(params);
-        } else {
-            pack<3, T>(params);
-        }
+        picture.colour == Picture::Colour::kRgb ? write_rgb<T>(params) : write_yuv<T>(params);
     });
+    if (picture.component[3].data) write_alpha(params);
 }
 
 }  // namespace flashvsr::kernels

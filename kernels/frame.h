@@ -9,14 +9,11 @@
 
 namespace flashvsr::kernels {
 
-// Byte offsets of R, G, B and A within a packed pixel; `alpha` < 0: no alpha to read, and a fourth
-// byte, if the pixel has one, is written as 255.
-struct PackedLayout {
-    int pixel_bytes = 3;
-    int red = 0;
-    int green = 1;
-    int blue = 2;
-    int alpha = -1;
+// Samples of one component of a picture.
+struct Component {
+    uint8_t* data = nullptr;  // the first; NULL: the picture has no such component
+    int stride = 0;           // bytes from row to row
+    int step = 1;             // samples from one to the next of a row
 };
 
 // Weights of Y'CbCr <-> R'G'B' for a matrix's (kr, kb), and the sample range. ITU-T H.273.
@@ -25,22 +22,27 @@ struct YuvCoding {
     float kb = 0.0722f;
     bool limited_range = true;
     // Position of a chroma sample in luma pixels, relative to the centre of the top left luma pixel
-    // of its 2x2 block: 0 or 0.5 on each axis.
+    // of its block: 0 or 0.5 on each axis that has fewer chroma samples.
     float chroma_x = 0.0f;
     float chroma_y = 0.5f;
 };
 
-// One frame of samples. Packed RGB uses plane[0]; I420 has planes Y, U, V; NV12 and P010 have Y and
-// UV. P010 is NV12 with two bytes per sample, ten bits of which count, the high ones.
+// One frame of samples, each a byte or, where more than 8 bits count, two bytes in host order.
+// Components are R, G, B or Y, Cb, Cr or Y alone, and then alpha or what fills its place. Those
+// with steps of more than 1 lie between each other in rows of one stride: in pixels of three bytes,
+// of four bytes or of eight, or Cb and Cr in pairs.
 struct Picture {
-    enum class Kind { kPacked, kI420, kNv12, kP010 };
-    Kind kind = Kind::kPacked;
-    uint8_t* plane[3] = {};  // kP010: aligned to two bytes, and so are the strides
-    int stride[3] = {};      // bytes
-    int width = 0;           // pixels
+    enum class Colour { kRgb, kYuv, kGrey };
+    Colour colour = Colour::kRgb;
+    int bits = 8;   // of a sample that count
+    int shift = 0;  // bits below them: ignored, and written as 0
+    int sub_x = 0;  // 1: half as many columns of chroma, rounded up
+    int sub_y = 0;  // the same of rows
+    int width = 0;  // pixels
     int height = 0;
-    PackedLayout packed;
-    YuvCoding yuv;
+    Component component[4];  // of two bytes: even addresses and strides
+    bool has_alpha = false;  // else component[3], where there is one, is written as the largest
+    YuvCoding yuv;           // of RGB the range alone counts
 };
 
 // Filter taps of one axis: out[i] = sum over t of weight[i * count + t] * in[first[i] + t].
@@ -82,7 +84,7 @@ struct PictureToModel {
     int padded_width = 0;    // >= columns.out
     ElementType type = ElementType::kFloat32;  // of rgb
 };
-// The twin goes in two steps, below. The CUDA kernel does the same operations in the same order,
+// The twin goes in two steps, below. The CUDA kernels do the same operations in the same order,
 // uncontracted: the two are equal to the last bit.
 void picture_to_model_cpu(const PictureToModel& params);
 void picture_to_model_cuda(const PictureToModel& params, CudaStream stream);

@@ -22,19 +22,26 @@ static_assert(kThreads == kThreadColumns * kTileHeight / kDown);
 // ---- source pixels
 // ---------------------------------------------------------------------------------
 
-template <int kChannels>
-struct PackedSource {
-    static constexpr int kPlanes = kChannels;  // the fourth is alpha
-    Picture picture;
+template <typename Sample>
+__device__ float sample_at(const Component& component, int shift, int x, int y) {
+    const auto* row =
+        reinterpret_cast<const Sample*>(component.data + int64_t{y} * component.stride);
+    return static_cast<float>(row[int64_t{x} * component.step] >> shift);
+}
 
-    __device__ void read(int x, int y, float (&colour)[kPlanes]) const {
-        const PackedLayout& layout = picture.packed;
-        const uint8_t* pixel =
-            picture.plane[0] + int64_t{y} * picture.stride[0] + int64_t{x} * layout.pixel_bytes;
-        colour[0] = pixel[layout.red] * kUnit;
-        colour[1] = pixel[layout.green] * kUnit;
-        colour[2] = pixel[layout.blue] * kUnit;
-        if (kChannels == 4) colour[kChannels - 1] = pixel[layout.alpha] * kUnit;
+// Components that are colours, or alpha, each by itself.
+template <typename Sample, int kCount>
+struct PlainSource {
+    static constexpr int kPlanes = kCount;
+    Component component[kCount];
+    int shift;
+    float offset, scale;
+
+    __device__ void read(int x, int y, float (&value)[kPlanes]) const {
+#pragma unroll
+        for (int i = 0; i < kCount; ++i) {
+            value[i] = __saturatef((sample_at<Sample>(component[i], shift, x, y) - offset) * scale);
+        }
     }
 };
 
@@ -49,43 +56,39 @@ __device__ ChromaTaps chroma_taps(int position, int samples, ChromaUpsample up) 
                         : ChromaTaps{near, max(near - 1, 0), up.previous};
 }
 
-template <typename Sample>
+// kSubX, kSubY: as in Picture.
+template <typename Sample, int kSubX, int kSubY>
 struct YuvSource {
     static constexpr int kPlanes = 3;
-    Picture picture;
+    Component component[3];
+    int shift;
+    int columns, rows;  // of chroma
     YuvMaths maths;
     ChromaUpsample across, down;
 
     __device__ void read(int x, int y, float (&colour)[kPlanes]) const {
         const YuvMaths& m = maths;
-        const ChromaTaps columns = chroma_taps(x, (picture.width + 1) / 2, across);
-        const ChromaTaps rows = chroma_taps(y, (picture.height + 1) / 2, down);
-        const float luma = (sample(0, y, x) - m.luma_offset) * m.luma_scale;
-        const float cb = (chroma(0, rows, columns) - m.chroma_offset) * m.chroma_scale;
-        const float cr = (chroma(1, rows, columns) - m.chroma_offset) * m.chroma_scale;
+        const float luma =
+            (sample_at<Sample>(component[0], shift, x, y) - m.luma_offset) * m.luma_scale;
+        const float cb = (chroma(component[1], x, y) - m.chroma_offset) * m.chroma_scale;
+        const float cr = (chroma(component[2], x, y) - m.chroma_offset) * m.chroma_scale;
         colour[0] = __saturatef(luma + m.red_cr * cr);
         colour[1] = __saturatef(luma + m.green_cb * cb + m.green_cr * cr);
         colour[2] = __saturatef(luma + m.blue_cb * cb);
     }
 
   private:
-    __device__ float sample(int plane, int row, int column) const {
-        const auto* at = reinterpret_cast<const Sample*>(picture.plane[plane] +
-                                                         int64_t{row} * picture.stride[plane]);
-        return static_cast<float>(at[column] >> kSampleShift<Sample>);
+    __device__ float chroma(const Component& samples, int x, int y) const {
+        if (kSubX == 0) return blend_rows(samples, x, y);
+        const ChromaTaps taps = chroma_taps(x, columns, across);
+        return blend_rows(samples, taps.near, y) * (1.0f - taps.far_weight) +
+               blend_rows(samples, taps.far, y) * taps.far_weight;
     }
-    // Cb (0) or Cr (1).
-    __device__ float chroma_sample(int which, int row, int column) const {
-        return picture.kind == Picture::Kind::kI420 ? sample(1 + which, row, column)
-                                                    : sample(1, row, 2 * column + which);
-    }
-    __device__ float chroma(int which, ChromaTaps rows, ChromaTaps columns) const {
-        const auto blend_rows = [&](int column) {
-            return chroma_sample(which, rows.near, column) * (1.0f - rows.far_weight) +
-                   chroma_sample(which, rows.far, column) * rows.far_weight;
-        };
-        return blend_rows(columns.near) * (1.0f - columns.far_weight) +
-               blend_rows(columns.far) * columns.far_weight;
+    __device__ float blend_rows(const Component& samples, int column, int y) const {
+        if (kSubY == 0) return sample_at<Sample>(samples, shift, column, y);
+        const ChromaTaps taps = chroma_taps(y, rows, down);
+        return sample_at<Sample>(samples, shift, column, taps.near) * (1.0f - taps.far_weight) +
+               sample_at<Sample>(samples, shift, column, taps.far) * taps.far_weight;
     }
 };
 
@@ -184,34 +187,46 @@ __device__ void store(const float (&value)[kAcross], T* row, int x, int width, b
     }
 }
 
+// Where the resized planes go, as value * gain + offset.
+struct Target {
+    void* data;
+    int height, width;  // with the padding
+    float gain, offset;
+    bool aligned;  // four pixels may be stored at once
+
+    Target(void* data, int height, int width, float gain, float offset)
+        : data(data),
+          height(height),
+          width(width),
+          gain(gain),
+          offset(offset),
+          aligned(width % kAcross == 0 && reinterpret_cast<uintptr_t>(data) % 16 == 0) {}
+};
+
 template <int kPlanes, typename T>
-__device__ void store_row(const PictureToModel& params, int x, int y, bool aligned,
+__device__ void store_row(const Target& target, int x, int y,
                           const float (&sum)[kPlanes][kAcross]) {
-    float value[kAcross];
-    if (y < params.padded_height) {
-        for (int plane = 0; plane < 3; ++plane) {
-            for (int i = 0; i < kAcross; ++i) {
-                value[i] = __saturatef(sum[plane][i]) * 2.0f - 1.0f;
-            }
-            const int64_t row = int64_t{plane} * params.padded_height + y;
-            store(value, static_cast<T*>(params.rgb) + row * params.padded_width, x,
-                  params.padded_width, aligned);
+    if (y >= target.height) return;
+    for (int plane = 0; plane < kPlanes; ++plane) {
+        float value[kAcross];
+        for (int i = 0; i < kAcross; ++i) {
+            value[i] = __saturatef(sum[plane][i]) * target.gain + target.offset;
         }
-    }
-    if (kPlanes == 4 && y < params.rows.out) {
-        for (int i = 0; i < kAcross; ++i) value[i] = __saturatef(sum[kPlanes - 1][i]);
-        store(value, params.alpha + int64_t{y} * params.columns.out, x, params.columns.out, false);
+        const int64_t row = int64_t{plane} * target.height + y;
+        store(value, static_cast<T*>(target.data) + row * target.width, x, target.width,
+              target.aligned);
     }
 }
 
 template <typename Source, typename T>
-__global__ void __launch_bounds__(kThreads)
-    picture_to_model_kernel(Source source, PictureToModel params, bool aligned) {
+__global__ void __launch_bounds__(kThreads, 4)
+    resize_kernel(Source source, ResizeTapsView row_taps, ResizeTapsView column_taps,
+                  Target target) {
     constexpr int kPlanes = Source::kPlanes;
     __shared__ Tile<kPlanes> tile;
     const int left = blockIdx.x * kTileWidth, top = blockIdx.y * kTileHeight;
-    const Reach columns = reach_of(params.columns, left, left + kTileWidth - 1);
-    const Reach rows = reach_of(params.rows, top, top + kTileHeight - 1);
+    const Reach columns = reach_of(column_taps, left, left + kTileWidth - 1);
+    const Reach rows = reach_of(row_taps, top, top + kTileHeight - 1);
     const int y = top + threadIdx.x / kThreadColumns;
     float sum[kDown][kPlanes][kAcross] = {};
 
@@ -222,40 +237,84 @@ __global__ void __launch_bounds__(kThreads)
             __syncthreads();  // what was there has been used
             load_chunk(source, row, band, column, chunk, tile);
             __syncthreads();
-            filter_chunk(params.columns, left + threadIdx.x % kTileWidth, band, column,
-                         column + chunk, column == columns.begin, tile);
+            filter_chunk(column_taps, left + threadIdx.x % kTileWidth, band, column, column + chunk,
+                         column == columns.begin, tile);
         }
         __syncthreads();
         for (int i = 0; i < kDown; ++i) {
-            filter_band(params.rows, y + i * (kTileHeight / kDown), row, row + band, tile, sum[i]);
+            filter_band(row_taps, y + i * (kTileHeight / kDown), row, row + band, tile, sum[i]);
         }
     }
 
     const int x = left + threadIdx.x % kThreadColumns * kAcross;
     for (int i = 0; i < kDown; ++i) {
-        store_row<kPlanes, T>(params, x, y + i * (kTileHeight / kDown), aligned, sum[i]);
+        store_row<kPlanes, T>(target, x, y + i * (kTileHeight / kDown), sum[i]);
     }
 }
 
+template <typename T, typename Source>
+void launch(const Source& source, const PictureToModel& params, const Target& target,
+            CudaStream stream) {
+    const dim3 grid((target.width + kTileWidth - 1) / kTileWidth,
+                    (target.height + kTileHeight - 1) / kTileHeight);
+    resize_kernel<Source, T>
+        <<<grid, kThreads, 0, stream>>>(source, params.rows, params.columns, target);
+    FLASHVSR_CUDA_CHECK_LAUNCH(resize_kernel);
+}
+
 template <typename Source>
-void launch(const Source& source, const PictureToModel& params, CudaStream stream) {
-    const dim3 grid((params.padded_width + kTileWidth - 1) / kTileWidth,
-                    (params.padded_height + kTileHeight - 1) / kTileHeight);
-    const bool aligned =
-        params.padded_width % kAcross == 0 && reinterpret_cast<uintptr_t>(params.rgb) % 16 == 0;
-    with_device_type(params.type, [&](auto tag) {
-        picture_to_model_kernel<Source, decltype(tag)>
-            <<<grid, kThreads, 0, stream>>>(source, params, aligned);
-        FLASHVSR_CUDA_CHECK_LAUNCH(picture_to_model_kernel);
-    });
+void launch_colour(const Source& source, const PictureToModel& params, CudaStream stream) {
+    const Target target(params.rgb, params.padded_height, params.padded_width, 2.0f, -1.0f);
+    with_device_type(params.type,
+                     [&](auto tag) { launch<decltype(tag)>(source, params, target, stream); });
 }
 
 template <typename Sample>
+void launch_alpha(const PictureToModel& params, CudaStream stream) {
+    const Picture& picture = params.picture;
+    const PlainSource<Sample, 1> source = {{picture.component[3]},
+                                           picture.shift,
+                                           0.0f,
+                                           1.0f / yuv_maths(picture.yuv, picture.bits).largest};
+    const Target target(params.alpha, params.rows.out, params.columns.out, 1.0f, 0.0f);
+    launch<float>(source, params, target, stream);
+}
+
+template <typename Sample>
+void launch_plain(const PictureToModel& params, CudaStream stream) {
+    const Picture& picture = params.picture;
+    const YuvMaths maths = yuv_maths(picture.yuv, picture.bits);
+    const bool grey = picture.colour == Picture::Colour::kGrey;
+    const PlainSource<Sample, 3> source = {
+        {picture.component[0], picture.component[grey ? 0 : 1], picture.component[grey ? 0 : 2]},
+        picture.shift,
+        maths.luma_offset,
+        maths.luma_scale};
+    launch_colour(source, params, stream);
+}
+
+template <typename Sample, int kSubX, int kSubY>
 void launch_yuv(const PictureToModel& params, CudaStream stream) {
-    const YuvCoding& yuv = params.picture.yuv;
-    launch(YuvSource<Sample>{params.picture, yuv_maths(yuv, kSampleBits<Sample>),
-                             chroma_upsample(yuv.chroma_x), chroma_upsample(yuv.chroma_y)},
-           params, stream);
+    const Picture& picture = params.picture;
+    const YuvSource<Sample, kSubX, kSubY> source = {
+        {picture.component[0], picture.component[1], picture.component[2]},
+        picture.shift,
+        chroma_samples(picture.width, kSubX),
+        chroma_samples(picture.height, kSubY),
+        yuv_maths(picture.yuv, picture.bits),
+        chroma_upsample(picture.yuv.chroma_x, kSubX),
+        chroma_upsample(picture.yuv.chroma_y, kSubY)};
+    launch_colour(source, params, stream);
+}
+
+template <typename Sample>
+void launch_all(const PictureToModel& params, CudaStream stream) {
+    const Picture& picture = params.picture;
+    if (params.alpha) launch_alpha<Sample>(params, stream);
+    if (picture.colour != Picture::Colour::kYuv) return launch_plain<Sample>(params, stream);
+    if (picture.sub_y) return launch_yuv<Sample, 1, 1>(params, stream);
+    if (picture.sub_x) return launch_yuv<Sample, 1, 0>(params, stream);
+    launch_yuv<Sample, 0, 0>(params, stream);
 }
 
 }  // namespace
@@ -266,13 +325,9 @@ void picture_to_model_cuda(const PictureToModel& params, CudaStream stream) {
             "the taps are of the picture's size");
     require(params.padded_height >= params.rows.out && params.padded_width >= params.columns.out,
             "a picture is padded to no less than its resized size");
-    if (picture.kind == Picture::Kind::kP010) return launch_yuv<uint16_t>(params, stream);
-    if (picture.kind != Picture::Kind::kPacked) return launch_yuv<uint8_t>(params, stream);
-    if (params.alpha) {
-        launch(PackedSource<4>{picture}, params, stream);
-    } else {
-        launch(PackedSource<3>{picture}, params, stream);
-    }
+    require(!params.alpha || picture.has_alpha, "alpha is of pictures that have it");
+    require(picture.sub_x >= picture.sub_y, "chroma of fewer rows has fewer columns");
+    picture.bits > 8 ? launch_all<uint16_t>(params, stream) : launch_all<uint8_t>(params, stream);
 }
 
 }  // namespace flashvsr::kernels

@@ -1,16 +1,14 @@
 // The model's output to samples, in one pass: colour fix, clip, blend, crop and conversion. A
 // thread makes eight neighbouring pixels, for 4:2:0 formats on the two rows that share their
-// chroma.
+// chroma. Alpha in rows of its own takes another pass.
 #include "kernels/cuda_check.h"
-#include "kernels/device_element.h"
-#include "kernels/frame.h"
+#include "kernels/frame_device.h"
 #include "kernels/require.h"
 #include "kernels/yuv.h"
 
 namespace flashvsr::kernels {
 namespace {
 
-constexpr int kAcross = 8;
 constexpr int kBlockX = 32, kBlockY = 4;
 
 dim3 grid_for(int width, int rows) {
@@ -23,199 +21,148 @@ struct Aligned {
     bool planes, samples;
 };
 
-// ---- the model's planes as colour in [0, 1]
-// --------------------------------------------------------
+// ---- chroma of full size, or none
+// ------------------------------------------------------------------
 
-template <typename T>
-struct Channel {
-    const T* decoded;
-    const T* reference;
-    float gain = 1.0f, offset = 0.0f;
-    bool fixed;
-
-    __device__ Channel(const ModelToPicture& params, int channel)
-        : decoded(static_cast<const T*>(params.decoded.data) +
-                  channel * params.decoded.plane_stride),
-          reference(static_cast<const T*>(params.reference.data) +
-                    channel * params.reference.plane_stride),
-          fixed(params.affine != nullptr) {
-        if (fixed) {
-            gain = params.affine[2 * channel];
-            offset = params.affine[2 * channel + 1];
+// The thread's pixels as samples: of R, G and B, or of Y, Cb and Cr.
+template <bool kYuv, typename T>
+__device__ void full_samples(const ModelToPicture& params, const YuvMaths& m, int x, int y,
+                             bool aligned, uint32_t (&sample)[3][kAcross]) {
+    float colour[3][kAcross];
+    for (int c = 0; c < 3; ++c)
+        read_colours(params, Channel<T>(params, c), x, y, aligned, colour[c]);
+    const int shift = params.picture.shift;
+    for (int i = 0; i < kAcross; ++i) {
+        if (!kYuv) {
+            for (int c = 0; c < 3; ++c) {
+                sample[c][i] = to_sample(colour[c][i] * m.luma_range + m.luma_offset, shift);
+            }
+            continue;
         }
+        const float red = colour[0][i], blue = colour[2][i];
+        const float luma = m.kr * red + m.kg * colour[1][i] + m.kb * blue;
+        const float cb = (blue - luma) * m.cb_scale * m.chroma_range + m.chroma_offset;
+        const float cr = (red - luma) * m.cr_scale * m.chroma_range + m.chroma_offset;
+        sample[0][i] = to_sample(luma * m.luma_range + m.luma_offset, shift);
+        sample[1][i] = to_sample(fminf(cb, m.largest), shift);
+        sample[2][i] = to_sample(fminf(cr, m.largest), shift);
     }
-
-    __device__ float finish(float value, float from, float strength) const {
-        float x = value * 2.0f - 1.0f;
-        if (fixed) x = fminf(fmaxf(-1.0f, x * gain + offset), 1.0f);
-        if (strength < 1.0f) x = from + (x - from) * strength;
-        return __saturatef(x * 0.5f + 0.5f);
-    }
-};
-
-// Eight elements at x, or the row's last where it ends.
-template <typename T>
-__device__ void load_pixels(const T* row, int x, int width, bool aligned, float (&to)[kAcross]) {
-    if (aligned && x + kAcross <= width) return load8(row + x, to);
-    for (int i = 0; i < kAcross; ++i) to[i] = to_float(row[min(x + i, width - 1)]);
 }
 
-// Colours of a channel at columns x to x + 7 of row y; outside the picture its border repeats.
-template <typename T>
-__device__ void read_colours(const ModelToPicture& params, const Channel<T>& channel, int x, int y,
-                             bool aligned, float (&to)[kAcross]) {
-    y = min(max(y, 0), params.picture.height - 1);
-    const int width = params.picture.width;
-    float from[kAcross] = {};
-    load_pixels(channel.decoded + y * params.decoded.row_stride, x, width, aligned, to);
-    if (params.strength < 1.0f) {
-        load_pixels(channel.reference + y * params.reference.row_stride, x, width, aligned, from);
-    }
-    for (int i = 0; i < kAcross; ++i) to[i] = channel.finish(to[i], from[i], params.strength);
-}
-
-template <typename T>
-__device__ float read_colour(const ModelToPicture& params, const Channel<T>& channel, int x,
-                             int y) {
-    x = max(x, 0);
-    y = min(max(y, 0), params.picture.height - 1);
-    const float from = params.strength < 1.0f
-                           ? to_float(channel.reference[y * params.reference.row_stride + x])
-                           : 0.0f;
-    return channel.finish(to_float(channel.decoded[y * params.decoded.row_stride + x]), from,
-                          params.strength);
-}
-
-// A value in [0, 255] or [0, 1023] to the nearest sample.
-template <typename Sample>
-__device__ uint32_t to_sample(float value) {
-    return static_cast<uint32_t>(static_cast<int>(value + 0.5f)) << kSampleShift<Sample>;
-}
-
-// ---- packed RGB
-// ----------------------------------------------------------------------------------
-
-template <int kPixelBytes, typename T>
-__global__ void pack_kernel(ModelToPicture params, int fourth, Aligned aligned) {
+template <typename Sample, bool kYuv, typename T>
+__global__ void planar_kernel(ModelToPicture params, YuvMaths maths, Aligned aligned) {
     const int x = (blockIdx.x * kBlockX + threadIdx.x) * kAcross;
     const int y = blockIdx.y * kBlockY + threadIdx.y;
     const Picture& picture = params.picture;
     if (x >= picture.width || y >= picture.height) return;
-
-    // Each pixel as a word, its bytes where the layout has them.
-    const PackedLayout& layout = picture.packed;
-    const int offset[3] = {layout.red, layout.green, layout.blue};
-    uint32_t pixel[kAcross] = {};
-    for (int channel = 0; channel < 3; ++channel) {
-        float colour[kAcross];
-        read_colours(params, Channel<T>(params, channel), x, y, aligned.planes, colour);
-        for (int i = 0; i < kAcross; ++i) {
-            pixel[i] |= to_sample<uint8_t>(colour[i] * 255.0f) << 8 * offset[channel];
-        }
-    }
-    if (kPixelBytes == 4) {
-        const bool has_alpha = params.alpha && layout.alpha >= 0;
-        const float* alpha = params.alpha + int64_t{y} * picture.width;
-        for (int i = 0; i < kAcross; ++i) {
-            const float value =
-                has_alpha ? __saturatef(alpha[min(x + i, picture.width - 1)]) : 1.0f;
-            pixel[i] |= to_sample<uint8_t>(value * 255.0f) << 8 * fourth;
-        }
-    }
-
-    uint8_t* out = picture.plane[0] + int64_t{y} * picture.stride[0] + int64_t{x} * kPixelBytes;
-    if (aligned.samples && x + kAcross <= picture.width) {
-        uint32_t word[2 * kPixelBytes];
-        for (int i = 0; i < 2 * kPixelBytes; ++i) {
-            // Words of three-byte pixels hold the end of one and the beginning of the next.
-            const int group = i / kPixelBytes * 4, part = i % kPixelBytes;
-            word[i] = kPixelBytes == 4 ? pixel[i % kAcross]
-                                       : pixel[group + part] >> 8 * part |
-                                             pixel[(group + part + 1) % kAcross] << (24 - 8 * part);
-        }
-        for (int i = 0; i < kPixelBytes; ++i) {
-            reinterpret_cast<uint2*>(out)[i] = {word[2 * i], word[2 * i + 1]};
-        }
-        return;
-    }
-    for (int i = 0; i < kAcross && x + i < picture.width; ++i) {
-        for (int byte = 0; byte < kPixelBytes; ++byte) {
-            out[i * kPixelBytes + byte] = static_cast<uint8_t>(pixel[i] >> 8 * byte);
-        }
+    uint32_t sample[3][kAcross];
+    full_samples<kYuv, T>(params, maths, x, y, aligned.planes, sample);
+#pragma unroll
+    for (int c = 0; c < 3; ++c) {
+        if (!picture.component[c].data) continue;  // grey
+        store_samples(sample[c], sample_row<Sample>(picture.component[c], y) + x, picture.width - x,
+                      aligned.samples);
     }
 }
 
-// ---- Y'CbCr 4:2:0
-// --------------------------------------------------------------------------------
+// Pixels of four bytes or of eight have a fourth component.
+template <int kPixelBytes, bool kYuv, typename T>
+__global__ void packed_kernel(ModelToPicture params, YuvMaths maths, Group group, Aligned aligned) {
+    const int x = (blockIdx.x * kBlockX + threadIdx.x) * kAcross;
+    const int y = blockIdx.y * kBlockY + threadIdx.y;
+    const Picture& picture = params.picture;
+    if (x >= picture.width || y >= picture.height) return;
+    uint32_t sample[3][kAcross];
+    full_samples<kYuv, T>(params, maths, x, y, aligned.planes, sample);
 
-// Samples side by side, of which those before `count` are written.
-template <typename Sample, int kCount>
-__device__ void store_samples(const uint32_t (&value)[kCount], Sample* to, int count,
-                              bool aligned) {
-    constexpr int kPerWord = 4 / sizeof(Sample), kWords = kCount / kPerWord;
-    if (aligned && count >= kCount) {
-        alignas(16) uint32_t word[kWords] = {};
-        for (int i = 0; i < kCount; ++i) {
-            word[i / kPerWord] |= value[i] << i % kPerWord * 8 * sizeof(Sample);
-        }
-        using Vector = std::conditional_t<kWords == 4, uint4,
-                                          std::conditional_t<kWords == 2, uint2, uint32_t>>;
-        *reinterpret_cast<Vector*>(to) = *reinterpret_cast<const Vector*>(word);
-        return;
+    using Word = std::conditional_t<kPixelBytes == 8, uint64_t, uint32_t>;
+    Word pixel[kAcross] = {};
+    for (int c = 0; c < 3; ++c) {
+        for (int i = 0; i < kAcross; ++i) pixel[i] |= Word{sample[c][i]} << group.bit[c];
     }
-    for (int i = 0; i < kCount && i < count; ++i) to[i] = static_cast<Sample>(value[i]);
+    if (kPixelBytes != 3) {
+        float alpha[kAcross];
+        read_alpha(params, x, y, alpha);
+        for (int i = 0; i < kAcross; ++i) {
+            pixel[i] |= Word{to_sample(alpha[i] * maths.largest, picture.shift)} << group.bit[3];
+        }
+    }
+    store_pixels<kPixelBytes>(pixel,
+                              group.data + int64_t{y} * group.stride + int64_t{x} * kPixelBytes,
+                              picture.width - x, aligned.samples);
 }
 
 template <typename Sample>
-__device__ Sample* sample_row(const Picture& picture, int plane, int y) {
-    return reinterpret_cast<Sample*>(picture.plane[plane] + int64_t{y} * picture.stride[plane]);
+__global__ void alpha_kernel(ModelToPicture params, float largest, Aligned aligned) {
+    const int x = (blockIdx.x * kBlockX + threadIdx.x) * kAcross;
+    const int y = blockIdx.y * kBlockY + threadIdx.y;
+    const Picture& picture = params.picture;
+    if (x >= picture.width || y >= picture.height) return;
+    float alpha[kAcross];
+    uint32_t sample[kAcross];
+    read_alpha(params, x, y, alpha);
+    for (int i = 0; i < kAcross; ++i) sample[i] = to_sample(alpha[i] * largest, picture.shift);
+    store_samples(sample, sample_row<Sample>(picture.component[3], y) + x, picture.width - x,
+                  aligned.samples);
 }
 
+// ---- smaller chroma
+// --------------------------------------------------------------------------------
+
+// Cb and Cr at columns i to i + 3 of a row of theirs, in planes of their own or in pairs.
 template <typename Sample>
 __device__ void store_chroma(const Picture& picture, int i, int j, bool aligned,
                              const uint32_t (&cb)[kAcross / 2], const uint32_t (&cr)[kAcross / 2]) {
     const int count = (picture.width + 1) / 2 - i;
-    if (picture.kind == Picture::Kind::kI420) {
-        store_samples(cb, sample_row<Sample>(picture, 1, j) + i, count, aligned);
-        store_samples(cr, sample_row<Sample>(picture, 2, j) + i, count, aligned);
+    if (picture.component[1].step == 1) {
+        store_samples(cb, sample_row<Sample>(picture.component[1], j) + i, count, aligned);
+        store_samples(cr, sample_row<Sample>(picture.component[2], j) + i, count, aligned);
         return;
     }
+    const bool cb_first = picture.component[1].data < picture.component[2].data;
     uint32_t both[kAcross];
-    for (int k = 0; k < kAcross / 2; ++k) both[2 * k] = cb[k], both[2 * k + 1] = cr[k];
-    store_samples(both, sample_row<Sample>(picture, 1, j) + 2 * i, 2 * count, aligned);
+    for (int k = 0; k < kAcross / 2; ++k) {
+        both[2 * k] = cb_first ? cb[k] : cr[k];
+        both[2 * k + 1] = cb_first ? cr[k] : cb[k];
+    }
+    store_samples(both, sample_row<Sample>(picture.component[cb_first ? 1 : 2], j) + 2 * i,
+                  2 * count, aligned);
 }
 
-// kBelowTop: chroma lies between rows 2 j and 2 j + 1 and needs none above them.
-template <typename Sample, bool kBelowTop, typename T>
+// Which rows a row of chroma is made of: one; two; those and the one above them.
+enum class ChromaRows { kOne, kTwo, kThree };
+
+template <typename Sample, ChromaRows kFrom, typename T>
 __global__ void __launch_bounds__(kBlockX* kBlockY, 5)
-    yuv_kernel(ModelToPicture params, YuvMaths m, ChromaDownsample across, ChromaDownsample down,
-               Aligned aligned) {
+    subsampled_kernel(ModelToPicture params, YuvMaths m, ChromaDownsample across,
+                      ChromaDownsample down, Aligned aligned) {
+    constexpr int kLumaRows = kFrom == ChromaRows::kOne ? 1 : 2;
+    constexpr int kFirst = kFrom == ChromaRows::kThree ? -1 : 0;
     const int x = (blockIdx.x * kBlockX + threadIdx.x) * kAcross;
     const int j = blockIdx.y * kBlockY + threadIdx.y;
     const Picture& picture = params.picture;
-    if (x >= picture.width || 2 * j >= picture.height) return;
+    if (x >= picture.width || kLumaRows * j >= picture.height) return;
 
-    constexpr int kFirst = kBelowTop ? 0 : -1, kRows = 2 - kFirst;
     const float row_weight[3] = {down.previous, down.centre, down.next};
     const float luma_weight[3] = {m.kr, m.kg, m.kb};
-    float luma[2][kAcross], chroma[3][kAcross / 2];
+    float luma[kLumaRows][kAcross], chroma[3][kAcross / 2];
 #pragma unroll
     for (int c = 0; c < 3; ++c) {
         const Channel<T> channel(params, c);
         float mean[1 + kAcross] = {};  // of the rows, from column x - 1 on
 #pragma unroll
-        for (int r = 0; r < kRows; ++r) {
-            const float weight = row_weight[kFirst + 1 + r];
-            const int row = 2 * j + kFirst + r;
+        for (int r = kFirst; r < kLumaRows; ++r) {
+            const float weight = row_weight[1 + r];
+            const int row = kLumaRows * j + r;
             float colour[kAcross];
             read_colours(params, channel, x, row, aligned.planes, colour);
             for (int i = 0; i < kAcross; ++i) mean[1 + i] += colour[i] * weight;
             if (across.previous != 0.0f) {
                 mean[0] += read_colour(params, channel, x - 1, row) * weight;
             }
-            if (kFirst + r < 0) continue;
+            if (r < 0) continue;
             for (int i = 0; i < kAcross; ++i) {
-                float& sum = luma[kFirst + r][i];
+                float& sum = luma[r][i];
                 sum = c == 0 ? luma_weight[c] * colour[i] : sum + luma_weight[c] * colour[i];
             }
         }
@@ -225,13 +172,13 @@ __global__ void __launch_bounds__(kBlockX* kBlockY, 5)
         }
     }
 
-    for (int r = 0; r < 2 && 2 * j + r < picture.height; ++r) {
+    for (int r = 0; r < kLumaRows && kLumaRows * j + r < picture.height; ++r) {
         uint32_t value[kAcross];
         for (int i = 0; i < kAcross; ++i) {
-            value[i] = to_sample<Sample>(luma[r][i] * m.luma_range + m.luma_offset);
+            value[i] = to_sample(luma[r][i] * m.luma_range + m.luma_offset, picture.shift);
         }
-        store_samples(value, sample_row<Sample>(picture, 0, 2 * j + r) + x, picture.width - x,
-                      aligned.samples);
+        store_samples(value, sample_row<Sample>(picture.component[0], kLumaRows * j + r) + x,
+                      picture.width - x, aligned.samples);
     }
     uint32_t cb[kAcross / 2], cr[kAcross / 2];
     for (int k = 0; k < kAcross / 2; ++k) {
@@ -239,8 +186,8 @@ __global__ void __launch_bounds__(kBlockX* kBlockY, 5)
         const float y = m.kr * red + m.kg * chroma[1][k] + m.kb * blue;
         const float b = (blue - y) * m.cb_scale * m.chroma_range + m.chroma_offset;
         const float r = (red - y) * m.cr_scale * m.chroma_range + m.chroma_offset;
-        cb[k] = to_sample<Sample>(fminf(b, m.largest));
-        cr[k] = to_sample<Sample>(fminf(r, m.largest));
+        cb[k] = to_sample(fminf(b, m.largest), picture.shift);
+        cr[k] = to_sample(fminf(r, m.largest), picture.shift);
     }
     store_chroma<Sample>(picture, x / 2, j, aligned.samples, cb, cr);
 }
@@ -253,33 +200,119 @@ bool aligned_planes(const ModelPlanes& planes) {
            planes.row_stride % 8 == 0;
 }
 
+// Of all components that lie between others. Nothing where each has rows of its own.
+Group group_of(const Picture& picture) {
+    Group group = {};
+    for (const Component& component : picture.component) {
+        if (!component.data || component.step == 1) continue;
+        if (!group.data || component.data < group.data) group.data = component.data;
+        group.stride = component.stride;
+    }
+    for (int i = 0; i < 4; ++i) {
+        const Component& component = picture.component[i];
+        if (!component.data || component.step == 1) continue;
+        group.bit[i] = 8 * static_cast<int>(component.data - group.data);
+    }
+    return group;
+}
+
 Aligned alignment(const ModelToPicture& params) {
     Aligned aligned = {aligned_planes(params.decoded) && aligned_planes(params.reference), true};
-    for (int i = 0; i < 3; ++i) {
-        aligned.samples = aligned.samples && params.picture.stride[i] % 16 == 0 &&
-                          reinterpret_cast<uintptr_t>(params.picture.plane[i]) % 16 == 0;
+    const auto check = [&](const uint8_t* data, int stride) {
+        aligned.samples =
+            aligned.samples && stride % 16 == 0 && reinterpret_cast<uintptr_t>(data) % 16 == 0;
+    };
+    for (const Component& component : params.picture.component) {
+        if (component.step == 1) check(component.data, component.stride);
     }
+    const Group group = group_of(params.picture);
+    check(group.data, group.stride);
     return aligned;
 }
 
+// What a launch is made of.
+struct Launch {
+    Launch(const ModelToPicture& params, CudaStream stream)
+        : params(params),
+          picture(params.picture),
+          maths(yuv_maths(picture.yuv, picture.bits)),
+          aligned(alignment(params)),
+          stream(stream) {}
+    dim3 grid(int rows) const { return grid_for(picture.width, rows); }
+
+    const ModelToPicture& params;
+    const Picture& picture;
+    YuvMaths maths;
+    Aligned aligned;
+    CudaStream stream;
+};
+constexpr dim3 kBlock(kBlockX, kBlockY);
+
 template <typename Sample, typename T>
-void launch_yuv(const ModelToPicture& params, CudaStream stream) {
-    const Picture& picture = params.picture;
-    const ChromaDownsample down = chroma_downsample(picture.yuv.chroma_y);
-    const auto kernel =
-        down.previous == 0.0f ? yuv_kernel<Sample, true, T> : yuv_kernel<Sample, false, T>;
-    kernel<<<grid_for(picture.width, (picture.height + 1) / 2), dim3(kBlockX, kBlockY), 0,
-             stream>>>(params, yuv_maths(picture.yuv, kSampleBits<Sample>),
-                       chroma_downsample(picture.yuv.chroma_x), down, alignment(params));
-    FLASHVSR_CUDA_CHECK_LAUNCH(yuv_kernel);
+void launch_subsampled(const Launch& all) {
+    const Picture& picture = all.picture;
+    const ChromaDownsample across = chroma_downsample(picture.yuv.chroma_x, picture.sub_x);
+    const ChromaDownsample down = chroma_downsample(picture.yuv.chroma_y, picture.sub_y);
+    const auto kernel = picture.sub_y == 0      ? subsampled_kernel<Sample, ChromaRows::kOne, T>
+                        : down.previous == 0.0f ? subsampled_kernel<Sample, ChromaRows::kTwo, T>
+                                                : subsampled_kernel<Sample, ChromaRows::kThree, T>;
+    kernel<<<all.grid(chroma_samples(picture.height, picture.sub_y)), kBlock, 0, all.stream>>>(
+        all.params, all.maths, across, down, all.aligned);
+    FLASHVSR_CUDA_CHECK_LAUNCH(subsampled_kernel);
 }
 
-template <int kPixelBytes, typename T>
-void launch_packed(const ModelToPicture& params, CudaStream stream) {
-    pack_kernel<kPixelBytes, T>
-        <<<grid_for(params.picture.width, params.picture.height), dim3(kBlockX, kBlockY), 0,
-           stream>>>(params, fourth_byte(params.picture.packed), alignment(params));
-    FLASHVSR_CUDA_CHECK_LAUNCH(pack_kernel);
+template <int kPixelBytes, bool kYuv, typename T>
+void launch_packed(const Launch& all) {
+    packed_kernel<kPixelBytes, kYuv, T><<<all.grid(all.picture.height), kBlock, 0, all.stream>>>(
+        all.params, all.maths, group_of(all.picture), all.aligned);
+    FLASHVSR_CUDA_CHECK_LAUNCH(packed_kernel);
+}
+
+template <typename Sample, bool kYuv, typename T>
+void launch_full(const Launch& all) {
+    const Picture& picture = all.picture;
+    if (picture.component[0].step == 1) {
+        planar_kernel<Sample, kYuv, T><<<all.grid(picture.height), kBlock, 0, all.stream>>>(
+            all.params, all.maths, all.aligned);
+        FLASHVSR_CUDA_CHECK_LAUNCH(planar_kernel);
+    } else if (sizeof(Sample) == 2) {
+        launch_packed<8, kYuv, T>(all);
+    } else if (picture.component[3].data) {
+        launch_packed<4, kYuv, T>(all);
+    } else {
+        launch_packed<3, kYuv, T>(all);
+    }
+}
+
+template <typename Sample>
+void launch_alpha(const Launch& all) {
+    alpha_kernel<Sample><<<all.grid(all.picture.height), kBlock, 0, all.stream>>>(
+        all.params, all.maths.largest, all.aligned);
+    FLASHVSR_CUDA_CHECK_LAUNCH(alpha_kernel);
+}
+
+template <typename Sample>
+void launch_all(const Launch& all) {
+    const Picture& picture = all.picture;
+    with_device_type(all.params.type, [&](auto tag) {
+        using T = decltype(tag);
+        if (picture.sub_x) return launch_subsampled<Sample, T>(all);
+        if (picture.colour == Picture::Colour::kRgb) return launch_full<Sample, false, T>(all);
+        launch_full<Sample, true, T>(all);
+    });
+    if (picture.component[3].data && picture.component[3].step == 1) launch_alpha<Sample>(all);
+}
+
+// Layouts beside those that frame.h tells of have no kernel.
+void check_layout(const Picture& picture) {
+    const Component* component = picture.component;
+    const bool fourth = component[3].data != nullptr;
+    const int luma = component[0].step, chroma = component[1].step;
+    const bool planar = luma == 1 && (!fourth || component[3].step == 1);
+    const bool packed = picture.bits > 8 ? luma == 4 && fourth : luma == (fourth ? 4 : 3);
+    require(picture.sub_x >= picture.sub_y, "chroma of fewer rows has fewer columns");
+    require(picture.sub_x ? planar && chroma <= 2 : packed || (planar && chroma == 1),
+            "the picture's layout has a kernel");
 }
 
 }  // namespace
@@ -287,13 +320,9 @@ void launch_packed(const ModelToPicture& params, CudaStream stream) {
 void model_to_picture_cuda(const ModelToPicture& params, CudaStream stream) {
     const Picture& picture = params.picture;
     require(picture.width > 0 && picture.height > 0, "a picture has pixels");
-    with_device_type(params.type, [&](auto tag) {
-        using T = decltype(tag);
-        if (picture.kind == Picture::Kind::kP010) return launch_yuv<uint16_t, T>(params, stream);
-        if (picture.kind != Picture::Kind::kPacked) return launch_yuv<uint8_t, T>(params, stream);
-        if (picture.packed.pixel_bytes == 4) return launch_packed<4, T>(params, stream);
-        launch_packed<3, T>(params, stream);
-    });
+    check_layout(picture);
+    const Launch all(params, stream);
+    picture.bits > 8 ? launch_all<uint16_t>(all) : launch_all<uint8_t>(all);
 }
 
 }  // namespace flashvsr::kernels

@@ -1,20 +1,13 @@
-// Samples as numbers, Y'CbCr <-> R'G'B' as linear maps, 4:2:0 chroma filters; for both devices.
+// Samples as numbers, Y'CbCr <-> R'G'B' as linear maps, chroma filters; for both devices.
 #pragma once
 
 #include "kernels/frame.h"
 
 namespace flashvsr::kernels {
 
-inline constexpr float kUnit = 1.0f / 255.0f;  // of a sample of full range; 255 * kUnit is 1
-
-// Y'CbCr samples are bytes, or two bytes with ten bits in the high ones (P010).
-template <typename Sample>
-inline constexpr int kSampleBits = sizeof(Sample) == 1 ? 8 : 10;
-template <typename Sample>
-inline constexpr int kSampleShift = 8 * sizeof(Sample) - kSampleBits<Sample>;
-
 // With y = (Y - luma_offset) * luma_scale, cb = (Cb - chroma_offset) * chroma_scale, cr likewise,
-// all in [0, 1] or [-0.5, 0.5]. ITU-T H.273, 8.3: the weights follow from kr and kb.
+// all in [0, 1] or [-0.5, 0.5]. ITU-T H.273, 8.3: the weights follow from kr and kb. Of R, G and B,
+// each is as Y.
 struct YuvMaths {
     float luma_offset, luma_scale, chroma_offset, chroma_scale;
     float luma_range, chroma_range;  // the inverses of the scales
@@ -46,26 +39,28 @@ inline YuvMaths yuv_maths(const YuvCoding& coding, int bits) {
     return m;
 }
 
+// Samples of chroma for so many of luma on an axis; `sub` as in Picture.
+constexpr int chroma_samples(int luma, int sub) { return (luma + sub) >> sub; }
+
 // Chroma at luma position 2 i, between samples i - 1 and i, and at 2 i + 1, between i and i + 1:
 // the weight of the sample that is not i, for a chroma site of 0 to 1 luma pixels.
 struct ChromaUpsample {
     float previous;  // at even positions
     float next;      // at odd positions
 };
-inline ChromaUpsample chroma_upsample(float site) { return {0.5f * site, 0.5f - 0.5f * site}; }
+inline ChromaUpsample chroma_upsample(float site, int sub) {
+    if (sub == 0) return {0.0f, 0.0f};
+    return {0.5f * site, 0.5f - 0.5f * site};
+}
 
 // Chroma sample i from luma positions 2 i - 1, 2 i and 2 i + 1: (1 2 1) / 4 where the site is on
-// 2 i, (0 1 1) / 2 where it is halfway.
+// 2 i, (0 1 1) / 2 where it is halfway. (0 1 0) where there is a sample for each position.
 struct ChromaDownsample {
     float previous, centre, next;
 };
-inline ChromaDownsample chroma_downsample(float site) {
+inline ChromaDownsample chroma_downsample(float site, int sub) {
+    if (sub == 0) return {0.0f, 1.0f, 0.0f};
     return {0.25f - 0.5f * site, 0.5f, 0.25f + 0.5f * site};
-}
-
-// Byte of a four-byte pixel that holds no colour.
-inline int fourth_byte(const PackedLayout& layout) {
-    return 6 - layout.red - layout.green - layout.blue;
 }
 
 }  // namespace flashvsr::kernels

@@ -184,7 +184,7 @@ TEST(Stream, RefusesFramesAndSettingsThatDoNotFit) {
     on_a_device.output.memory = FLASHVSR_MEMORY_CUDA;
     EXPECT_THROW(Stream(tiny_engine(), on_a_device), Error) << "the engine is on the CPU";
     FlashvsrStreamConfig ten_bit = config();
-    ten_bit.input.format = FLASHVSR_FORMAT_P010;
+    ten_bit.input.format = FLASHVSR_FORMAT_P010_10LE;
     ten_bit.input.matrix = FLASHVSR_MATRIX_BT2020;
     Stream stream(tiny_engine(), ten_bit);
     frame = {ten_bit.input, {pixels.data(), pixels.data()}, {kSide * 2 + 1, kSide * 2}};

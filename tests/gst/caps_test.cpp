@@ -63,22 +63,6 @@ TEST(Caps, WhereNoSizeIsInProportionThePixelAspectRatioKeepsIt) {
     EXPECT_EQ(output_size(wide, "video/x-raw,pixel-aspect-ratio=1/1"), "2095x1152");
 }
 
-TEST(Caps, FormatStaysUnlessDownstreamNeedsAnother) {
-    TestElement same;
-    same.set_caps(video_caps(4, 4, "format=BGR"));
-    EXPECT_EQ(same.output_field("format"), "BGR");
-
-    TestElement other;
-    gst_harness_set_sink_caps_str(other.harness(), "video/x-raw,format={RGB,NV12,I420}");
-    other.set_caps(video_caps(4, 4, "format=NV12"));
-    EXPECT_EQ(other.output_field("format"), "NV12");
-
-    TestElement near;
-    gst_harness_set_sink_caps_str(near.harness(), "video/x-raw,format={I420,RGB,BGRA}");
-    near.set_caps(video_caps(4, 4, "format=RGBA"));
-    EXPECT_EQ(near.output_field("format"), "BGRA");
-}
-
 TEST(Caps, ColourDescriptionStaysWhenThePictureGrows) {
     TestElement unsaid;
     unsaid.set_caps(video_caps(352, 288));

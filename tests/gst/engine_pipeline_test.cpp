@@ -8,13 +8,18 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "core/formats.h"
 #include "tests/gst/test_element.h"
 #include "tests/gst/test_pipeline.h"
 
 namespace {
+
+using flashvsr::Format;
+using flashvsr::format_of;
 
 /* The micro model's prompt and weights fit one window: the output must be 128x128. */
 constexpr char kUpscale[] = "flashvsrupscale name=upscale scale=4 model-dir=" FLASHVSR_MICRO_MODEL;
@@ -66,38 +71,75 @@ TEST_F(EnginePipeline, GivesAsManyFramesAsWentInWithTheirTimes) {
     }
 }
 
-/* Mean absolute difference of two pictures, in steps of 8 bits. */
-double distance(GstBuffer* a, GstBuffer* b, bool ten_bit = false) {
+/* Mean absolute difference of two pictures of a format, in steps of 8 bits. */
+double distance(GstBuffer* a, GstBuffer* b,
+                const Format& format = format_of(FLASHVSR_FORMAT_I420)) {
     const std::vector<guint8> x = bytes_of(a);
     const std::vector<guint8> y = bytes_of(b);
     EXPECT_EQ(x.size(), y.size());
     double sum = 0;
-    const size_t step = ten_bit ? 2 : 1;
-    for (size_t i = 0; i < x.size(); i += step) {
-        const int low = x[i] - y[i];
-        sum += std::abs(ten_bit ? x[i + 1] - y[i + 1] + low / 256.0 : low);
+    const bool wide = format.sample_bytes() == 2;
+    for (size_t i = 0; i < x.size(); i += format.sample_bytes()) {
+        const int high = wide ? x[i + 1] - y[i + 1] : 0;
+        sum += std::abs(x[i] - y[i] + 256 * high);
     }
-    return sum * static_cast<double>(step) / static_cast<double>(x.size());
+    return sum * format.sample_bytes() / static_cast<double>(x.size()) /
+           (1 << (format.bits + format.shift - 8));
 }
 
-TEST_F(EnginePipeline, EveryFormatKeepsItsColours) {
+TEST_F(EnginePipeline, EveryKindOfFormatKeepsItsColours) {
     pattern_ = "pattern=solid-color foreground-color=0xff5080c0";
-    for (const char* format :
-         {"I420", "NV12", "P010_10LE", "RGB", "BGR", "RGBA", "BGRA", "RGBx", "BGRx"}) {
-        const std::vector<GstBuffer*> model = run(format, 2);
-        const std::vector<GstBuffer*> resized = run(format, 2, "strength=0");
-        const std::vector<GstBuffer*> converted = run(format, 2, "enabled=false");
+    for (const auto format : {FLASHVSR_FORMAT_I420, FLASHVSR_FORMAT_NV12, FLASHVSR_FORMAT_P010_10LE,
+                              FLASHVSR_FORMAT_I422_10LE, FLASHVSR_FORMAT_Y444_12LE,
+                              FLASHVSR_FORMAT_AYUV64, FLASHVSR_FORMAT_RGB, FLASHVSR_FORMAT_BGRA,
+                              FLASHVSR_FORMAT_GBR_10LE, FLASHVSR_FORMAT_GRAY16_LE}) {
+        const Format& layout = format_of(format);
+        SCOPED_TRACE(layout.name);
+        const std::string name(layout.name);
+        const std::vector<GstBuffer*> model = run(name, 2);
+        const std::vector<GstBuffer*> converted = run(name, 2, "enabled=false");
         ASSERT_EQ(model.size(), 2u);
-        ASSERT_EQ(resized.size(), 2u);
         ASSERT_EQ(converted.size(), 2u);
-        /* GStreamer's resize and the engine's agree on what the numbers mean, and the colour fix
-         * leaves a plain surface as it is. */
-        const bool ten_bit = format == std::string("P010_10LE");
-        EXPECT_LT(distance(resized[1], converted[1], ten_bit), 1.0) << format;
-        EXPECT_LT(distance(model[1], converted[1], ten_bit), 1.0) << format;
+        /* GStreamer's resize and the engine agree on what the numbers mean: the colour fix leaves a
+         * plain surface as it is. */
+        EXPECT_LT(distance(model[1], converted[1], layout), 1.0);
         release(model);
-        release(resized);
         release(converted);
+    }
+}
+
+/* Samples of grey that rise from column to column by `slope`, at four times the columns a quarter
+ * as much; the same of alpha the other way. In one plane of RGBA or of Y. */
+TEST_F(EnginePipeline, ARampKeepsItsStepsAndItsAlpha) {
+    for (const auto& [name, components, slope] :
+         {std::tuple("GRAY16_LE", 1, 2000), std::tuple("GBR_12LE", 1, 120),
+          std::tuple("RGBA64_LE", 4, 2000), std::tuple("RGBA", 4, 8)}) {
+        const bool wide = slope > 8;
+        const int largest = 31 * slope;
+        const std::string caps = std::string("format=") + name;
+        TestElement element("scale=4 strength=0 device=cpu model-dir=" FLASHVSR_MICRO_MODEL);
+        element.set_caps(video_caps(32, 32, caps));
+        GstBuffer* frame = make_frame(video_caps(32, 32, caps), 0);
+        for (int i = 0; i < static_cast<int>(gst_buffer_get_size(frame)) / (wide ? 2 : 1); i++) {
+            const int grey = (i / components) % 32 * slope;
+            const guint16 sample =
+                GUINT16_TO_LE(components == 4 && i % 4 == 3 ? largest - grey : grey);
+            gst_buffer_fill(frame, wide ? 2 * i : i, &sample, wide ? 2 : 1);
+        }
+        element.push(frame);
+        element.push_event(gst_event_new_eos());
+        GstBuffer* out = element.pull();
+        ASSERT_NE(out, nullptr);
+        const std::vector<guint8> bytes = bytes_of(out);
+        gst_buffer_unref(out);
+        for (int i = 64 * 128 * components; i < 65 * 128 * components; i++) {
+            const int column = i / components % 128;
+            if (column < 8 || column >= 120) continue; /* where the ramp ends */
+            const double grey = ((column + 0.5) / 4 - 0.5) * slope;
+            const double expected = components == 4 && i % 4 == 3 ? largest - grey : grey;
+            const int sample = wide ? bytes[2 * i] | bytes[2 * i + 1] << 8 : bytes[i];
+            ASSERT_NEAR(sample, expected, 1.0) << name << " at " << i;
+        }
     }
 }
 

@@ -275,6 +275,16 @@ TEST(SceneCut, EndsAStretchWhenAsked) {
     }
 }
 
+TEST(SceneCut, ShowsInSamplesOfAnySize) {
+    for (const char* format : {"P010_10LE", "I422_10LE", "GBR_12LE", "AYUV64", "GRAY8"}) {
+        TestElement element("scene-cut=reset");
+        element.set_caps(video_caps(64, 48, std::string("format=") + format));
+        element.push_frames(30, 30);
+        element.push_frames(200, 1);
+        EXPECT_EQ(element.frames_out(), 30) << format;
+    }
+}
+
 TEST(SceneCut, IsNeitherNoiseNorAFlashNorAFade) {
     TestElement element("scene-cut=reset");
     element.set_caps(video_caps(64, 48));

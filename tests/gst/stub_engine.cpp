@@ -21,7 +21,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/flashvsr.h"
+#include "core/formats.h"
 
 struct FlashvsrEngine {
     std::string device = "cpu";
@@ -29,53 +29,53 @@ struct FlashvsrEngine {
 
 namespace {
 
-using Pixel = std::array<uint8_t, 4>; /* R G B A, or Y U V A */
+using Pixel = std::array<uint16_t, 4>; /* samples of R G B A, or Y U V A */
 
 using Clock = std::chrono::steady_clock;
 
 struct Picture {
     int width = 0;
     int height = 0;
+    int bits = 8; /* of a sample */
     std::vector<Pixel> pixels;
     Clock::time_point done = {}; /* when the chunk that it is of has been computed */
 };
 
-bool is_yuv(FlashvsrFormat format) { return format <= FLASHVSR_FORMAT_P010; }
-bool has_alpha(FlashvsrFormat format) {
-    return format == FLASHVSR_FORMAT_RGBA || format == FLASHVSR_FORMAT_BGRA;
-}
-
 /* Address of component `c` of pixel (x, y); NULL when the format has none. */
 uint8_t* component(const FlashvsrFrame& frame, int c, int x, int y) {
-    const FlashvsrFormat format = frame.info.format;
-    const auto at = [&frame](int plane, int offset, int row) {
-        return static_cast<uint8_t*>(frame.plane[plane]) + row * frame.stride[plane] + offset;
-    };
-    if (is_yuv(format)) {
-        if (c == 3) return nullptr;
-        if (format == FLASHVSR_FORMAT_P010) { /* the high byte */
-            return c == 0 ? at(0, 2 * x + 1, y) : at(1, x / 2 * 4 + 2 * c - 1, y / 2);
-        }
-        if (c == 0) return at(0, x, y);
-        return format == FLASHVSR_FORMAT_I420 ? at(c, x / 2, y / 2)
-                                              : at(1, x / 2 * 2 + c - 1, y / 2);
-    }
-    const bool packed = format == FLASHVSR_FORMAT_RGB || format == FLASHVSR_FORMAT_BGR;
-    if (c == 3 && packed) return nullptr;
-    const bool reversed = format == FLASHVSR_FORMAT_BGR || format == FLASHVSR_FORMAT_BGRA ||
-                          format == FLASHVSR_FORMAT_BGRX;
-    return at(0, x * (packed ? 3 : 4) + (reversed && c < 3 ? 2 - c : c), y);
+    const flashvsr::Format& format = flashvsr::format_of(frame.info.format);
+    const flashvsr::Format::Component& place = format.component[c];
+    if (place.step == 0) return nullptr;
+    if (c == 1 || c == 2) x >>= format.sub_x, y >>= format.sub_y;
+    return static_cast<uint8_t*>(frame.plane[place.plane]) + y * frame.stride[place.plane] +
+           (place.first + x * place.step) * format.sample_bytes();
+}
+
+uint16_t get(const FlashvsrFrame& frame, const uint8_t* sample) {
+    const flashvsr::Format& format = flashvsr::format_of(frame.info.format);
+    const int value = format.sample_bytes() == 1 ? sample[0] : sample[0] | sample[1] << 8;
+    return static_cast<uint16_t>(value >> format.shift);
+}
+
+void set(const FlashvsrFrame& frame, uint8_t* sample, int value) {
+    const flashvsr::Format& format = flashvsr::format_of(frame.info.format);
+    value <<= format.shift;
+    sample[0] = static_cast<uint8_t>(value);
+    if (format.sample_bytes() == 2) sample[1] = static_cast<uint8_t>(value >> 8);
 }
 
 Picture read(const FlashvsrFrame& frame) {
+    const flashvsr::Format& format = flashvsr::format_of(frame.info.format);
     Picture picture;
     picture.width = frame.info.width;
     picture.height = frame.info.height;
+    picture.bits = format.bits;
     for (int y = 0; y < picture.height; y++) {
         for (int x = 0; x < picture.width; x++) {
-            Pixel pixel = {0, 0, 0, 255};
-            for (int c = 0; c < (has_alpha(frame.info.format) ? 4 : 3); c++) {
-                pixel[c] = *component(frame, c, x, y);
+            Pixel pixel = {0, 0, 0, static_cast<uint16_t>((1 << format.bits) - 1)};
+            for (int c = 0; c < (format.has_alpha ? 4 : 3); c++) {
+                const uint8_t* sample = component(frame, c, x, y);
+                pixel[c] = sample ? get(frame, sample) : pixel[0]; /* grey */
             }
             picture.pixels.push_back(pixel);
         }
@@ -84,13 +84,15 @@ Picture read(const FlashvsrFrame& frame) {
 }
 
 void write(const Picture& picture, const FlashvsrFrame& frame) {
+    const int bits = flashvsr::format_of(frame.info.format).bits;
     for (int y = 0; y < frame.info.height; y++) {
         for (int x = 0; x < frame.info.width; x++) {
             const int from_x = static_cast<int>(int64_t{x} * picture.width / frame.info.width);
             const int from_y = static_cast<int>(int64_t{y} * picture.height / frame.info.height);
             const Pixel& pixel = picture.pixels[size_t(from_y) * picture.width + from_x];
             for (int c = 0; c < 4; c++) {
-                if (uint8_t* target = component(frame, c, x, y)) *target = pixel[c];
+                uint8_t* sample = component(frame, c, x, y);
+                if (sample) set(frame, sample, (pixel[c] << bits) >> picture.bits);
             }
         }
     }
@@ -152,7 +154,7 @@ struct FlashvsrStream {
         started = true;
         for (int i = 0; i < count; i++) {
             for (Pixel& pixel : waiting.front().pixels) {
-                pixel[0] = static_cast<uint8_t>(pixel[0] * config.settings.strength);
+                pixel[0] = static_cast<uint16_t>(pixel[0] * config.settings.strength);
             }
             waiting.front().done = busy_until;
             ready.push_back(std::move(waiting.front()));

@@ -36,7 +36,14 @@ GstBuffer* make_frame(const std::string& caps_string, int value) {
     EXPECT_TRUE(gst_video_info_from_caps(&info, caps)) << caps_string;
     gst_caps_unref(caps);
     GstBuffer* buffer = gst_buffer_new_allocate(nullptr, GST_VIDEO_INFO_SIZE(&info), nullptr);
-    gst_buffer_memset(buffer, 0, static_cast<guint8>(value), GST_VIDEO_INFO_SIZE(&info));
+    if (GST_VIDEO_INFO_COMP_DEPTH(&info, 0) == 8) {
+        gst_buffer_memset(buffer, 0, static_cast<guint8>(value), GST_VIDEO_INFO_SIZE(&info));
+        return buffer;
+    }
+    const int shift = GST_VIDEO_INFO_COMP_DEPTH(&info, 0) - 8 + info.finfo->shift[0];
+    const std::vector<guint16> samples(GST_VIDEO_INFO_SIZE(&info) / 2,
+                                       static_cast<guint16>(value << shift));
+    gst_buffer_fill(buffer, 0, samples.data(), GST_VIDEO_INFO_SIZE(&info));
     return buffer;
 }
 

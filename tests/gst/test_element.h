@@ -17,7 +17,7 @@ std::string model_folder();
 /* Raw video caps at 25 frames per second. `more` holds further fields, as in "format=RGB". */
 std::string video_caps(int width, int height, const std::string& more = "format=I420");
 
-/* A frame of `caps` whose every byte is `value`. */
+/* A frame of `caps` whose every sample is `value`, of 8 bits, or is it in the high ones of more. */
 GstBuffer* make_frame(const std::string& caps, int value);
 
 /* The first byte of the first plane, after a check that all samples of the picture have one value

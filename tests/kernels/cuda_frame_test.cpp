@@ -36,11 +36,13 @@ struct DevicePicture {
 
 DevicePicture upload(const OwnedPicture& owned) {
     DevicePicture result{owned.picture, {}};
-    for (int i = 0; i < 3; ++i) {
-        if (owned.plane[i].empty()) continue;
+    void* plane[4] = {};
+    for (int i = 0; i < owned.format.planes; ++i) {
         result.planes.emplace_back(owned.plane[i]);
-        result.picture.plane[i] = result.planes.back().get();
+        plane[i] = result.planes.back().get();
     }
+    const Picture laid_out = lay_out(owned.format, plane, owned.stride);
+    std::copy(laid_out.component, laid_out.component + 4, result.picture.component);
     return result;
 }
 
@@ -59,13 +61,12 @@ struct DeviceTaps {
 
 // From `in` to `out` inside `padded`, with alpha where the format has it.
 template <typename T>
-void compare_input(const NamedLayout& layout, const YuvCoding& yuv, Size in, Size out,
-                   Size padded) {
-    OwnedPicture source = make_picture(picture_like(layout, yuv, in.width, in.height));
+void compare_input(const Format& format, const YuvCoding& yuv, Size in, Size out, Size padded) {
+    OwnedPicture source = make_picture(format, yuv, in.width, in.height);
     fill_random(source, 1);
     const ResizeTaps rows = bicubic_taps(in.height, out.height);
     const ResizeTaps columns = bicubic_taps(in.width, out.width);
-    const bool has_alpha = layout.packed.alpha >= 0;
+    const bool has_alpha = format.has_alpha;
     auto rgb = poisoned<T>(size_t(3) * padded.width * padded.height);
     auto alpha = poisoned<float>(size_t(out.width) * out.height);
     PictureToModel params;
@@ -94,13 +95,12 @@ void compare_input(const NamedLayout& layout, const YuvCoding& yuv, Size in, Siz
 }
 
 TYPED_TEST(CudaFrameTest, InputEqualsItsTwinToTheLastBitInEveryFormat) {
-    for (const NamedLayout& layout : kLayouts) {
+    for (const Format& format : kFormats) {
         for (const NamedCoding& coding : kCodings) {
             for (const Size& size : kSizes) {
-                SCOPED_TRACE(std::string(layout.name) + ", " + coding.name + ", " +
-                             std::to_string(size.width));
+                SCOPED_TRACE(text_of(format, coding) + ", " + std::to_string(size.width));
                 const Size out = {size.width * 3 / 2 + 1, size.height * 4};
-                compare_input<TypeParam>(layout, coding.yuv, size, out,
+                compare_input<TypeParam>(format, coding.yuv, size, out,
                                          {out.width + 5, out.height + 2});
             }
         }
@@ -116,9 +116,9 @@ TYPED_TEST(CudaFrameTest, InputEqualsItsTwinToTheLastBitAtAnyRatio) {
           Case{{7, 5}, {3, 64}, {3, 65}}, Case{{300, 70}, {33, 31}, {40, 31}},
           Case{{1, 1}, {9, 2}, {9, 2}}, Case{{5, 1000}, {20, 1}, {128, 128}},
           Case{{1000, 5}, {2, 20}, {128, 128}}}) {
-        for (const int layout : {2, 7}) {  // RGBA, NV12
-            SCOPED_TRACE(std::string(kLayouts[layout].name) + ", " + std::to_string(c.in.width));
-            compare_input<TypeParam>(kLayouts[layout], kCodings[2].yuv, c.in, c.out, c.padded);
+        for (const auto format : {FLASHVSR_FORMAT_RGBA, FLASHVSR_FORMAT_NV12}) {
+            SCOPED_TRACE(std::string(format_of(format).name) + ", " + std::to_string(c.in.width));
+            compare_input<TypeParam>(format_of(format), kCodings[2].yuv, c.in, c.out, c.padded);
         }
     }
 }
@@ -132,13 +132,14 @@ struct Planes {
 
 // `affine` and `strength` as they are; rows and planes padded by what keeps or breaks alignment.
 template <typename T>
-void compare_output(const Picture& like, Planes strides, int excess, bool fixed, float strength) {
+void compare_output(const OwnedPicture& blank, Planes strides, bool fixed, float strength) {
+    const Picture& like = blank.picture;
     const size_t count = 3 * strides.plane;
     const auto decoded = to_type<T>(random_uniform(count, 1, -0.1f, 1.1f));
     const auto reference = to_type<T>(random_uniform(count, 2, -1.0f, 1.0f));
     const auto alpha = random_uniform(size_t(like.width) * like.height, 3, -0.1f, 1.1f);
     const std::vector<float> affine = {1.25f, 0.1f, 0.5f, -0.2f, 1.0f, 0.05f};
-    const OwnedPicture expected = make_picture(like, excess), blank = make_picture(like, excess);
+    const OwnedPicture expected = make_like(blank);
     ModelToPicture params;
     params.decoded = {decoded.data(), strides.plane, strides.row};
     params.reference = {reference.data(), strides.plane, strides.row};
@@ -164,14 +165,14 @@ void compare_output(const Picture& like, Planes strides, int excess, bool fixed,
 }
 
 TYPED_TEST(CudaFrameTest, OutputEqualsItsTwinToTheLastBitInEveryFormat) {
-    for (const NamedLayout& layout : kLayouts) {
+    for (const Format& format : kFormats) {
         for (const NamedCoding& coding : kCodings) {
             for (const Size& size : kSizes) {
-                SCOPED_TRACE(std::string(layout.name) + ", " + coding.name + ", " +
-                             std::to_string(size.width));
-                const Picture like = picture_like(layout, coding.yuv, size.width, size.height);
+                SCOPED_TRACE(text_of(format, coding) + ", " + std::to_string(size.width));
+                const OwnedPicture blank =
+                    make_picture(format, coding.yuv, size.width, size.height);
                 const int64_t row = size.width + 3, plane = row * (size.height + 2);
-                compare_output<TypeParam>(like, {row, plane}, 5, true, 0.7f);
+                compare_output<TypeParam>(blank, {row, plane}, true, 0.7f);
             }
         }
     }
@@ -180,18 +181,15 @@ TYPED_TEST(CudaFrameTest, OutputEqualsItsTwinToTheLastBitInEveryFormat) {
 // Rows of samples and planes that begin at multiples of 16 bytes go another way.
 TYPED_TEST(CudaFrameTest, OutputEqualsItsTwinToTheLastBitWhereRowsAreAligned) {
     constexpr int kRow = 384, kHeight = 50;
-    for (const NamedLayout& layout : kLayouts) {
+    for (const Format& format : kFormats) {
         for (const NamedCoding& coding : kCodings) {
             for (const int width : {256, 352, 360 - 7}) {
-                SCOPED_TRACE(std::string(layout.name) + ", " + coding.name + ", " +
-                             std::to_string(width));
-                const Picture like = picture_like(layout, coding.yuv, width, kHeight - 1);
-                const int bytes = width * like.packed.pixel_bytes;
-                const bool packed = like.kind == Picture::Kind::kPacked;
-                const int excess = packed ? (16 - bytes % 16) % 16 : (32 - width % 32) % 32;
+                SCOPED_TRACE(text_of(format, coding) + ", " + std::to_string(width));
+                const OwnedPicture blank =
+                    make_picture(format, coding.yuv, width, kHeight - 1, Rows::kAligned);
                 for (const float strength : {1.0f, 0.5f}) {
-                    compare_output<TypeParam>(like, {kRow, kRow * kHeight}, excess,
-                                              strength == 1.0f, strength);
+                    compare_output<TypeParam>(blank, {kRow, kRow * kHeight}, strength == 1.0f,
+                                              strength);
                 }
             }
         }

@@ -18,210 +18,338 @@ ModelToPicture source_of(const std::vector<float>& rgb, const OwnedPicture& out)
 }
 
 // What writing one colour everywhere gives in the first samples: Y, Cb, Cr.
-std::vector<int> yuv_of(const YuvCoding& yuv, Picture::Kind kind, float red, float green,
+std::vector<int> yuv_of(const YuvCoding& yuv, const Format& format, float red, float green,
                         float blue) {
     std::vector<float> rgb;
     for (const float value : {red, green, blue}) rgb.insert(rgb.end(), 16, value);
-    const OwnedPicture out = make_picture(picture_like({"", kind, {}}, yuv, 4, 4));
+    const OwnedPicture out = make_picture(format, yuv, 4, 4);
     model_to_picture_cpu(source_of(rgb, out));
-    const bool planar = kind == Picture::Kind::kI420;
-    return {get_sample(out, 0, 0, 0), get_sample(out, 1, 0, 0),
-            planar ? get_sample(out, 2, 0, 0) : get_sample(out, 1, 1, 0)};
+    std::vector<int> samples;
+    for (int c = 0; c < 3; ++c) {
+        if (has_component(out, c)) samples.push_back(get_sample(out, c, 0, 0));
+    }
+    return samples;
 }
 
 TEST(Frame, KnownColoursHaveTheirCodes) {
+    for (const Format& format : kFormats) {
+        for (const NamedCoding& coding : kCodings) {
+            const int unit = 1 << (format.bits - 8), largest = (1 << format.bits) - 1;
+            const int low = coding.yuv.limited_range ? 16 * unit : 0;
+            const int high = coding.yuv.limited_range ? 235 * unit : largest;
+            std::vector<int> black = {low, 128 * unit, 128 * unit};
+            std::vector<int> white = {high, 128 * unit, 128 * unit};
+            if (format.rgb) black.assign(3, low), white.assign(3, high);
+            if (format.component[1].step == 0) black.resize(1), white.resize(1);
+            EXPECT_EQ(yuv_of(coding.yuv, format, 0, 0, 0), black) << text_of(format, coding);
+            EXPECT_EQ(yuv_of(coding.yuv, format, 1, 1, 1), white) << text_of(format, coding);
+        }
+    }
     const YuvCoding bt601 = kCodings[0].yuv, jpeg = kCodings[1].yuv, bt709 = kCodings[2].yuv,
-                    bt2020 = kCodings[3].yuv;
-    for (const NamedCoding& coding : kCodings) {
-        const bool limited = coding.yuv.limited_range;
-        for (const auto kind : {Picture::Kind::kI420, Picture::Kind::kNv12, Picture::Kind::kP010}) {
-            const bool ten = kind == Picture::Kind::kP010;
-            const int white = limited ? 235 * (ten ? 4 : 1) : ten ? 1023 : 255;
-            const int black = limited ? 16 * (ten ? 4 : 1) : 0, grey = ten ? 512 : 128;
-            EXPECT_EQ(yuv_of(coding.yuv, kind, 1, 1, 1), (std::vector<int>{white, grey, grey}));
-            EXPECT_EQ(yuv_of(coding.yuv, kind, 0, 0, 0), (std::vector<int>{black, grey, grey}));
+                    bt2020 = kCodings[4].yuv;
+    const Format eight = format_of(FLASHVSR_FORMAT_I420),
+                 ten = format_of(FLASHVSR_FORMAT_P010_10LE),
+                 twelve = format_of(FLASHVSR_FORMAT_Y444_12LE),
+                 grey = format_of(FLASHVSR_FORMAT_GRAY8);
+    EXPECT_EQ(yuv_of(bt601, eight, 1, 0, 0), (std::vector<int>{81, 90, 240}));
+    EXPECT_EQ(yuv_of(bt601, eight, 0, 1, 0), (std::vector<int>{145, 54, 34}));
+    EXPECT_EQ(yuv_of(bt709, eight, 1, 0, 0), (std::vector<int>{63, 102, 240}));
+    EXPECT_EQ(yuv_of(bt709, eight, 0, 0, 1), (std::vector<int>{32, 240, 118}));
+    EXPECT_EQ(yuv_of(bt2020, eight, 1, 0, 0), (std::vector<int>{74, 97, 240}));
+    EXPECT_EQ(yuv_of(jpeg, eight, 1, 0, 0), (std::vector<int>{76, 85, 255}));
+    EXPECT_EQ(yuv_of(jpeg, grey, 1, 0, 0), (std::vector<int>{76}));
+    EXPECT_EQ(yuv_of(bt2020, ten, 1, 0, 0), (std::vector<int>{294, 387, 960}));
+    EXPECT_EQ(yuv_of(bt709, ten, 0, 0, 1), (std::vector<int>{127, 960, 471}));
+    EXPECT_EQ(yuv_of(bt2020, twelve, 1, 0, 0), (std::vector<int>{1177, 1548, 3840}));
+}
+
+// ---- against the definition, in double precision
+// ---------------------------------------------------
+
+// Weights of the samples that a position between them depends on.
+struct Lerp {
+    int first, second;
+    double weight;  // of the second
+};
+Lerp lerp_at(double position, int samples) {
+    const int below = static_cast<int>(std::floor(position));
+    const auto inside = [samples](int i) { return std::min(std::max(i, 0), samples - 1); };
+    return {inside(below), inside(below + 1), position - below};
+}
+
+// A component at a pixel, as a number of samples.
+double component_at(const OwnedPicture& in, int component, int x, int y) {
+    const bool chroma = component == 1 || component == 2;
+    const YuvCoding& yuv = in.picture.yuv;
+    const Lerp column =
+        lerp_at(chroma && in.format.sub_x ? (x - yuv.chroma_x) / 2 : x, columns_of(in, component));
+    const Lerp row =
+        lerp_at(chroma && in.format.sub_y ? (y - yuv.chroma_y) / 2 : y, rows_of(in, component));
+    const auto blend = [&](int j) {
+        return get_sample(in, component, column.first, j) * (1 - column.weight) +
+               get_sample(in, component, column.second, j) * column.weight;
+    };
+    return blend(row.first) * (1 - row.weight) + blend(row.second) * row.weight;
+}
+
+struct Levels {
+    explicit Levels(const OwnedPicture& picture)
+        : largest((1 << picture.format.bits) - 1), unit(1 << (picture.format.bits - 8)) {
+        const bool limited = picture.picture.yuv.limited_range;
+        low = limited ? 16 * unit : 0;
+        range = limited ? 219 * unit : largest;
+        chroma_range = limited ? 224 * unit : largest;
+    }
+    double largest, unit, low, range, chroma_range;
+};
+
+double clipped(double value) { return std::min(std::max(value, 0.0), 1.0); }
+
+// R, G, B and alpha of a pixel.
+std::array<double, 4> colour_at(const OwnedPicture& in, int x, int y) {
+    const Levels levels(in);
+    const auto at = [&](int c) { return (component_at(in, c, x, y) - levels.low) / levels.range; };
+    std::array<double, 4> colour = {at(0), at(0), at(0), 1};
+    if (in.format.rgb) colour = {at(0), at(1), at(2), 1};
+    if (!in.format.rgb && has_component(in, 1)) {
+        const double kr = in.picture.yuv.kr, kb = in.picture.yuv.kb, kg = 1 - kr - kb;
+        const auto chroma = [&](int c) {
+            return (component_at(in, c, x, y) - 128 * levels.unit) / levels.chroma_range;
+        };
+        colour[0] = at(0) + 2 * (1 - kr) * chroma(2);
+        colour[2] = at(0) + 2 * (1 - kb) * chroma(1);
+        colour[1] = (at(0) - kr * colour[0] - kb * colour[2]) / kg;
+    }
+    if (in.format.has_alpha) colour[3] = component_at(in, 3, x, y) / levels.largest;
+    for (double& value : colour) value = clipped(value);
+    return colour;
+}
+
+TEST(Frame, EveryFormatIsReadAsItsDefinitionSays) {
+    for (const Format& format : kFormats) {
+        for (const NamedCoding& coding : kCodings) {
+            OwnedPicture in = make_picture(format, coding.yuv, kWidth, kHeight);
+            fill_random(in, 1);
+            auto rgb = poisoned<float>(3 * kArea), alpha = poisoned<float>(kArea);
+            picture_to_rgb_cpu(in.picture, rgb.data(), alpha.data());
+            for (int i = 0; i < kArea; ++i) {
+                const auto expected = colour_at(in, i % kWidth, i / kWidth);
+                for (int c = 0; c < 3; ++c) {
+                    ASSERT_NEAR(rgb[c * kArea + i], expected[c], 2e-6)
+                        << text_of(format, coding) << ", component " << c << " at " << i;
+                }
+                ASSERT_NEAR(alpha[i], expected[3], 1e-7) << format.name;
+            }
         }
     }
-    const auto planar = Picture::Kind::kI420, ten_bit = Picture::Kind::kP010;
-    EXPECT_EQ(yuv_of(bt601, planar, 1, 0, 0), (std::vector<int>{81, 90, 240}));
-    EXPECT_EQ(yuv_of(bt601, planar, 0, 1, 0), (std::vector<int>{145, 54, 34}));
-    EXPECT_EQ(yuv_of(bt709, planar, 1, 0, 0), (std::vector<int>{63, 102, 240}));
-    EXPECT_EQ(yuv_of(bt709, planar, 0, 0, 1), (std::vector<int>{32, 240, 118}));
-    EXPECT_EQ(yuv_of(bt2020, planar, 1, 0, 0), (std::vector<int>{74, 97, 240}));
-    EXPECT_EQ(yuv_of(jpeg, planar, 1, 0, 0), (std::vector<int>{76, 85, 255}));
-    EXPECT_EQ(yuv_of(bt2020, ten_bit, 1, 0, 0), (std::vector<int>{294, 387, 960}));
-    EXPECT_EQ(yuv_of(bt709, ten_bit, 0, 0, 1), (std::vector<int>{127, 960, 471}));
 }
 
-TEST(Frame, PackedFormatsComeBackByteForByte) {
-    for (const NamedLayout& layout : kLayouts) {
-        if (layout.kind != Picture::Kind::kPacked) continue;
-        OwnedPicture in = make_picture(picture_like(layout, {}, kWidth, kHeight));
-        fill_random(in, 1);
-        auto rgb = poisoned<float>(3 * kArea), alpha = poisoned<float>(kArea);
-        picture_to_rgb_cpu(in.picture, rgb.data(), alpha.data());
-        const int green = in.plane[0][2 * layout.packed.pixel_bytes + layout.packed.green];
-        EXPECT_FLOAT_EQ(rgb[kArea + 2], green / 255.0f);
-        const OwnedPicture out = make_picture(in.picture);
-        ModelToPicture params = source_of(rgb, out);
-        params.alpha = alpha.data();
-        model_to_picture_cpu(params);
-
-        const int fourth = 6 - layout.packed.red - layout.packed.green - layout.packed.blue;
-        for (size_t i = 0; i < out.plane[0].size(); ++i) {
-            const int column = static_cast<int>(i % out.picture.stride[0]);
-            const bool unused =
-                layout.packed.pixel_bytes == 4 && layout.packed.alpha < 0 && column % 4 == fourth;
-            const int expected = column >= out.plane_width[0] ? 0xCD
-                                 : unused                     ? 255
-                                                              : in.plane[0][i];
-            ASSERT_EQ(out.plane[0][i], expected) << layout.name << " at " << i;
+// What a component's sample is, not rounded, of a picture [3, height, width].
+double sample_of(const OwnedPicture& out, const std::vector<float>& rgb, int component, int x,
+                 int y) {
+    const Levels levels(out);
+    const int width = out.picture.width, height = out.picture.height;
+    const auto pixel = [&](int c, int column, int row) {
+        column = std::min(std::max(column, 0), width - 1);
+        row = std::min(std::max(row, 0), height - 1);
+        return double{rgb[(size_t(c) * height + row) * width + column]};
+    };
+    if (out.format.rgb) return pixel(component, x, y) * levels.range + levels.low;
+    const double kr = out.picture.yuv.kr, kb = out.picture.yuv.kb;
+    const auto luma = [&](double r, double g, double b) {
+        return kr * r + (1 - kr - kb) * g + kb * b;
+    };
+    if (component == 0) {
+        return luma(pixel(0, x, y), pixel(1, x, y), pixel(2, x, y)) * levels.range + levels.low;
+    }
+    // Of the pixels on either side of the sample, and on it.
+    const auto weights = [](int sub, float site) -> std::array<double, 3> {
+        if (!sub) return {0, 1, 0};
+        if (site == 0.0f) return {0.25, 0.5, 0.25};
+        return {0, 0.5, 0.5};
+    };
+    const auto across = weights(out.format.sub_x, out.picture.yuv.chroma_x);
+    const auto down = weights(out.format.sub_y, out.picture.yuv.chroma_y);
+    double mean[3] = {};
+    for (int c = 0; c < 3; ++c) {
+        for (int j = 0; j < 9; ++j) {
+            mean[c] +=
+                across[j % 3] * down[j / 3] *
+                pixel(c, (x << out.format.sub_x) + j % 3 - 1, (y << out.format.sub_y) + j / 3 - 1);
         }
     }
+    const double from = luma(mean[0], mean[1], mean[2]);
+    const double part =
+        component == 1 ? (mean[2] - from) / (2 - 2 * kb) : (mean[0] - from) / (2 - 2 * kr);
+    return std::min(part * levels.chroma_range + 128 * levels.unit, levels.largest);
 }
 
-TEST(Frame, AlphaIsOpaqueWhereThePictureHasNone) {
-    for (const NamedLayout& layout : kLayouts) {
-        if (layout.packed.alpha >= 0) continue;
-        OwnedPicture in = make_picture(picture_like(layout, {}, kWidth, kHeight));
-        fill_random(in, 1);
-        auto rgb = poisoned<float>(3 * kArea), alpha = poisoned<float>(kArea);
-        picture_to_rgb_cpu(in.picture, rgb.data(), alpha.data());
-        EXPECT_EQ(alpha, std::vector<float>(kArea, 1.0f)) << layout.name;
-    }
-}
-
-TEST(Frame, ValuesOutsideTheRangeAreClippedAndNanIsBlack) {
-    const std::vector<float> rgb = {-3.0f, NAN, 4.0f, 1.0f, 0.0f, 0.5f};  // two pixels
-    const OwnedPicture out = make_picture(picture_like(kLayouts[0], {}, 2, 1), 0);
-    model_to_picture_cpu(source_of(rgb, out));
-    EXPECT_EQ(out.plane[0], (std::vector<uint8_t>{0, 255, 0, 0, 255, 128}));
-}
-
-const std::vector<NamedLayout> kYuvLayouts = {kLayouts[6], kLayouts[7], kLayouts[8]};
-
-// A chroma ramp along one axis, written as samples at their sites; Cr and luma are grey.
-OwnedPicture chroma_ramp(const NamedLayout& layout, const YuvCoding& yuv, bool vertical) {
-    OwnedPicture owned = make_picture(picture_like(layout, yuv, kWidth, kHeight));
-    const int unit = layout.kind == Picture::Kind::kP010 ? 4 : 1;
-    for (int y = 0; y < kHeight; ++y) {
-        for (int x = 0; x < kWidth; ++x) set_sample(owned, 0, x, y, 128 * unit);
-    }
-    const bool planar = layout.kind == Picture::Kind::kI420;
-    for (int j = 0; j < (kHeight + 1) / 2; ++j) {
-        for (int i = 0; i < (kWidth + 1) / 2; ++i) {
-            const float at = vertical ? 2 * j + yuv.chroma_y : 2 * i + yuv.chroma_x;
-            set_sample(owned, 1, planar ? i : 2 * i, j, static_cast<int>(80 + 6 * at) * unit);
-            set_sample(owned, planar ? 2 : 1, planar ? i : 2 * i + 1, j, 128 * unit);
-        }
-    }
-    return owned;
-}
-
-TEST(Frame, ChromaIsInterpolatedLinearlyAtItsSite) {
-    for (const NamedCoding& coding : kCodings) {
-        for (const NamedLayout& layout : kYuvLayouts) {
-            for (const bool vertical : {false, true}) {
-                const OwnedPicture in = chroma_ramp(layout, coding.yuv, vertical);
-                auto rgb = poisoned<float>(3 * kArea);
-                picture_to_rgb_cpu(in.picture, rgb.data(), nullptr);
-                const bool ten = layout.kind == Picture::Kind::kP010;
-                const float full = ten ? 1023.0f / 4 : 255.0f;
-                const float range = coding.yuv.limited_range ? 224.0f : full;
-                const float luma = coding.yuv.limited_range ? 112.0f / 219.0f : 128.0f / full;
-                for (int y = 1; y < kHeight - 1; ++y) {
-                    for (int x = 1; x < kWidth - 1; ++x) {
-                        const float blue = rgb[2 * kArea + y * kWidth + x];
-                        const float cb = (blue - luma) / (2 - 2 * coding.yuv.kb);
-                        ASSERT_NEAR(cb * range + 128, 80 + 6 * (vertical ? y : x), 1e-3f)
-                            << coding.name << ", " << layout.name << " at " << x << ", " << y;
-                    }
+TEST(Frame, EveryFormatIsWrittenAsItsDefinitionSays) {
+    const auto rgb = random_uniform(3 * kArea, 1, 0.0f, 1.0f);
+    const auto alpha = random_uniform(kArea, 2, 0.0f, 1.0f);
+    for (const Format& format : kFormats) {
+        for (const NamedCoding& coding : kCodings) {
+            const OwnedPicture out = make_picture(format, coding.yuv, kWidth, kHeight);
+            ModelToPicture params = source_of(rgb, out);
+            params.alpha = alpha.data();
+            model_to_picture_cpu(params);
+            const double rounding = 0.5 + Levels(out).largest * 1e-6;
+            std::vector<uint8_t> untouched[4];
+            for (int i = 0; i < 4; ++i) untouched[i].assign(out.plane[i].size(), 1);
+            for_each_sample(out, [&](int c, int x, int y) {
+                const double opacity = format.has_alpha ? alpha[y * kWidth + x] : 1.0;
+                const double expected =
+                    c == 3 ? opacity * Levels(out).largest : sample_of(out, rgb, c, x, y);
+                ASSERT_NEAR(get_sample(out, c, x, y), expected, rounding)
+                    << text_of(format, coding) << ", component " << c << " at " << x << ", " << y;
+                uint8_t* mark = &untouched[format.component[c].plane][offset_of(out, c, x, y)];
+                std::fill(mark, mark + format.sample_bytes(), 0);
+            });
+            for (int i = 0; i < 4; ++i) {
+                for (size_t at = 0; at < untouched[i].size(); ++at) {
+                    ASSERT_TRUE(!untouched[i][at] || out.plane[i][at] == 0xCD) << format.name;
                 }
             }
         }
     }
 }
 
-// The largest difference between the samples of two pictures, but for the outermost chroma, where a
-// ramp does not go on. What lies beside the samples must be as it was.
-int largest_difference(const OwnedPicture& a, const OwnedPicture& b) {
-    int largest = 0;
-    for (int plane = 0; plane < 3; ++plane) {
-        const int border = plane > 0 ? 2 : 0, size = sample_bytes(a.picture);
-        const int width = a.plane_width[plane] / size, height = a.plane_height[plane];
-        for (size_t i = 0; i < a.plane[plane].size(); ++i) {
-            if (static_cast<int>(i) % a.picture.stride[plane] >= width * size) {
-                EXPECT_EQ(a.plane[plane][i], 0xCD);
-            }
-        }
-        for (int y = border; y < height - border; ++y) {
-            for (int x = border; x < width - border; ++x) {
-                const int difference = get_sample(a, plane, x, y) - get_sample(b, plane, x, y);
-                largest = std::max(largest, std::abs(difference));
-            }
-        }
-    }
-    return largest;
+TEST(Frame, BitsBelowThoseThatCountAreWrittenAsZero) {
+    const OwnedPicture out =
+        make_picture(format_of(FLASHVSR_FORMAT_P010_10LE), kCodings[0].yuv, 2, 2);
+    model_to_picture_cpu(source_of(std::vector<float>(12, 0.3f), out));
+    for (int plane = 0; plane < 2; ++plane) EXPECT_EQ(out.plane[plane][0] & 0x3F, 0);
 }
 
-TEST(Frame, YuvComesBackWithinALevel) {
-    for (const NamedCoding& coding : kCodings) {
-        for (const NamedLayout& layout : kYuvLayouts) {
+TEST(Frame, ValuesOutsideTheRangeAreClippedAndNanIsBlack) {
+    const std::vector<float> rgb = {-3.0f, NAN, 4.0f, 1.0f, 0.0f, 0.5f};  // two pixels
+    const OwnedPicture out =
+        make_picture(format_of(FLASHVSR_FORMAT_RGB), kCodings[1].yuv, 2, 1, Rows::kAligned);
+    model_to_picture_cpu(source_of(rgb, out));
+    const std::vector<uint8_t> first(out.plane[0].begin(), out.plane[0].begin() + 6);
+    EXPECT_EQ(first, (std::vector<uint8_t>{0, 255, 0, 0, 255, 128}));
+}
+
+// ---- there and back
+// --------------------------------------------------------------------------------
+
+// Reads a picture at its own size and writes it again, as strength 0 does.
+OwnedPicture there_and_back(const OwnedPicture& in) {
+    const int width = in.picture.width, height = in.picture.height;
+    const ResizeTaps rows = bicubic_taps(height, height), columns = bicubic_taps(width, width);
+    auto model = poisoned<float>(size_t(3) * width * height);
+    auto alpha = poisoned<float>(size_t(width) * height);
+    PictureToModel read;
+    read.picture = in.picture;
+    read.rows = view(rows);
+    read.columns = view(columns);
+    read.rgb = model.data();
+    read.alpha = in.format.has_alpha ? alpha.data() : nullptr;
+    read.padded_height = height;
+    read.padded_width = width;
+    picture_to_model_cpu(read);
+
+    OwnedPicture out = make_like(in);
+    ModelToPicture write = source_of(model, out);
+    write.reference = write.decoded;
+    write.alpha = read.alpha;
+    write.strength = 0.0f;
+    model_to_picture_cpu(write);
+    return out;
+}
+
+TEST(Frame, EveryFormatOfFullChromaComesBackWithinALevel) {
+    for (const Format& format : kFormats) {
+        if (format.sub_x) continue;
+        for (const NamedCoding& coding : kCodings) {
+            const auto rgb = random_uniform(3 * kArea, 1, 0.0f, 1.0f);
+            const auto alpha = random_uniform(kArea, 2, 0.0f, 1.0f);
+            const OwnedPicture in = make_picture(format, coding.yuv, kWidth, kHeight);
+            ModelToPicture params = source_of(rgb, in);
+            params.alpha = alpha.data();
+            model_to_picture_cpu(params);
+            const OwnedPicture out = there_and_back(in);
+            const int allowed = format.rgb || !has_component(in, 1) ? 0 : 1;
+            for_each_sample(in, [&](int c, int x, int y) {
+                ASSERT_NEAR(get_sample(out, c, x, y), get_sample(in, c, x, y), allowed)
+                    << text_of(format, coding) << ", component " << c << " at " << x << ", " << y;
+            });
+        }
+    }
+}
+
+// Ramps along one axis, written as samples at their sites.
+OwnedPicture ramps(const Format& format, const YuvCoding& yuv, bool vertical) {
+    OwnedPicture owned = make_picture(format, yuv, kWidth, kHeight);
+    const int unit = 1 << (format.bits - 8);
+    for_each_sample(owned, [&](int c, int x, int y) {
+        const bool chroma = c == 1 || c == 2;
+        const int sub = !chroma ? 0 : vertical ? format.sub_y : format.sub_x;
+        const float site = vertical ? yuv.chroma_y : yuv.chroma_x;
+        const float at = ((vertical ? y : x) << sub) + (sub ? site : 0.0f);
+        const float slope[] = {2, 3, -2, 8}, level[] = {110, 100, 150, 20};
+        set_sample(owned, c, x, y, static_cast<int>((level[c] + slope[c] * at) * unit));
+    });
+    return owned;
+}
+
+TEST(Frame, ChromaOfHalfSizeComesBackWithinALevel) {
+    for (const Format& format : kFormats) {
+        if (!format.sub_x) continue;
+        for (const NamedCoding& coding : kCodings) {
             for (const bool vertical : {false, true}) {
-                const OwnedPicture in = chroma_ramp(layout, coding.yuv, vertical);
-                auto rgb = poisoned<float>(3 * kArea);
-                picture_to_rgb_cpu(in.picture, rgb.data(), nullptr);
-                const OwnedPicture out = make_picture(in.picture);
-                model_to_picture_cpu(source_of(rgb, out));
-                EXPECT_LE(largest_difference(out, in), 1) << coding.name << ", " << layout.name;
+                const OwnedPicture in = ramps(format, coding.yuv, vertical);
+                const OwnedPicture out = there_and_back(in);
+                for_each_sample(in, [&](int c, int x, int y) {
+                    // A ramp does not go on outside the picture.
+                    const int border = c == 1 || c == 2 ? 1 : 0;
+                    if (std::min(x, y) < border || x >= columns_of(in, c) - border ||
+                        y >= rows_of(in, c) - border) {
+                        return;
+                    }
+                    ASSERT_NEAR(get_sample(out, c, x, y), get_sample(in, c, x, y), 1)
+                        << text_of(format, coding) << ", component " << c << " at " << x << ", "
+                        << y;
+                });
             }
         }
     }
 }
 
-TEST(Frame, TenBitsSurviveTheWayThroughTheModelsRange) {
-    for (const NamedCoding& coding : kCodings) {
-        constexpr int kLevels = 1024, kRows = 4;
-        OwnedPicture in = make_picture(picture_like(kYuvLayouts[2], coding.yuv, kLevels, kRows));
-        for (int y = 0; y < kRows; ++y) {
-            for (int x = 0; x < kLevels; ++x) set_sample(in, 0, x, y, x);
-        }
-        for (int y = 0; y < kRows / 2; ++y) {
-            for (int x = 0; x < kLevels; ++x) set_sample(in, 1, x, y, 512);
-        }
-        const ResizeTaps rows = bicubic_taps(kRows, kRows),
-                         columns = bicubic_taps(kLevels, kLevels);
-        auto model = poisoned<float>(3 * kLevels * kRows);
-        PictureToModel read;
-        read.picture = in.picture;
-        read.rows = view(rows);
-        read.columns = view(columns);
-        read.rgb = model.data();
-        read.padded_height = kRows;
-        read.padded_width = kLevels;
-        picture_to_model_cpu(read);
-
-        // Strength 0: the resized input goes out.
-        const OwnedPicture out = make_picture(in.picture);
-        ModelToPicture write = source_of(model, out);
-        write.reference = write.decoded;
-        write.strength = 0.0f;
-        model_to_picture_cpu(write);
-        const int lowest = coding.yuv.limited_range ? 64 : 0;
-        const int highest = coding.yuv.limited_range ? 940 : 1023;
-        for (int x = 0; x < kLevels; ++x) {
-            ASSERT_NEAR(get_sample(out, 0, x, 1), std::min(std::max(x, lowest), highest), 1)
-                << coding.name;
-            ASSERT_EQ(get_sample(out, 1, x, 1), 512) << coding.name;
+TEST(Frame, EveryLevelSurvivesTheWayThroughTheModelsRange) {
+    constexpr int kRows = 4;
+    for (const Format& format : kFormats) {
+        for (const NamedCoding& coding : kCodings) {
+            const int columns = std::min(1 << format.bits, 4096);
+            const int step = (1 << format.bits) / columns;
+            OwnedPicture in = make_picture(format, coding.yuv, columns, kRows);
+            for_each_sample(in, [&](int c, int x, int y) {
+                const bool chroma = !format.rgb && (c == 1 || c == 2);
+                set_sample(in, c, x, y, chroma ? 1 << (format.bits - 1) : x * step + x % step);
+            });
+            const OwnedPicture out = there_and_back(in);
+            const int unit = 1 << (format.bits - 8);
+            const int low = coding.yuv.limited_range ? 16 * unit : 0;
+            const int high = coding.yuv.limited_range ? 235 * unit : (1 << format.bits) - 1;
+            for (int x = 0; x < columns; ++x) {
+                ASSERT_EQ(get_sample(out, 0, x, 1),
+                          std::min(std::max(get_sample(in, 0, x, 1), low), high))
+                    << text_of(format, coding);
+                if (format.rgb || !has_component(in, 1) || x >= columns_of(in, 1)) continue;
+                ASSERT_EQ(get_sample(out, 1, x, 1), 128 * unit) << text_of(format, coding);
+            }
         }
     }
 }
+
+// ---- the model's side
+// ------------------------------------------------------------------------------
 
 TEST(Frame, ColourIsFixedClippedAndBlended) {
     const std::vector<float> decoded = {0.1f, 0.6f, 0.9f, 0.3f, 0.5f, 0.2f};  // two pixels
     const std::vector<float> reference = {0.5f, -0.5f, 0.0f, 0.25f, -1.0f, 1.0f};
     const std::vector<float> affine = {1.5f, 0.1f, 3.0f, 0.5f, 0.5f, -0.25f};
-    const OwnedPicture out = make_picture(picture_like(kLayouts[0], {}, 2, 1), 0);
+    const OwnedPicture out = make_picture(format_of(FLASHVSR_FORMAT_RGB), kCodings[1].yuv, 2, 1);
     ModelToPicture params = source_of(decoded, out);
     params.reference = {reference.data(), 2, 2};
     params.affine = affine.data();
@@ -240,9 +368,9 @@ TEST(Frame, ReadsACropOfTheModelsTypes) {
     const auto big = random_uniform(3 * 20 * 24, 5, 0.0f, 1.0f);
     const auto bf16 = to_type<BFloat16>(big);
     const auto same = to_floats(bf16);
-    for (const NamedLayout& layout : kLayouts) {
-        const OwnedPicture a = make_picture(picture_like(layout, {}, kWidth, kHeight));
-        const OwnedPicture b = make_picture(a.picture);
+    for (const Format& format : kFormats) {
+        const OwnedPicture a = make_picture(format, {}, kWidth, kHeight);
+        const OwnedPicture b = make_like(a);
         ModelToPicture params;
         params.picture = a.picture;
         params.decoded = {same.data(), 20 * 24, 24};
@@ -251,7 +379,7 @@ TEST(Frame, ReadsACropOfTheModelsTypes) {
         params.decoded.data = bf16.data();
         params.type = ElementType::kBFloat16;
         model_to_picture_cpu(params);
-        for (int plane = 0; plane < 3; ++plane) EXPECT_EQ(a.plane[plane], b.plane[plane]);
+        for (int plane = 0; plane < 4; ++plane) EXPECT_EQ(a.plane[plane], b.plane[plane]);
     }
 }
 

@@ -361,18 +361,19 @@ void bench_noise(Timer& timer) {
 
 // A frame's planes on the device, one copy for each frame of a chunk.
 struct DeviceFrames {
-    DeviceFrames(const NamedLayout& layout, int width, int height) {
+    DeviceFrames(const Format& format, int width, int height) {
         const OwnedPicture owned =
-            make_picture(picture_like(layout, kCodings[2].yuv, width, height), 0);
+            make_picture(format, kCodings[2].yuv, width, height, Rows::kAligned);
         for (int frame = 0; frame < kFrames; ++frame) {
-            Picture picture = owned.picture;
-            for (int i = 0; i < 3; ++i) {
-                if (owned.plane[i].empty()) continue;
-                planes.emplace_back(random_bytes(owned.plane[i].size(), 3 * frame + i));
-                picture.plane[i] = planes.back().get();
+            void* plane[4] = {};
+            for (int i = 0; i < format.planes; ++i) {
+                planes.emplace_back(random_bytes(owned.plane[i].size(), 4 * frame + i));
+                plane[i] = planes.back().get();
                 bytes += owned.plane[i].size();
             }
-            pictures.push_back(picture);
+            const Picture laid_out = lay_out(format, plane, owned.stride);
+            pictures.push_back(owned.picture);
+            std::copy(laid_out.component, laid_out.component + 4, pictures.back().component);
         }
     }
     std::vector<DeviceArray<uint8_t>> planes;
@@ -388,10 +389,11 @@ void bench_input(Timer& timer) {
     DeviceArray<int32_t> row_first(rows.first), column_first(columns.first);
     DeviceArray<float> row_weight(rows.weight), column_weight(columns.weight);
     DeviceArray<BFloat16> out(kFrames * 3 * kArea);
-    for (const int layout : {0, 2, 7, 8}) {
-        const std::string name = std::string("picture_to_model x4 bf16, ") + kLayouts[layout].name;
+    DeviceArray<float> alpha(kFrames * kArea);
+    for (const Format& format : kFormats) {
+        const std::string name = "picture_to_model x4 bf16, " + std::string(format.name);
         if (!wanted(name)) continue;
-        const DeviceFrames frames(kLayouts[layout], width, height);
+        const DeviceFrames frames(format, width, height);
         const double milliseconds = timer.median(50, [&](int) {
             for (int frame = 0; frame < kFrames; ++frame) {
                 PictureToModel params;
@@ -400,13 +402,15 @@ void bench_input(Timer& timer) {
                 params.columns = {width, kWidth, columns.count, column_first.get(),
                                   column_weight.get()};
                 params.rgb = out.get() + frame * 3 * kArea;
+                if (format.has_alpha) params.alpha = alpha.get() + frame * kArea;
                 params.padded_height = kHeight;
                 params.padded_width = kWidth;
                 params.type = ElementType::kBFloat16;
                 picture_to_model_cuda(params, nullptr);
             }
         });
-        report_bytes(name, milliseconds, frames.bytes + kFrames * 3 * kArea * 2.0);
+        report_bytes(name, milliseconds,
+                     frames.bytes + kFrames * kArea * (format.has_alpha ? 10.0 : 6.0));
     }
 }
 
@@ -414,12 +418,12 @@ void bench_output(Timer& timer) {
     const auto decoded = random_device<BFloat16>(kFrames * 3 * kArea, 1);
     const auto reference = random_device<BFloat16>(kFrames * 3 * kArea, 2);
     DeviceArray<float> affine(std::vector<float>(kFrames * 3 * 2, 0.5f));
-    for (const int layout : {0, 2, 7, 8}) {
+    for (const Format& format : kFormats) {
         for (const float strength : {1.0f, 0.5f}) {
-            const std::string name = std::string("model_to_picture bf16, ") +
-                                     kLayouts[layout].name + (strength < 1 ? ", blended" : "");
+            const std::string name = "model_to_picture bf16, " + std::string(format.name) +
+                                     (strength < 1 ? ", blended" : "");
             if (!wanted(name)) continue;
-            const DeviceFrames frames(kLayouts[layout], kWidth, kHeight);
+            const DeviceFrames frames(format, kWidth, kHeight);
             const double milliseconds = timer.median(50, [&](int) {
                 for (int frame = 0; frame < kFrames; ++frame) {
                     ModelToPicture params;

@@ -1,85 +1,105 @@
 // Pictures in every format and coding, for the tests of frame.h.
 #pragma once
 
-#include "kernels/frame.h"
+#include "core/picture.h"
 #include "tests/kernels/support.h"
 
 namespace flashvsr::kernels {
 
-// ----------------------------------------------------------------------------------------
+// How rows are spaced: by what they need and five samples more, or by a multiple of 32 bytes.
+enum class Rows { kOdd, kAligned };
 
 // A picture with rows longer than it needs; the excess must stay as it is.
 struct OwnedPicture {
+    Format format;
+    Rows rows;
     Picture picture;
-    std::vector<uint8_t> plane[3];
-    int plane_width[3] = {};  // bytes that belong to the picture
-    int plane_height[3] = {};
+    std::vector<uint8_t> plane[4];
+    int stride[4] = {};
 };
 
-inline int sample_bytes(const Picture& picture) {
-    return picture.kind == Picture::Kind::kP010 ? 2 : 1;
-}
-
-inline OwnedPicture make_picture(const Picture& like, int excess = 5) {
+// Without samples.
+inline OwnedPicture make_picture(const Format& format, const YuvCoding& yuv, int width, int height,
+                                 Rows rows = Rows::kOdd) {
     OwnedPicture owned;
-    owned.picture = like;
-    const int columns = (like.width + 1) / 2, rows = (like.height + 1) / 2;
-    const bool packed = like.kind == Picture::Kind::kPacked;
-    const int planes = packed ? 1 : like.kind == Picture::Kind::kI420 ? 3 : 2;
-    excess *= sample_bytes(like);
-    for (int i = 0; i < planes; ++i) {
-        const int samples = i == 0 ? like.width : planes == 2 ? 2 * columns : columns;
-        owned.plane_width[i] =
-            packed ? like.width * like.packed.pixel_bytes : samples * sample_bytes(like);
-        owned.plane_height[i] = packed || i == 0 ? like.height : rows;
-        const int stride = owned.plane_width[i] + excess;
-        owned.plane[i] = poisoned<uint8_t>(size_t(stride) * owned.plane_height[i]);
-        owned.picture.plane[i] = owned.plane[i].data();
-        owned.picture.stride[i] = stride;
+    owned.format = format;
+    owned.rows = rows;
+    void* plane[4] = {};
+    for (int i = 0; i < format.planes; ++i) {
+        const int bytes = format.row_bytes(i, width);
+        owned.stride[i] =
+            rows == Rows::kOdd ? bytes + 5 * format.sample_bytes() : (bytes + 31) / 32 * 32;
+        owned.plane[i] = poisoned<uint8_t>(size_t(owned.stride[i]) * format.rows(i, height));
+        plane[i] = owned.plane[i].data();
     }
+    owned.picture = lay_out(format, plane, owned.stride);
+    owned.picture.width = width;
+    owned.picture.height = height;
+    owned.picture.yuv = yuv;
     return owned;
 }
 
-// Sample x of a row of a plane, of 8 or 10 bits.
-inline int get_sample(const OwnedPicture& owned, int plane, int x, int y) {
-    const uint8_t* row = owned.plane[plane].data() + size_t(y) * owned.picture.stride[plane];
-    if (sample_bytes(owned.picture) == 1) return row[x];
-    return (row[2 * x] | row[2 * x + 1] << 8) >> 6;
+inline OwnedPicture make_like(const OwnedPicture& owned) {
+    return make_picture(owned.format, owned.picture.yuv, owned.picture.width, owned.picture.height,
+                        owned.rows);
 }
-inline void set_sample(OwnedPicture& owned, int plane, int x, int y, int value) {
-    uint8_t* row = owned.plane[plane].data() + size_t(y) * owned.picture.stride[plane];
-    if (sample_bytes(owned.picture) == 1) {
-        row[x] = static_cast<uint8_t>(value);
-    } else {
-        row[2 * x] = static_cast<uint8_t>(value << 6);
-        row[2 * x + 1] = static_cast<uint8_t>(value >> 2);
+
+// Samples of a component: R, G, B or Y, Cb, Cr, then alpha or its place.
+inline bool has_component(const OwnedPicture& owned, int component) {
+    return owned.format.component[component].step > 0;
+}
+inline int columns_of(const OwnedPicture& owned, int component) {
+    const bool chroma = component == 1 || component == 2;
+    const int sub = chroma ? owned.format.sub_x : 0;
+    return (owned.picture.width + sub) >> sub;
+}
+inline int rows_of(const OwnedPicture& owned, int component) {
+    const bool chroma = component == 1 || component == 2;
+    const int sub = chroma ? owned.format.sub_y : 0;
+    return (owned.picture.height + sub) >> sub;
+}
+
+inline size_t offset_of(const OwnedPicture& owned, int component, int x, int y) {
+    const Format::Component& place = owned.format.component[component];
+    return size_t(y) * owned.stride[place.plane] +
+           size_t(place.first + x * place.step) * owned.format.sample_bytes();
+}
+inline int get_sample(const OwnedPicture& owned, int component, int x, int y) {
+    const uint8_t* at = owned.plane[owned.format.component[component].plane].data() +
+                        offset_of(owned, component, x, y);
+    return (owned.format.sample_bytes() == 1 ? at[0] : at[0] | at[1] << 8) >> owned.format.shift;
+}
+inline void set_sample(OwnedPicture& owned, int component, int x, int y, int value, int below = 0) {
+    uint8_t* at = owned.plane[owned.format.component[component].plane].data() +
+                  offset_of(owned, component, x, y);
+    value = value << owned.format.shift | below;
+    at[0] = static_cast<uint8_t>(value);
+    if (owned.format.sample_bytes() == 2) at[1] = static_cast<uint8_t>(value >> 8);
+}
+
+template <typename Body>
+void for_each_sample(const OwnedPicture& owned, Body body) {
+    for (int c = 0; c < 4; ++c) {
+        if (!has_component(owned, c)) continue;
+        for (int y = 0; y < rows_of(owned, c); ++y) {
+            for (int x = 0; x < columns_of(owned, c); ++x) body(c, x, y);
+        }
     }
 }
 
+// Samples of all values, and what is not to be read at random as well.
 inline void fill_random(OwnedPicture& owned, unsigned seed) {
     for (auto& plane : owned.plane) {
         const auto bytes = random_bytes(plane.size(), seed++);
         std::copy(bytes.begin(), bytes.end(), plane.begin());
     }
+    std::mt19937 engine(seed);
+    const unsigned samples = 1u << owned.format.bits, below = 1u << owned.format.shift;
+    for_each_sample(owned, [&](int c, int x, int y) {
+        set_sample(owned, c, x, y, static_cast<int>(engine() % samples),
+                   static_cast<int>(engine() % below));
+    });
 }
-
-// Every format the element takes, by name.
-struct NamedLayout {
-    const char* name;
-    Picture::Kind kind;
-    PackedLayout packed;
-};
-inline const std::vector<NamedLayout> kLayouts = {
-    {"RGB", Picture::Kind::kPacked, {3, 0, 1, 2, -1}},
-    {"BGR", Picture::Kind::kPacked, {3, 2, 1, 0, -1}},
-    {"RGBA", Picture::Kind::kPacked, {4, 0, 1, 2, 3}},
-    {"BGRA", Picture::Kind::kPacked, {4, 2, 1, 0, 3}},
-    {"RGBx", Picture::Kind::kPacked, {4, 0, 1, 2, -1}},
-    {"xRGB", Picture::Kind::kPacked, {4, 1, 2, 3, -1}},
-    {"I420", Picture::Kind::kI420, {}},
-    {"NV12", Picture::Kind::kNv12, {}},
-    {"P010", Picture::Kind::kP010, {}},
-};
 
 struct NamedCoding {
     const char* name;
@@ -89,18 +109,13 @@ inline const std::vector<NamedCoding> kCodings = {
     {"BT.601 limited, left", {0.299f, 0.114f, true, 0.0f, 0.5f}},
     {"BT.601 full, centre", {0.299f, 0.114f, false, 0.5f, 0.5f}},
     {"BT.709 limited, left", {0.2126f, 0.0722f, true, 0.0f, 0.5f}},
+    {"BT.709 full, top", {0.2126f, 0.0722f, false, 0.5f, 0.0f}},
     {"BT.2020 limited, top left", {0.2627f, 0.0593f, true, 0.0f, 0.0f}},
+    {"BT.2020 full, left", {0.2627f, 0.0593f, false, 0.0f, 0.5f}},
 };
 
-inline Picture picture_like(const NamedLayout& layout, const YuvCoding& yuv, int width,
-                            int height) {
-    Picture picture;
-    picture.kind = layout.kind;
-    picture.packed = layout.packed;
-    picture.yuv = yuv;
-    picture.width = width;
-    picture.height = height;
-    return picture;
+inline std::string text_of(const Format& format, const NamedCoding& coding) {
+    return std::string(format.name) + ", " + coding.name;
 }
 
 }  // namespace flashvsr::kernels
