@@ -44,6 +44,7 @@
 #include "gst/allocation.h"
 #include "gst/caps.h"
 #include "gst/log.h"
+#include "gst/picture_size.h"
 
 #define GST_CAT_DEFAULT flashvsr_upscale_debug
 
@@ -126,6 +127,11 @@ static gboolean gst_flash_vsr_upscale_set_caps(GstBaseTransform* trans, GstCaps*
     flashvsr::FrameLayout out;
     if (!flashvsr::layout_from_caps(incaps, &in) || !flashvsr::layout_from_caps(outcaps, &out)) {
         GST_ERROR_OBJECT(trans, "unusable caps %" GST_PTR_FORMAT, incaps);
+        return FALSE;
+    }
+    const std::string fault = flashvsr::size_fault(in.info, out.info);
+    if (!fault.empty() && GST_FLASH_VSR_UPSCALE(trans)->properties->get().enabled) {
+        GST_ELEMENT_ERROR(trans, STREAM, FORMAT, ("%s", fault.c_str()), (nullptr));
         return FALSE;
     }
     return GST_FLASH_VSR_UPSCALE(trans)->upscaler->configure(in, out);

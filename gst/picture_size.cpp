@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "core/flashvsr.h"
+
 namespace flashvsr {
 
 namespace {
@@ -147,6 +149,26 @@ void fixate_picture_size(GstStructure* structure, const GstVideoInfo& from, doub
         gst_structure_set(structure, kAspect, GST_TYPE_FRACTION, aspect.numerator,
                           aspect.denominator, nullptr);
     }
+}
+
+std::string size_fault(const GstVideoInfo& in, const GstVideoInfo& out) {
+    const auto longest = [](const GstVideoInfo& info) {
+        return MAX(GST_VIDEO_INFO_WIDTH(&info), GST_VIDEO_INFO_HEIGHT(&info));
+    };
+    const auto size = [](const GstVideoInfo& info) {
+        return std::to_string(GST_VIDEO_INFO_WIDTH(&info)) + "x" +
+               std::to_string(GST_VIDEO_INFO_HEIGHT(&info));
+    };
+    const std::string limit =
+        ", and no side may be longer than " + std::to_string(FLASHVSR_MAX_SIDE) + " pixels";
+    if (longest(in) > FLASHVSR_MAX_SIDE) return "The input is " + size(in) + limit + ".";
+    if (longest(out) <= FLASHVSR_MAX_SIDE) return "";
+    const int hundredths = 100 * FLASHVSR_MAX_SIDE / longest(in);
+    gchar* scale = g_strdup_printf("%d.%02d", hundredths / 100, hundredths % 100);
+    std::string fault = "The output would be " + size(out) + limit + ": set scale to " + scale +
+                        " or less, or a size behind the element.";
+    g_free(scale);
+    return fault;
 }
 
 }  // namespace flashvsr

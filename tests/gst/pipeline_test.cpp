@@ -37,6 +37,22 @@ TEST(Errors, AModelFolderThatIsNotThereIsNotFound) {
     EXPECT_EQ(run("").error, name_of(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND));
 }
 
+TEST(Errors, ASideLongerThanTheEngineMakesIsSaidWithTheScaleThatFits) {
+    const auto enlarge = [](const std::string& properties) {
+        return TestPipeline(
+                   "videotestsrc num-buffers=1 ! video/x-raw,format=GRAY8,width=5000,height=2 ! "
+                   "flashvsrupscale " +
+                   with_model() + properties + " ! fakesink")
+            .run();
+    };
+    const Outcome outcome = enlarge(" scale=4");
+    EXPECT_EQ(outcome.error, name_of(GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT));
+    EXPECT_NE(outcome.message.find("20000x8"), std::string::npos) << outcome.message;
+    EXPECT_NE(outcome.message.find("scale to 3.27 or less"), std::string::npos) << outcome.message;
+    EXPECT_EQ(enlarge(" scale=3.27").error, "");
+    EXPECT_EQ(enlarge(" scale=4 enabled=false").error, "");
+}
+
 TEST(Errors, NoModelAnywhereSaysHowToNameOne) {
     const Environment unset("FLASHVSR_MODEL_DIR", nullptr);
     const Environment nano("FLASHVSR_NANO_DIR", "/no/such/folder");
