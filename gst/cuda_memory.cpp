@@ -219,7 +219,14 @@ BufferPtr CudaInput::make_copy(const GstVideoInfo& info) const {
     return BufferPtr(buffer);
 }
 
-/* Into `copy_`. On a stream of its own: the default one of either context has work of others. */
+/* The default one of either context has work of others. NULL: it could not be made. */
+gpointer CudaInput::stream() {
+    CUstream made = nullptr;
+    if (!stream_ && CuStreamCreate(&made, CU_STREAM_NON_BLOCKING) == CUDA_SUCCESS) stream_ = made;
+    return stream_;
+}
+
+/* Into `copy_`. */
 bool CudaInput::copy(GstBuffer* buffer, const GstVideoInfo& info) {
     if (!copy_) copy_ = make_copy(info);
     if (!copy_) return false;
@@ -228,9 +235,8 @@ bool CudaInput::copy(GstBuffer* buffer, const GstVideoInfo& info) {
     GstCudaContext* primary = context_->primary();
     const Current current(primary);
     if (!from || !to) return false;
-    auto* stream = static_cast<CUstream>(stream_);
-    if (!stream && CuStreamCreate(&stream, CU_STREAM_NON_BLOCKING) != CUDA_SUCCESS) return false;
-    stream_ = stream;
+    auto* const stream = static_cast<CUstream>(this->stream());
+    if (!stream) return false;
     for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES(from.video()); plane++) {
         CUDA_MEMCPY3D_PEER part = {};
         gint component[GST_VIDEO_MAX_COMPONENTS];
@@ -254,6 +260,24 @@ bool CudaInput::copy(GstBuffer* buffer, const GstVideoInfo& info) {
     return CuStreamSynchronize(stream) == CUDA_SUCCESS;
 }
 
+bool CudaInput::copy_rows(MappedFrame* frame, guint plane, int step, int count, int bytes,
+                          guint8* to) {
+    const Current current(context_->primary());
+    auto* const stream = static_cast<CUstream>(this->stream());
+    if (!stream) return false;
+    CUDA_MEMCPY2D rows = {};
+    rows.srcMemoryType = CU_MEMORYTYPE_DEVICE;
+    rows.srcDevice =
+        reinterpret_cast<CUdeviceptr>(GST_VIDEO_FRAME_PLANE_DATA(frame->video(), plane));
+    rows.srcPitch = gsize(step) * GST_VIDEO_FRAME_PLANE_STRIDE(frame->video(), plane);
+    rows.dstMemoryType = CU_MEMORYTYPE_HOST;
+    rows.dstHost = to;
+    rows.dstPitch = rows.WidthInBytes = bytes;
+    rows.Height = count;
+    return CuMemcpy2DAsync(&rows, stream) == CUDA_SUCCESS &&
+           CuStreamSynchronize(stream) == CUDA_SUCCESS;
+}
+
 #else /* without libgstcuda */
 
 bool cuda_memory_is_built_in() { return false; }
@@ -268,6 +292,7 @@ bool CudaContext::owns(GstBufferPool*) { return false; }
 
 CudaInput::~CudaInput() = default;
 std::unique_ptr<MappedFrame> CudaInput::map(GstBuffer*, const GstVideoInfo&) { return nullptr; }
+bool CudaInput::copy_rows(MappedFrame*, guint, int, int, int, guint8*) { return false; }
 void CudaInput::forget() {}
 
 #endif

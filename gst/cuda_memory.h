@@ -78,16 +78,20 @@ class CudaInput {
     /* Maps a frame for reading on the device; NULL if its memory is not on one, or the copy failed.
      * Valid until the next call. */
     std::unique_ptr<MappedFrame> map(GstBuffer* buffer, const GstVideoInfo& info);
+    /* Copies every `step`th row of a plane to the host, `count` of them and of each the first
+     * `bytes`, one behind the other. `frame` is from map(). */
+    bool copy_rows(MappedFrame* frame, guint plane, int step, int count, int bytes, guint8* to);
     /* Frames of another size or format will come. */
     void forget();
 
   private:
     bool copy(GstBuffer* buffer, const GstVideoInfo& info);
+    gpointer stream();
     BufferPtr make_copy(const GstVideoInfo& info) const;
 
     CudaContext* const context_;
     BufferPtr copy_;            /* of a frame of another context, in the primary one */
-    gpointer stream_ = nullptr; /* a CUstream for such copies */
+    gpointer stream_ = nullptr; /* a CUstream for copies */
 };
 
 }  // namespace flashvsr

@@ -13,6 +13,11 @@ constexpr double kMemory = 0.8;    /* share of the past in what is usual */
 constexpr int kShortestScene = 8;  /* frames: a flash of light is no scene */
 constexpr int kSamplesPerCell = 6; /* in each direction */
 
+/* Luma, or green. */
+guint brightest(const GstVideoInfo& info) {
+    return GST_VIDEO_INFO_IS_RGB(&info) ? GST_VIDEO_COMP_G : 0;
+}
+
 /* What reads a sample as one of 8 bits. */
 auto eight_bits(const GstVideoFormatInfo* format, guint component) {
     const guint depth = GST_VIDEO_FORMAT_INFO_DEPTH(format, component);
@@ -24,8 +29,16 @@ auto eight_bits(const GstVideoFormatInfo* format, guint component) {
 
 }  // namespace
 
-bool SceneCut::begins_at(const GstVideoFrame* frame) {
-    const Cells cells = cells_of(frame);
+SceneCut::Rows SceneCut::rows_of(const GstVideoInfo& info) {
+    const guint component = brightest(info);
+    const int height = GST_VIDEO_INFO_HEIGHT(&info);
+    const int step = std::max(1, height / (kRows * kSamplesPerCell));
+    return {GST_VIDEO_INFO_COMP_PLANE(&info, component), step, (height - 1) / step + 1,
+            GST_VIDEO_INFO_WIDTH(&info) * GST_VIDEO_INFO_COMP_PSTRIDE(&info, component)};
+}
+
+bool SceneCut::begins_at(const GstVideoInfo& info, const guint8* rows, gssize stride) {
+    const Cells cells = cells_of(info, rows, stride);
     double difference = 0.0;
     for (size_t i = 0; i < cells.size(); i++) difference += std::abs(cells[i] - previous_[i]);
     difference /= static_cast<double>(cells.size());
@@ -48,20 +61,19 @@ void SceneCut::restart() {
     usual_ = 0.0;
 }
 
-/* Luma, or green. */
-SceneCut::Cells SceneCut::cells_of(const GstVideoFrame* frame) {
-    const guint component = GST_VIDEO_INFO_IS_RGB(&frame->info) ? GST_VIDEO_COMP_G : 0;
-    const int width = GST_VIDEO_FRAME_COMP_WIDTH(frame, component);
-    const int height = GST_VIDEO_FRAME_COMP_HEIGHT(frame, component);
-    const int stride = GST_VIDEO_FRAME_COMP_STRIDE(frame, component);
-    const int step = GST_VIDEO_FRAME_COMP_PSTRIDE(frame, component);
-    const auto* data = static_cast<const guint8*>(GST_VIDEO_FRAME_COMP_DATA(frame, component));
-    const auto brightness = eight_bits(frame->info.finfo, component);
+SceneCut::Cells SceneCut::cells_of(const GstVideoInfo& info, const guint8* rows, gssize stride) {
+    const guint component = brightest(info);
+    const int width = GST_VIDEO_INFO_WIDTH(&info);
+    const int height = GST_VIDEO_INFO_HEIGHT(&info);
+    const int row_step = rows_of(info).step;
+    const int step = GST_VIDEO_INFO_COMP_PSTRIDE(&info, component);
+    const guint8* data = rows + GST_VIDEO_INFO_COMP_POFFSET(&info, component);
+    const auto brightness = eight_bits(info.finfo, component);
 
     constexpr int kSamples = kSamplesPerCell * kSamplesPerCell;
     Cells cells = {};
     for (int y = 0; y < kRows * kSamplesPerCell; y++) {
-        const gssize row = gssize{y} * height / (kRows * kSamplesPerCell) * stride;
+        const gssize row = gssize{y} * height / (kRows * kSamplesPerCell) / row_step * stride;
         for (int x = 0; x < kColumns * kSamplesPerCell; x++) {
             const gssize column = gssize{x} * width / (kColumns * kSamplesPerCell) * step;
             cells[size_t(y / kSamplesPerCell) * kColumns + x / kSamplesPerCell] +=

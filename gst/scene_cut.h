@@ -11,8 +11,18 @@ namespace flashvsr {
  * and far more than the motion before it did. Not thread-safe. */
 class SceneCut {
   public:
-    /* True if `frame` begins a scene other than that of the frame before it. */
-    bool begins_at(const GstVideoFrame* frame);
+    /* What it looks at of a frame: the first `bytes` of every `step`th row of a plane. */
+    struct Rows {
+        guint plane;
+        int step;
+        int count;
+        int bytes;
+    };
+    static Rows rows_of(const GstVideoInfo& info);
+
+    /* True if a frame begins a scene other than that of the frame before it. `rows` are those of
+     * rows_of(), `stride` bytes from one to the next. */
+    bool begins_at(const GstVideoInfo& info, const guint8* rows, gssize stride);
     /* The next frame has none before it. */
     void restart();
 
@@ -21,7 +31,7 @@ class SceneCut {
     static constexpr int kRows = 12;
     using Cells = std::array<float, size_t{kColumns} * kRows>; /* means, in 8-bit steps */
 
-    static Cells cells_of(const GstVideoFrame* frame);
+    static Cells cells_of(const GstVideoInfo& info, const guint8* rows, gssize stride);
 
     Cells previous_ = {};
     int frames_ = 0;     /* of this scene */

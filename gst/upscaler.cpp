@@ -234,9 +234,16 @@ OverloadPolicy::Action Upscaler::overload_action(Overload mode, GstBuffer* buffe
 void Upscaler::run_engine(Item frame, const Properties& properties) {
     BufferPtr& buffer = frame.buffer;
     if (!open_stream()) return;
-    if (properties.scene_cut == SceneCutMode::kReset && begins_scene(buffer.get())) drain_engine();
+    std::unique_ptr<MappedFrame> input = map_input(buffer.get());
+    if (!input) return;
+    if (properties.scene_cut == SceneCutMode::kReset && begins_scene(input.get())) {
+        GST_DEBUG_OBJECT(transform_, "scene cut at %" GST_TIME_FORMAT,
+                         GST_TIME_ARGS(GST_BUFFER_PTS(buffer.get())));
+        drain_engine();
+    }
     const int ready_before = engine_.ready(); /* of the chunk before */
-    if (worker_.failed() || !push_to_engine(buffer.get(), properties.settings)) return;
+    if (worker_.failed() || !push_to_engine(*input, properties.settings)) return;
+    input.reset();
     if (std::exchange(discont_due_, false)) {
         buffer.reset(gst_buffer_make_writable(buffer.release()));
         GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DISCONT);
@@ -249,36 +256,40 @@ void Upscaler::run_engine(Item frame, const Properties& properties) {
     overload_.note_chunk(engine_.in_first_chunk() ? Worker::kCapacity : left_to_push);
 }
 
-bool Upscaler::begins_scene(GstBuffer* buffer) {
-    MappedFrame frame(buffer, in_.info, GST_MAP_READ);
-    const bool begins = frame && scene_cut_.begins_at(frame.video());
-    if (begins) {
-        GST_DEBUG_OBJECT(transform_, "scene cut at %" GST_TIME_FORMAT,
-                         GST_TIME_ARGS(GST_BUFFER_PTS(buffer)));
+/* Of a frame on the device, only what is looked at comes to the host. */
+bool Upscaler::begins_scene(MappedFrame* frame) {
+    const SceneCut::Rows rows = SceneCut::rows_of(in_.info);
+    if (!engine_reads_from_device_) {
+        const GstVideoFrame* video = frame->video();
+        return scene_cut_.begins_at(
+            in_.info, static_cast<const guint8*>(GST_VIDEO_FRAME_PLANE_DATA(video, rows.plane)),
+            gssize{rows.step} * GST_VIDEO_FRAME_PLANE_STRIDE(video, rows.plane));
     }
-    return begins;
+    scene_rows_.resize(size_t(rows.count) * rows.bytes);
+    return cuda_input_.copy_rows(frame, rows.plane, rows.step, rows.count, rows.bytes,
+                                 scene_rows_.data()) &&
+           scene_cut_.begins_at(in_.info, scene_rows_.data(), rows.bytes);
 }
 
-bool Upscaler::push_to_engine(GstBuffer* buffer, const FlashvsrSettings& settings) {
-    const std::unique_ptr<MappedFrame> frame = map_input(buffer);
-    if (!frame || !*frame) {
-        GST_ELEMENT_ERROR(transform_, STREAM, FORMAT,
-                          ("The input buffer does not hold a frame of its caps."), (nullptr));
-        worker_.fail(GST_FLOW_ERROR);
-        return false;
-    }
+bool Upscaler::push_to_engine(const MappedFrame& frame, const FlashvsrSettings& settings) {
     FlashvsrError error = {};
-    if (!engine_.configure(settings, &error) || !engine_.push(frame->engine_frame(), &error)) {
+    if (!engine_.configure(settings, &error) || !engine_.push(frame.engine_frame(), &error)) {
         fail(error);
         return false;
     }
     return true;
 }
 
+/* NULL, after an error message: the buffer holds no frame. */
 std::unique_ptr<MappedFrame> Upscaler::map_input(GstBuffer* buffer) {
-    return engine_reads_from_device_
-               ? cuda_input_.map(buffer, in_.info)
-               : std::make_unique<MappedFrame>(buffer, in_.info, GST_MAP_READ);
+    std::unique_ptr<MappedFrame> frame =
+        engine_reads_from_device_ ? cuda_input_.map(buffer, in_.info)
+                                  : std::make_unique<MappedFrame>(buffer, in_.info, GST_MAP_READ);
+    if (frame && *frame) return frame;
+    GST_ELEMENT_ERROR(transform_, STREAM, FORMAT,
+                      ("The input buffer does not hold a frame of its caps."), (nullptr));
+    worker_.fail(GST_FLOW_ERROR);
+    return nullptr;
 }
 
 /* Lets the frames that the engine still owes go without its pictures. */

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/flashvsr.h"
 #include "gst/cuda_memory.h"
@@ -94,8 +95,8 @@ class Upscaler {
     void run_event(EventPtr event);
     void run_frame(Item frame);
     void run_engine(Item frame, const Properties& properties);
-    bool begins_scene(GstBuffer* buffer);
-    bool push_to_engine(GstBuffer* buffer, const FlashvsrSettings& settings);
+    bool begins_scene(MappedFrame* frame);
+    bool push_to_engine(const MappedFrame& frame, const FlashvsrSettings& settings);
     std::unique_ptr<MappedFrame> map_input(GstBuffer* buffer);
     OverloadPolicy::Action overload_action(Overload mode, GstBuffer* buffer);
     void replace_pending();
@@ -146,6 +147,7 @@ class Upscaler {
 
     PendingFrames pending_;
     SceneCut scene_cut_;
+    std::vector<guint8> scene_rows_; /* what it looks at of a frame on the device */
     int fade_left_ = 0;        /* frames that the engine's picture is still to be blended in over */
     bool discont_due_ = false; /* frames before the next one have been dropped */
     GstClockTime expected_pts_ = GST_CLOCK_TIME_NONE;

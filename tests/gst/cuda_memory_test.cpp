@@ -14,8 +14,8 @@ namespace {
 /* The micro model takes one size of output. */
 constexpr int kSize = 32;
 
-std::string caps_in(const std::string& memory) {
-    return "video/x-raw" + memory + ",format=NV12,width=32,height=32,framerate=25/1";
+std::string caps_in(const std::string& memory, const std::string& format = "NV12") {
+    return "video/x-raw" + memory + ",format=" + format + ",width=32,height=32,framerate=25/1";
 }
 constexpr char kCuda[] = "(memory:CUDAMemory)";
 
@@ -33,22 +33,33 @@ class CudaMemory : public testing::Test {
     void TearDown() override { gst_clear_object(&foreign_); }
 
     /* A frame of noise, the same for the same `i`; in CUDA memory of `context` if that is given. */
-    static GstBuffer* make_noise(int i, GstCudaContext* context) {
-        GstBuffer* buffer = make_frame(caps_in(""), 0);
+    static GstBuffer* make_noise(int i, GstCudaContext* context,
+                                 const std::string& format = "NV12") {
+        GstBuffer* buffer = make_frame(caps_in("", format), 0);
+        const GstVideoFormatInfo* info =
+            gst_video_format_get_info(gst_video_format_from_string(format.c_str()));
+        const guint depth = GST_VIDEO_FORMAT_INFO_DEPTH(info, 0);
+        const guint shift = GST_VIDEO_FORMAT_INFO_SHIFT(info, 0) + depth - 8;
         GstMapInfo map;
         gst_buffer_map(buffer, &map, GST_MAP_WRITE);
         guint32 state = 12345 + i;
-        for (gsize k = 0; k < map.size; k++) {
+        for (gsize k = 0; k<map.size; k += depth> 8 ? 2 : 1) {
             state = state * 1664525 + 1013904223;
-            map.data[k] = static_cast<guint8>(64 + (state >> 25));
+            const guint sample = 64 + (state >> 25);
+            if (depth > 8) {
+                GST_WRITE_UINT16_LE(map.data + k, sample << shift);
+            } else {
+                map.data[k] = static_cast<guint8>(sample);
+            }
         }
         gst_buffer_unmap(buffer, &map);
-        return context ? upload(buffer, context) : buffer;
+        return context ? upload(buffer, context, format) : buffer;
     }
 
     /* Consumes `host`. */
-    static GstBuffer* upload(GstBuffer* host, GstCudaContext* context) {
-        GstCaps* caps = gst_caps_from_string(caps_in(kCuda).c_str());
+    static GstBuffer* upload(GstBuffer* host, GstCudaContext* context,
+                             const std::string& format = "NV12") {
+        GstCaps* caps = gst_caps_from_string(caps_in(kCuda, format).c_str());
         GstVideoInfo info;
         gst_video_info_from_caps(&info, caps);
         GstBufferPool* pool = gst_cuda_buffer_pool_new(context);
@@ -73,31 +84,45 @@ class CudaMemory : public testing::Test {
         return buffer;
     }
 
-    /* The luma of what comes out for 27 frames. */
+    /* What belongs to the picture in all planes. */
+    static std::vector<guint8> samples_of(GstBuffer* buffer, GstCaps* caps) {
+        GstVideoInfo info;
+        GstVideoFrame frame;
+        EXPECT_TRUE(gst_video_info_from_caps(&info, caps));
+        EXPECT_TRUE(gst_video_frame_map(&frame, &info, buffer, GST_MAP_READ));
+        std::vector<guint8> samples;
+        for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES(&frame); plane++) {
+            gint component[GST_VIDEO_MAX_COMPONENTS];
+            gst_video_format_info_component(info.finfo, plane, component);
+            const int bytes = GST_VIDEO_FRAME_COMP_WIDTH(&frame, component[0]) *
+                              GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, component[0]);
+            for (int y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT(&frame, component[0]); y++) {
+                const auto* row =
+                    static_cast<const guint8*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, plane)) +
+                    y * GST_VIDEO_FRAME_PLANE_STRIDE(&frame, plane);
+                samples.insert(samples.end(), row, row + bytes);
+            }
+        }
+        gst_video_frame_unmap(&frame);
+        return samples;
+    }
+
+    /* The samples of what comes out for `frames` frames. */
     static std::vector<std::vector<guint8>> run(GstCudaContext* context, bool out_in_cuda,
-                                                const std::string& properties = "") {
+                                                const std::string& properties = "",
+                                                const std::string& format = "NV12",
+                                                int frames = 27) {
         TestElement element("scale=4 device=cuda model-dir=" FLASHVSR_MICRO_MODEL " " + properties);
         gst_harness_set_sink_caps_str(
             element.harness(), out_in_cuda ? "video/x-raw(memory:CUDAMemory)" : "video/x-raw");
-        element.set_caps(caps_in(context ? kCuda : ""));
-        for (int i = 0; i < 27; i++) element.push(make_noise(i, context));
+        element.set_caps(caps_in(context ? kCuda : "", format));
+        for (int i = 0; i < frames; i++) element.push(make_noise(i, context, format));
         element.push_event(gst_event_new_eos());
         std::vector<std::vector<guint8>> pictures;
         GstCaps* caps = element.output_caps();
         while (GstBuffer* buffer = element.pull()) {
-            GstVideoInfo info;
-            GstVideoFrame frame;
             EXPECT_EQ(gst_is_cuda_memory(gst_buffer_peek_memory(buffer, 0)), out_in_cuda);
-            EXPECT_TRUE(gst_video_info_from_caps(&info, caps));
-            EXPECT_TRUE(gst_video_frame_map(&frame, &info, buffer, GST_MAP_READ));
-            std::vector<guint8> luma;
-            for (int y = 0; y < 4 * kSize; y++) {
-                const auto* row = static_cast<guint8*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, 0)) +
-                                  y * GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0);
-                luma.insert(luma.end(), row, row + 4 * kSize);
-            }
-            gst_video_frame_unmap(&frame);
-            pictures.push_back(std::move(luma));
+            pictures.push_back(samples_of(buffer, caps));
             gst_buffer_unref(buffer);
         }
         gst_clear_caps(&caps);
@@ -113,6 +138,39 @@ TEST_F(CudaMemory, OnEitherPadGivesTheSamePictures) {
     EXPECT_EQ(run(nullptr, true), expected);
     EXPECT_EQ(run(foreign_, false), expected);
     EXPECT_EQ(run(foreign_, true), expected);
+}
+
+TEST_F(CudaMemory, HoldsEveryFormatThatIsOffered) {
+    TestElement element;
+    GstCaps* caps = gst_pad_query_caps(GST_PAD_PEER(element.harness()->srcpad), nullptr);
+    int formats = 0;
+    for (guint i = 0; i < gst_caps_get_size(caps); i++) {
+        if (!gst_caps_features_contains(gst_caps_get_features(caps, i), "memory:CUDAMemory")) {
+            continue;
+        }
+        const GValue* list = gst_structure_get_value(gst_caps_get_structure(caps, i), "format");
+        for (guint k = 0; k < gst_value_list_get_size(list); k++, formats++) {
+            const std::string format = g_value_get_string(gst_value_list_get_value(list, k));
+            const auto expected = run(nullptr, false, "", format, 2);
+            ASSERT_EQ(expected.size(), 2u) << format;
+            EXPECT_EQ(run(foreign_, true, "", format, 2), expected) << format;
+        }
+    }
+    gst_caps_unref(caps);
+    EXPECT_GT(formats, 20);
+}
+
+TEST_F(CudaMemory, ShowsWhereASceneBegins) {
+    for (const char* format : {"NV12", "I422_10LE", "GBR", "BGRA"}) {
+        TestElement element("scale=4 device=cuda scene-cut=reset model-dir=" FLASHVSR_MICRO_MODEL);
+        gst_harness_set_sink_caps_str(element.harness(), "video/x-raw");
+        element.set_caps(caps_in(kCuda, format));
+        for (int i = 0; i < 31; i++) {
+            element.push(
+                upload(make_frame(caps_in("", format), i < 30 ? 40 : 200), foreign_, format));
+        }
+        EXPECT_EQ(element.frames_out(), 30) << format;
+    }
 }
 
 TEST_F(CudaMemory, IsResizedWithoutTheModelAsWell) {
