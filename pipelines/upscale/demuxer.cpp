@@ -134,9 +134,9 @@ void Demuxer::begin_piece() {
 // ---- Going to a time -------------------------------------------------------------------------
 
 /// Where a clock may jump, what lies at a time is known by reading alone.
-bool Demuxer::may_seek() const {
-    constexpr int kUnsure = AVFMT_TS_DISCONT | AVFMT_NOTIMESTAMPS;
-    return bytes_->size() >= 0 && !(file_->iformat->flags & kUnsure) &&
+bool Demuxer::may_seek(bool steady) const {
+    return bytes_->size() >= 0 && (steady || !may_jump()) &&
+           !(file_->iformat->flags & AVFMT_NOTIMESTAMPS) &&
            (!video_ || video_->start_time != AV_NOPTS_VALUE);
 }
 
@@ -153,14 +153,14 @@ bool Demuxer::go_to(int64_t time) {
 
 void Demuxer::seek(int64_t time) {
     constexpr int64_t kDisorder = 5 * kSecond;  // between the tracks of a file
-    if (may_seek() && time > kDisorder && !go_to(time - kDisorder)) reopen();
+    if (may_seek(false) && time > kDisorder && !go_to(time - kDisorder)) reopen();
 }
 
-void Demuxer::seek_video(int64_t time) {
+void Demuxer::seek_video(int64_t time, bool steady) {
     if (bytes_->size() < 0) return;
     for (const int64_t back : {0, 2, 10, 60}) {
         const int64_t target = time - back * kSecond;
-        if (!may_seek() || target <= 0 || !go_to(target)) break;
+        if (!may_seek(steady) || target <= 0 || !go_to(target)) break;
         if (find_key(time)) return;
     }
     reopen();

@@ -35,19 +35,21 @@ class Demuxer {
     /// Goes to a place from which all packets at and after `time` come, be it the beginning.
     void seek(int64_t time);
     /// Goes to a place from which all frames of the video at and after `time` can be decoded; other
-    /// tracks may lack packets. What it passes is read, not decoded, where the container's clock
-    /// cannot be relied on.
-    void seek_video(int64_t time);
+    /// tracks may lack packets. In a container whose clock may jump it reads all up to there,
+    /// unless the clock is known to be steady.
+    void seek_video(int64_t time, bool steady);
 
     /// See Timeline.
     int64_t origin() const { return timeline_->origin(); }
-    /// As far as was read, the times are those of the file but for the origin.
+    /// Whether the container's clock may jump.
+    bool may_jump() const { return file_->iformat->flags & AVFMT_TS_DISCONT; }
+    /// It has not, as far as was read.
     bool is_whole() const { return timeline_->is_whole(); }
 
   private:
     void open();
     void reopen();
-    bool may_seek() const;
+    bool may_seek(bool steady) const;
     bool go_to(int64_t time);
     bool fetch();
     bool next(Packet* packet);

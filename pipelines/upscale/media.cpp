@@ -27,6 +27,14 @@ void look_at_tracks(const AVFormatContext* file, Media* media) {
     media->chapters = static_cast<int>(file->nb_chapters);
 }
 
+/// Reads all of it, once, for what is gone to many times.
+bool has_steady_clock(const Source& source) {
+    const std::unique_ptr<Demuxer> demuxer = open_demuxer(source, nullptr);
+    const Packet packet = make_packet();
+    while (demuxer->is_whole() && demuxer->read(packet.get())) av_packet_unref(packet.get());
+    return demuxer->is_whole();
+}
+
 std::string count(int number, const char* what) {
     return ", " + std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
@@ -79,6 +87,9 @@ Media read_media(const Source& source, const ReadPlan& plan) {
         read_times(file, video, &media);
         look_at_tracks(file, &media);
         const AVFieldOrder order = video->codecpar->field_order;
+        if (plan.often && reader.demuxer()->may_jump()) {
+            media.read.steady = has_steady_clock(source);
+        }
         media.interlaced = order != AV_FIELD_UNKNOWN && order != AV_FIELD_PROGRESSIVE;
     }
     if (plan.deinterlace == Deinterlace::kField) media.frames *= 2;

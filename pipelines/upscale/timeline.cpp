@@ -61,8 +61,10 @@ const AVStream* Timeline::stream_of(const AVPacket* packet) const {
     return file_->streams[packet->stream_index];
 }
 
-/// Subtitles and data come when they come; sound and video go on.
+/// Subtitles and data come when they come; sound and video go on. What an edit list hides lies
+/// behind what it shows.
 bool Timeline::is_continuous(const AVPacket* packet) const {
+    if (packet->flags & AV_PKT_FLAG_DISCARD) return false;
     const AVStream* stream = stream_of(packet);
     const AVMediaType type = stream->codecpar->codec_type;
     return (type == AVMEDIA_TYPE_AUDIO || type == AVMEDIA_TYPE_VIDEO) &&
@@ -118,7 +120,10 @@ std::optional<int64_t> Timeline::video_shift(const std::deque<Packet>& ahead) co
     Track track = tracks_[video_->index];
     for (const Packet& packet : ahead) {
         Times times{};
-        if (packet->stream_index != video_->index || !times_of(packet.get(), &times)) continue;
+        if (packet->stream_index != video_->index || !is_continuous(packet.get()) ||
+            !times_of(packet.get(), &times)) {
+            continue;
+        }
         if (!track.seen) return std::nullopt;
         const size_t piece = nearest_piece(track, times.dts, true);
         if (!continues(track, times.dts + shifts_[piece])) return shift_behind(track, times);
@@ -161,7 +166,7 @@ void Timeline::place(AVPacket* packet) {
     if (timed) {
         if (packet->dts != AV_NOPTS_VALUE) packet->dts = times.dts + shift;
         if (packet->pts != AV_NOPTS_VALUE) packet->pts = times.pts + shift;
-        advance(&track, times, shift);
+        if (!(packet->flags & AV_PKT_FLAG_DISCARD)) advance(&track, times, shift);
         if (continuous) clock_ = std::max(clock_, track.dts);
     }
     if (packet->duration > 0) packet->duration = nanoseconds(packet->duration, stream->time_base);

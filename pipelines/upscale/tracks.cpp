@@ -90,6 +90,8 @@ Tracks::Tracks(const std::string& path, const std::string& name, bool with_sound
 void Tracks::declare(AVFormatContext* output, const Span& span, Report* report) {
     span_ = span;
     report_ = report;
+    const std::string format = output->oformat->name;
+    has_edit_lists_ = format == "mp4" || format == "mov";
     AVFormatContext* file = input_.file();
     targets_.assign(file->nb_streams, {});
     for (unsigned i = 0; i < file->nb_streams; ++i) {
@@ -159,6 +161,10 @@ bool Tracks::is_wanted(const AVPacket* packet) const {
         return false;
     }
     const int64_t time = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
+    // What an edit list hides leads decoders in; without one in the output it would be heard.
+    constexpr int64_t kLeadIn = 80'000'000;
+    const bool hidden = packet->flags & AV_PKT_FLAG_DISCARD && !has_edit_lists_;
+    if (hidden && time < -kLeadIn) return false;
     return is_cover(packet) || time == AV_NOPTS_VALUE || (time >= span_.start && time < span_.end);
 }
 
@@ -192,29 +198,35 @@ void Tracks::copy_until(AVFormatContext* output, int64_t time) {
     }
 }
 
-/// In the output's time base; the times of decoding rise.
-void Tracks::set_times(AVPacket* packet, const AVStream* to, Target* target) const {
+/// In the output's time base; the times of decoding rise. False: an edit list hides the packet, and
+/// there is no time left for it.
+bool Tracks::set_times(AVPacket* packet, const AVStream* to, Target* target) const {
     if (!is_cover(packet)) {
         if (packet->pts != AV_NOPTS_VALUE) packet->pts -= span_.zero;
         if (packet->dts != AV_NOPTS_VALUE) packet->dts -= span_.zero;
     }
     av_packet_rescale_ts(packet, kNanoseconds, to->time_base);
     if (packet->dts == AV_NOPTS_VALUE) packet->dts = packet->pts;
-    if (packet->dts == AV_NOPTS_VALUE) return;
+    if (packet->dts == AV_NOPTS_VALUE) return true;
     if (target->last_dts != INT64_MIN && packet->dts <= target->last_dts) {
+        if (packet->flags & AV_PKT_FLAG_DISCARD) return false;
         packet->dts = target->last_dts + 1;
     }
     if (packet->pts != AV_NOPTS_VALUE) packet->pts = std::max(packet->pts, packet->dts);
     target->last_dts = packet->dts;
+    return true;
 }
 
 void Tracks::send(AVFormatContext* output) {
     Target& target = targets_[waiting_->stream_index];
     const AVStream* to = output->streams[target.stream];
-    set_times(waiting_.get(), to, &target);
+    has_waiting_ = false;
+    if (!set_times(waiting_.get(), to, &target)) {
+        av_packet_unref(waiting_.get());
+        return;
+    }
     waiting_->stream_index = to->index;
     waiting_->pos = -1;
-    has_waiting_ = false;
     const int status = av_interleaved_write_frame(output, waiting_.get());
     if (status >= 0) return;
     if (output->pb->error < 0) {

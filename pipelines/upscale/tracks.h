@@ -51,11 +51,12 @@ class Tracks {
     bool is_cover(const AVPacket* packet) const;
     bool fetch();
     void send(AVFormatContext* output);
-    void set_times(AVPacket* packet, const AVStream* to, Target* target) const;
+    bool set_times(AVPacket* packet, const AVStream* to, Target* target) const;
 
     Demuxer input_;
     bool with_sound_;
     Span span_;
+    bool has_edit_lists_ = false;  // the output
     Report* report_ = nullptr;
     std::vector<Target> targets_;  // by stream in the input
     Packet waiting_;

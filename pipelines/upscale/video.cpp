@@ -41,6 +41,7 @@ ReadPlan read_plan(const Options& options, const Destination& destination) {
     gst_util_double_to_fraction(fps, &plan.image_rate.num, &plan.image_rate.den);
     plan.deinterlace = deinterlace_of(options.deinterlace);
     plan.upright = !keeps_rotation(options, destination);
+    plan.often = options.resume;
     plan.alpha = true;
     plan.one_size = !destination.is_pictures();
     return plan;

@@ -72,7 +72,7 @@ void VideoReader::open_file(const Source& source) {
 
 void VideoReader::go_to_begin() {
     if (plan_.begin <= kSecond) return;
-    demuxer_->seek_video(plan_.begin);
+    demuxer_->seek_video(plan_.begin, plan_.steady);
 }
 
 Frame VideoReader::next() {

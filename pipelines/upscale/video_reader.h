@@ -27,6 +27,8 @@ struct ReadPlan {
     AVRational image_rate = {30, 1};  ///< of images
     Deinterlace deinterlace = Deinterlace::kAuto;
     bool upright = false;   ///< the container's rotation is done, not left to the player
+    bool often = false;     ///< it is gone to many times, at `begin`s of its own
+    bool steady = false;    ///< its clock was seen not to jump
     bool alpha = false;     ///< transparency is of use
     bool one_size = false;  ///< frames of another size are fitted into that of the first
 };
