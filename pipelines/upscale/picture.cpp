@@ -205,17 +205,28 @@ void add_levels(const AVFrame* frame, GstCaps* caps) {
     }
 }
 
-/// Grey with colour planes that say "none", without touching the samples. The frame's planes stay
-/// the owner of them.
+/// Grey that has the samples of a format with colour, but for the colour.
+bool becomes_coloured(AVPixelFormat format) {
+    const AVPixFmtDescriptor& form = description_of(format);
+    return is_grey(format) && form.nb_components == 1 && form.comp[0].depth >= 8 &&
+           !(form.flags & (AV_PIX_FMT_FLAG_BE | AV_PIX_FMT_FLAG_FLOAT | AV_PIX_FMT_FLAG_BITSTREAM));
+}
+
+AVPixelFormat with_colour(AVPixelFormat grey) {
+    const int depth = description_of(grey).comp[0].depth;
+    return depth <= 8    ? AV_PIX_FMT_YUV420P
+           : depth <= 9  ? AV_PIX_FMT_YUV420P9LE
+           : depth <= 10 ? AV_PIX_FMT_YUV420P10LE
+           : depth <= 12 ? AV_PIX_FMT_YUV420P12LE
+           : depth <= 14 ? AV_PIX_FMT_YUV420P14LE
+                         : AV_PIX_FMT_YUV420P16LE;
+}
+
+/// Grey with colour planes that say "none", its samples as they are.
 Frame coloured(const AVFrame* grey) {
-    const AVPixFmtDescriptor& form = description_of(static_cast<AVPixelFormat>(grey->format));
-    const int depth = form.comp[0].depth;
-    const AVPixelFormat format = depth <= 8    ? AV_PIX_FMT_YUV420P
-                                 : depth <= 9  ? AV_PIX_FMT_YUV420P9LE
-                                 : depth <= 10 ? AV_PIX_FMT_YUV420P10LE
-                                 : depth <= 12 ? AV_PIX_FMT_YUV420P12LE
-                                 : depth <= 14 ? AV_PIX_FMT_YUV420P14LE
-                                               : AV_PIX_FMT_YUV420P16LE;
+    const auto grey_format = static_cast<AVPixelFormat>(grey->format);
+    const AVPixelFormat format = with_colour(grey_format);
+    const int depth = description_of(grey_format).comp[0].depth;
     Frame frame = make_frame();
     if (av_frame_copy_props(frame.get(), grey) < 0) throw Failure(ExitCode::kFailed, "no memory");
     frame->format = format;
@@ -238,12 +249,6 @@ Frame coloured(const AVFrame* grey) {
     }
     frame->color_range = is_full_range(grey) ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
     return frame;
-}
-
-bool becomes_coloured(AVPixelFormat format) {
-    const AVPixFmtDescriptor& form = description_of(format);
-    return is_grey(format) && form.nb_components == 1 && form.comp[0].depth >= 8 &&
-           !(form.flags & (AV_PIX_FMT_FLAG_BE | AV_PIX_FMT_FLAG_FLOAT | AV_PIX_FMT_FLAG_BITSTREAM));
 }
 
 }  // namespace
@@ -277,19 +282,20 @@ std::vector<GstVideoFormat> element_formats() {
     return formats;
 }
 
-/// libavutil's own reckoning of what is lost. Grey is YUV without colour.
+/// libavutil's own reckoning of what is lost. Grey goes in as YUV, whose range is in the caps.
 GstVideoFormat PictureConverter::choose(AVPixelFormat from) const {
+    if (becomes_coloured(from)) from = with_colour(from);
     const auto accepts = [this](GstVideoFormat format) {
         return std::find(accepted_.begin(), accepted_.end(), format) != accepted_.end();
     };
     const GstVideoFormat same = gst_format(from);
     const bool drops = has_alpha(from) && !alpha_;
-    if (same != GST_VIDEO_FORMAT_UNKNOWN && accepts(same) && !drops) return same;
+    if (accepts(same) && !drops && !is_grey(from)) return same;
     std::vector<AVPixelFormat> candidates;
     for (const GstVideoFormat format : accepted_) {
         const AVPixelFormat candidate = libav_format(format);
         if (candidate == AV_PIX_FMT_NONE || (drops && has_alpha(candidate))) continue;
-        if (is_grey(from) && is_rgb(candidate)) continue;
+        if (is_grey(candidate) || (is_grey(from) && is_rgb(candidate))) continue;
         candidates.push_back(candidate);
     }
     candidates.push_back(AV_PIX_FMT_NONE);
@@ -355,7 +361,7 @@ void PictureConverter::scale(const AVFrame* frame, GstVideoFrame* to) {
     }
     const AVPixelFormat target = libav_format(GST_VIDEO_INFO_FORMAT(&info_));
     Frame replaced;
-    if (becomes_coloured(plain(frame->format)) && !is_grey(target)) {
+    if (becomes_coloured(plain(frame->format))) {
         replaced = coloured(frame);
         frame = replaced.get();
     }
