@@ -30,6 +30,9 @@ GstVideoInfo info_of(GstCaps* caps) {
     throw Failure(ExitCode::kFailed, std::string(plan.encoder->name) + ": " + libav_error(status));
 }
 
+/// A codec as the user knows it.
+std::string shown(const std::string& codec) { return codec == "raw" ? "y4m" : codec; }
+
 bool writes_captions(const AVCodecContext* context) {
     return context->priv_data && av_opt_find(context->priv_data, "a53cc", nullptr, 0, 0);
 }
@@ -46,8 +49,8 @@ VideoEncoder::VideoEncoder(const VideoPlan& plan, GstCaps* caps, AVRational time
     follow(caps);
     const std::string codec = plan.encoder->codec;
     if ((codec == "raw" || codec == "png") && coding_.colour.is_hdr()) {
-        report_->loss("hdr", "that the picture is HDR (PQ or HLG) is not said: " +
-                                 std::string(codec == "raw" ? "y4m" : "png") + " does not hold it");
+        report_->loss("hdr", "that the picture is HDR (PQ or HLG) is not said: " + shown(codec) +
+                                 " does not hold it");
     }
 }
 

@@ -116,7 +116,7 @@ void Mux::begin(const AVCodecParameters& codec, const AVStream* part, AVRational
     output_.reset(context);
     if (options_.piped) context->flags |= AVFMT_FLAG_FLUSH_PACKETS;  // for who waits for a frame
     // A part keeps the times of the whole; its decoding times are counted back from them anew.
-    if (options_.format == "nut") context->avoid_negative_ts = AVFMT_AVOID_NEG_TS_DISABLED;
+    if (options_.is_part) context->avoid_negative_ts = AVFMT_AVOID_NEG_TS_DISABLED;
     // FLAC, Opus and TrueHD in mp4 are called that long after players learnt them.
     context->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;
     open(codec, part);
@@ -135,11 +135,11 @@ void Mux::open(const AVCodecParameters& codec, const AVStream* part) {
     if (encoder_) {
         add_levels(encoder_->levels(), video);
         if (video->avg_frame_rate.num == 0) video->avg_frame_rate = encoder_->context()->framerate;
-        if (options_.format == "nut") keep_colour_as_tag(video);
+        if (options_.is_part) keep_picture_as_tag(encoder_->levels(), video);
         // y4m has no times: its rate is the unit of time.
         if (options_.format == "yuv4mpegpipe") video->time_base = av_inv_q(video->avg_frame_rate);
     } else {
-        take_colour_from_tag(part, video);
+        take_picture_from_tag(part, video);
     }
     if (tracks_ && options_.with_tracks) {
         const Window& window = options_.window;

@@ -26,6 +26,7 @@ struct MuxOptions {
     std::string input_name;   ///< as the user calls it
     bool with_tracks = true;  ///< false: `input` only describes the video
     bool with_sound = true;
+    bool is_part = false;        ///< its packets will go into another Mux
     Window window;               ///< of the input
     bool keep_rotation = false;  ///< the frames are not turned: players do it
     bool double_rate = false;    ///< two frames for each of the input's

@@ -96,7 +96,9 @@ std::unique_ptr<Writer> Output::make_preview_writer(int number, Report* report) 
 std::unique_ptr<Writer> Output::make_part_writer(const std::string& path, Report* report) const {
     MuxOptions mux = mux_options();
     mux.url = "file:" + path;
-    mux.format = "nut";
+    // NUT keeps every time, Matroska the alpha of VP9, which goes into Matroska alone.
+    mux.format = destination_.codec == "vp9" ? "matroska" : "nut";
+    mux.is_part = true;
     mux.with_tracks = false;
     return std::make_unique<Mux>(std::move(mux), report);
 }

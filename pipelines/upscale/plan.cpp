@@ -123,6 +123,7 @@ VideoPlan plan_video(const Options& options, const std::string& codec, const Med
     plan.encoder = first_able(candidates, &plan, width, height);
     const Coding coding = expected_coding(*plan.encoder, plan, width, height);
     note_size(*plan.encoder, coding, width, height, &plan);
+    if (plan.source != AV_PIX_FMT_NONE) plan.format = coding.format;
     // A comparison is put together of frames in any format.
     const std::string formats = !options.compare.empty() ? raw_format(coding.format)
                                 : plan.source == AV_PIX_FMT_NONE

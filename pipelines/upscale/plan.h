@@ -15,6 +15,7 @@ struct VideoPlan {
     const Encoder* encoder = nullptr;
     std::string pixel_format;                ///< one that the encoder has, or "auto"
     AVPixelFormat source = AV_PIX_FMT_NONE;  ///< of the input; NONE: not known yet
+    AVPixelFormat format = AV_PIX_FMT_NONE;  ///< that is coded; NONE: decided by what comes
     int crf = 20;
     std::string raw_caps;  ///< what the encoder is to be fed with, of what the element makes
     std::vector<std::string> notes;  ///< what the user should know

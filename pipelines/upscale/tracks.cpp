@@ -76,8 +76,8 @@ void describe_video(const AVStream* from, AVStream* to, bool keep_rotation) {
     }
     if (keep_rotation) copy_side_data(from, to, AV_PKT_DATA_DISPLAYMATRIX);
     av_dict_copy(&to->metadata, from->metadata, 0);
-    for (const char* stale :
-         {"encoder", "handler_name", "vendor_id", "BPS", "NUMBER_OF_BYTES", "rotate"}) {
+    for (const char* stale : {"encoder", "handler_name", "vendor_id", "BPS", "NUMBER_OF_BYTES",
+                              "rotate", "alpha_mode"}) {
         av_dict_set(&to->metadata, stale, nullptr, 0);
     }
 }

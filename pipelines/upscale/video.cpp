@@ -150,7 +150,8 @@ VideoResult upscale_video(const Options& options, Task* task) {
         const VideoPlan plan =
             plan_video(options, task->destination.codec, media, scale_of(options));
         progress.set_total(frames_expected(options, media));
-        check_room(task->destination, pixels_expected(options, media), options.resume, warn);
+        check_room(task->destination, plan.format, pixels_expected(options, media), options.resume,
+                   warn);
         if (options.dry_run) {
             describe(options, source, media, task->destination, plan);
             return {};

@@ -1,16 +1,18 @@
 #include "pipelines/upscale/video_stream.h"
 
-#include <cstdio>
 #include <cstring>
+#include <sstream>
+#include <vector>
 
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav_versions.h"
+#include "pipelines/upscale/pixels.h"
 
 namespace upscale {
 
 namespace {
 
-constexpr char kColourTag[] = "flashvsr-colour";
+constexpr char kPictureTag[] = "flashvsr-picture";
 
 template <typename Data>
 void add_side_data(AVStream* stream, AVPacketSideDataType type, const Data& data) {
@@ -19,6 +21,17 @@ void add_side_data(AVStream* stream, AVPacketSideDataType type, const Data& data
     uint8_t* bytes = add_stream_side_data(stream, type, sizeof data);
     if (!bytes) throw Failure(ExitCode::kFailed, "out of memory");
     std::memcpy(bytes, &data, sizeof data);
+}
+
+std::vector<AVRational*> values_of(AVMasteringDisplayMetadata* display) {
+    std::vector<AVRational*> values;
+    for (auto& primary : display->display_primaries) {
+        for (AVRational& value : primary) values.push_back(&value);
+    }
+    for (AVRational& value : display->white_point) values.push_back(&value);
+    values.push_back(&display->min_luminance);
+    values.push_back(&display->max_luminance);
+    return values;
 }
 
 }  // namespace
@@ -52,27 +65,48 @@ void add_levels(const HdrLevels& levels, AVStream* stream) {
     if (levels.light) add_side_data(stream, AV_PKT_DATA_CONTENT_LIGHT_LEVEL, *levels.light);
 }
 
-void keep_colour_as_tag(AVStream* part) {
+void keep_picture_as_tag(const HdrLevels& levels, AVStream* part) {
     const AVCodecParameters* codec = part->codecpar;
-    char text[64];
-    std::snprintf(text, sizeof text, "%d %d %d %d %d", codec->color_range, codec->color_space,
-                  codec->color_primaries, codec->color_trc, codec->chroma_location);
-    av_dict_set(&part->metadata, kColourTag, text, 0);
+    std::ostringstream text;
+    text << codec->color_range << ' ' << codec->color_space << ' ' << codec->color_primaries << ' '
+         << codec->color_trc << ' ' << codec->chroma_location << ' '
+         << has_alpha(static_cast<AVPixelFormat>(codec->format)) << ' ' << levels.light.has_value()
+         << ' ' << levels.display.has_value();
+    if (levels.light) text << ' ' << levels.light->MaxCLL << ' ' << levels.light->MaxFALL;
+    if (levels.display) {
+        AVMasteringDisplayMetadata display = *levels.display;
+        for (const AVRational* value : values_of(&display)) {
+            text << ' ' << value->num << ' ' << value->den;
+        }
+    }
+    av_dict_set(&part->metadata, kPictureTag, text.str().c_str(), 0);
 }
 
-void take_colour_from_tag(const AVStream* part, AVStream* stream) {
-    const AVDictionaryEntry* tag = av_dict_get(part->metadata, kColourTag, nullptr, 0);
+void take_picture_from_tag(const AVStream* part, AVStream* stream) {
+    const AVDictionaryEntry* tag = av_dict_get(part->metadata, kPictureTag, nullptr, 0);
+    if (!tag) return;
+    std::istringstream text(tag->value);
     int range = 0, matrix = 0, primaries = 0, transfer = 0, chroma = 0;
-    if (!tag || std::sscanf(tag->value, "%d %d %d %d %d", &range, &matrix, &primaries, &transfer,
-                            &chroma) != 5) {
-        return;
-    }
+    bool alpha = false, light = false, display = false;
+    text >> range >> matrix >> primaries >> transfer >> chroma >> alpha >> light >> display;
     AVCodecParameters* codec = stream->codecpar;
     codec->color_range = static_cast<AVColorRange>(range);
     codec->color_space = static_cast<AVColorSpace>(matrix);
     codec->color_primaries = static_cast<AVColorPrimaries>(primaries);
     codec->color_trc = static_cast<AVColorTransferCharacteristic>(transfer);
     codec->chroma_location = static_cast<AVChromaLocation>(chroma);
+    if (alpha) av_dict_set(&stream->metadata, "alpha_mode", "1", 0);
+    HdrLevels levels;
+    if (light) {
+        levels.light.emplace();
+        text >> levels.light->MaxCLL >> levels.light->MaxFALL;
+    }
+    if (display) {
+        levels.display.emplace();
+        levels.display->has_primaries = levels.display->has_luminance = 1;
+        for (AVRational* value : values_of(&*levels.display)) text >> value->num >> value->den;
+    }
+    add_levels(levels, stream);
 }
 
 }  // namespace upscale

@@ -16,9 +16,10 @@ void set_codec(const AVOutputFormat* format, const AVCodecParameters& codec, AVS
 /// The levels as the container says them, where the stream has none yet.
 void add_levels(const HdrLevels& levels, AVStream* stream);
 
-/// NUT, in which parts are kept, has no place for colour: it goes there and back as a tag.
-void keep_colour_as_tag(AVStream* part);
-void take_colour_from_tag(const AVStream* part, AVStream* stream);
+/// NUT, in which most parts are kept, has no place for colour and HDR levels: they go there and
+/// back as a tag, and so does whether there is alpha.
+void keep_picture_as_tag(const HdrLevels& levels, AVStream* part);
+void take_picture_from_tag(const AVStream* part, AVStream* stream);
 
 }  // namespace upscale
 
