@@ -61,13 +61,6 @@ at::Tensor start_value(const std::string& name, const std::vector<int64_t>& shap
     return weight;
 }
 
-Vae vae_of(const DecoderType& type, const TensorMap& tensors) {
-    Weights for_encoder = Weights::from(tensors, "random");
-    Weights for_decoder = Weights::from(tensors, "random");
-    return {load_encoder(type, for_encoder, Placement{}),
-            load_own_decoder(type, for_decoder, Placement{})};
-}
-
 // Pictures in [-1, 1] as the last convolution makes them: [n, 3 p^2, h, w].
 at::Tensor cells(const at::Tensor& pictures, int64_t channels) {
     return at::pixel_unshuffle(pictures, std::lround(std::sqrt(channels / 3.0)));
@@ -79,6 +72,8 @@ at::Tensor seen_by_last(const DecoderType& type, TensorMap tensors, const std::s
                         const at::Tensor& frames) {
     const at::Tensor weight = tensors.at(last + ".weight");
     const int64_t out = weight.size(0);
+    Weights for_encoder = Weights::from(tensors, "random");
+    const at::Tensor latents = load_encoder(type, for_encoder, Placement{})->encode(frames);
     std::vector<at::Tensor> seen;
     for (int64_t first = 0; first < weight.size(1); first += out) {
         at::Tensor picks = at::zeros_like(weight);
@@ -87,10 +82,10 @@ at::Tensor seen_by_last(const DecoderType& type, TensorMap tensors, const std::s
             now.index_put_({at::tensor(i), at::tensor(first + i), at::tensor(1), at::tensor(1)}, 1);
         tensors[last + ".weight"] = picks;
         tensors[last + ".bias"] = at::zeros({out});
-        const Vae vae = vae_of(type, tensors);
+        Weights for_decoder = Weights::from(tensors, "random");
+        const auto decoder = load_own_decoder(type, for_decoder, Placement{});
         Decoder::State state;
-        const at::Tensor decoded = vae.decoder->decode(vae.encoder->encode(frames), frames, state);
-        seen.push_back(cells(decoded * 2 - 1, out));
+        seen.push_back(cells(decoder->decode(latents, frames, state) * 2 - 1, out));
     }
     return at::cat(seen, 1).narrow(1, 0, weight.size(1));
 }
@@ -98,7 +93,7 @@ at::Tensor seen_by_last(const DecoderType& type, TensorMap tensors, const std::s
 // A VAE with random weights but for the decoder's last convolution, which is trained to give the
 // clips back: least squares over all pixels.
 TensorMap trained_vae(const DecoderType& type, const Manifest& manifest, const std::string& last) {
-    constexpr int64_t kClips = 48;
+    constexpr int64_t kClips = 24;
     at::manual_seed(7);
     TensorMap tensors;
     for (const auto& [name, shape] : manifest) tensors[name] = start_value(name, shape);

@@ -36,7 +36,7 @@ Outcome TestPipeline::wait() {
     Outcome outcome;
     for (;;) {
         GstMessage* message = gst_bus_timed_pop_filtered(
-            bus_, 60 * GST_SECOND,
+            bus_, 600 * GST_SECOND,
             static_cast<GstMessageType>(GST_MESSAGE_ERROR | GST_MESSAGE_EOS | GST_MESSAGE_WARNING |
                                         GST_MESSAGE_LATENCY));
         if (!message) {
