@@ -36,6 +36,7 @@ WORK = {
     'gst sanitize thread': (80, 1),
     'gst sanitize valgrind': (80, 1),
 }
+THOROUGHLY = {'upscale_kills': ['--kills', 200]}  # where all is asked for
 SLOW_SCRIPTS = {'demo', 'examples', 'upscale', 'rtsp', 'launch', 'webrtc', 'raw_frames'}
 
 
