@@ -85,7 +85,7 @@ JobResult Job::run(Progress* progress, Report* report) {
     run_loop();
     check_complete();
     writer_->finish(written_end());
-    return {interrupted_, abandoned_, !feed_->is_cut(), frames_out_, 0};
+    return {interrupted_, abandoned_, !feed_->is_cut(), frames_out_};
 }
 
 void Job::run_loop() {

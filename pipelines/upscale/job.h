@@ -35,7 +35,6 @@ struct JobResult {
     bool abandoned = false;    ///< a chunk is still being computed; the process has to end soon
     bool input_ended = false;  ///< there is nothing after the window
     guint64 frames = 0;        ///< written
-    GstClockTime origin = 0;
 };
 
 /// The pipeline for a video or a part of it:

@@ -43,7 +43,6 @@ bool Journal::read(const std::string& path) {
     }
     settings = text_of(file.get(), kJob, "settings");
     result = text_of(file.get(), kJob, "result");
-    origin = number_of(file.get(), kJob, "origin");
     for (size_t i = 0; g_key_file_has_group(file.get(), ("loss " + std::to_string(i)).c_str());
          ++i) {
         const std::string group = "loss " + std::to_string(i);
@@ -66,7 +65,6 @@ void Journal::write(const std::string& path) const {
     const KeyFile file(g_key_file_new());
     g_key_file_set_string(file.get(), kJob, "settings", settings.c_str());
     g_key_file_set_string(file.get(), kJob, "result", result.c_str());
-    g_key_file_set_uint64(file.get(), kJob, "origin", origin);
     for (size_t i = 0; i < losses.size(); ++i) {
         const std::string group = "loss " + std::to_string(i);
         g_key_file_set_string(file.get(), group.c_str(), "kind", losses[i].kind.c_str());

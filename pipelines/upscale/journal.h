@@ -23,7 +23,6 @@ struct PartRecord {
 /// The state of a work in parts, in a file that is replaced as a whole.
 struct Journal {
     std::string settings;  ///< stands for all that the frames depend on
-    guint64 origin = 0;    ///< see JobResult
     std::vector<PartRecord> parts;
     std::vector<Loss> losses;
     std::string result;  ///< the file that takes the result's name; empty: not joined yet

@@ -49,6 +49,10 @@ int64_t nanoseconds(int64_t ticks, AVRational time_base) {
     return av_rescale_q(ticks, time_base, kNanoseconds);
 }
 
+std::string count_is(int64_t count, const std::string& what) {
+    return std::to_string(count) + " " + what + (count == 1 ? " is" : "s are");
+}
+
 std::string track_name(const AVStream* stream) {
     const char* type = av_get_media_type_string(stream->codecpar->codec_type);
     return std::string(type ? type : "data") + " track " + std::to_string(stream->index) + " (" +

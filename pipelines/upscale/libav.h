@@ -48,6 +48,9 @@ AVStream* main_video(AVFormatContext* file);
 /// Packet's or stream's time in nanoseconds.
 int64_t nanoseconds(int64_t ticks, AVRational time_base);
 
+/// "1 packet is", "2 packets are".
+std::string count_is(int64_t count, const std::string& what);
+
 /// "audio track 1 (aac)".
 std::string track_name(const AVStream* stream);
 

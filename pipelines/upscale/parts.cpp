@@ -133,11 +133,9 @@ JobResult Parts::run(Progress* progress, Report* report) {
     JobResult result;
     result.frames = frames();
     result.input_ended = true;
-    result.origin = journal_.origin;
     if (joined_before || result.frames == 0) return result;
     report->check();
     const std::unique_ptr<Mux> whole = output_->make_joiner(report);
-    whole->set_origin(journal_.origin);
     join(whole.get());
     whole->finish(options_.window.end);
     journal_.losses = report->losses();
@@ -182,7 +180,6 @@ void Parts::make_part(size_t index, Progress* progress, Report* report) {
         sync_file(unfinished);
         rename_durably(unfinished, path(index));
     }
-    if (index == 0) journal_.origin = result.origin;
     if (index >= journal_.parts.size() || part.last) journal_.parts.resize(index + 1);
     journal_.parts[index] = part;
     journal_.losses = report->losses();

@@ -242,9 +242,9 @@ void Tracks::report_losses() const {
     for (size_t i = 0; i < targets_.size(); ++i) {
         const Target& target = targets_[i];
         if (target.refused == 0) continue;
-        report_->loss("packets", std::to_string(target.refused) + " packets of " +
-                                     track_name(input_.file()->streams[i]) +
-                                     " are left out: " + libav_error(target.error));
+        report_->loss("packets", track_name(input_.file()->streams[i]) + ": " +
+                                     count_is(target.refused, "packet") +
+                                     " left out: " + libav_error(target.error));
     }
 }
 

@@ -243,12 +243,11 @@ void VideoReader::report_losses() const {
     if (!missing.empty()) report_->loss("truncated", name_ + " " + missing);
     const int64_t failed = decoder_->failed(), damaged = decoder_->damaged();
     if (failed > 0) {
-        report_->loss("undecodable", name_ + ": " + std::to_string(failed) +
-                                         " packets of the video cannot be decoded");
+        report_->loss("undecodable", name_ + ": " + "of its video " + count_is(failed, "packet") +
+                                         " left out that cannot be decoded");
     }
     if (damaged > 0) {
-        report_->loss("undecodable",
-                      name_ + ": " + std::to_string(damaged) + " frames are damaged");
+        report_->loss("undecodable", name_ + ": " + count_is(damaged, "frame") + " damaged");
     }
 }
 

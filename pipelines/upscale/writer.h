@@ -17,8 +17,6 @@ namespace upscale {
 class Writer {
   public:
     virtual ~Writer() = default;
-    /// Stream time of the input's first frame; comes before any sample.
-    virtual void set_origin(GstClockTime) {}
     virtual void write(GstSample* sample) = 0;
     /// Nothing comes any more: what is still on its way through the encoder is written.
     virtual void drain() {}
