@@ -87,14 +87,17 @@ def sized_check(name, command, **options):
 
 
 def meson_checks(build, gpu_only, quick):
+    elsewhere = build.environment(jobs=1)
     for test in build.tests:
         if gpu_only and not any(suite.endswith(':gpu') for suite in test['suite']):
             continue
         command = [build.here(word) for word in test['cmd']]
         if quick:
             command.append('--gtest_filter=-*Slow*')
-        yield sized_check(Path(command[0]).name, command, gtest=True,
-                          env={key: build.here(value) for key, value in test['env'].items()})
+        env = {key: build.here(value) for key, value in test['env'].items()}
+        if 'LD_LIBRARY_PATH' in env and 'LD_LIBRARY_PATH' in elsewhere:  # LibTorch of another machine
+            env['LD_LIBRARY_PATH'] += ':' + elsewhere['LD_LIBRARY_PATH']
+        yield sized_check(Path(command[0]).name, command, gtest=True, env=env)
 
 
 def parity_checks(build, gpu_only, gpu):
