@@ -71,7 +71,9 @@ TEST(Api, LogsWhatLibTorchWarnsOf) {
         &lines);
     testing::internal::CaptureStderr();
     const FlashvsrProgress warn = [](double, const char*, void* user) -> int32_t {
-        if (!std::exchange(*static_cast<bool*>(user), true)) TORCH_WARN("a warning\nof two lines");
+        if (!std::exchange(*static_cast<bool*>(user), true)) {
+            TORCH_WARN("a warning\nof two lines");
+        }
         return 1;
     };
     bool warned = false;

@@ -30,7 +30,9 @@ class CudaMemory : public testing::Test {
         gst_cuda_memory_init_once();
         foreign_ = gst_cuda_context_new(0);
     }
-    void TearDown() override { gst_clear_object(&foreign_); }
+    void TearDown() override {
+        if (foreign_) gst_object_unref(foreign_);
+    }
 
     /* A frame of noise, the same for the same `i`; in CUDA memory of `context` if that is given. */
     static GstBuffer* make_noise(int i, GstCudaContext* context,

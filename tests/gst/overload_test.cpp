@@ -41,10 +41,10 @@ int qos_messages(TestElement& element) {
 }
 
 /* Pushes frames as fast as they are taken; the most frames that were inside meanwhile. */
-int push_in_a_rush(TestElement& element, int count) {
+int push_in_a_rush(TestElement& element, int count, const std::string& format = "I420") {
     int most = 0;
     for (int i = 0; i < count; i++) {
-        GstBuffer* buffer = make_frame(video_caps(6, 4), 200);
+        GstBuffer* buffer = make_frame(video_caps(6, 4, "format=" + format), 200);
         GST_BUFFER_PTS(buffer) = i * kPeriod;
         GST_BUFFER_DURATION(buffer) = kPeriod;
         EXPECT_EQ(element.push(buffer), GST_FLOW_OK);
@@ -102,11 +102,23 @@ TEST(Overload, CountsFramesAsOftenAsTheyComeIn) {
     }
 }
 
-TEST(Overload, BicubicReplacesWholeChunksAndBlendsBack) {
+/* The first sample of luma, to the nearest of 8 bits. */
+int luma_of(GstBuffer* buffer, const GstVideoFormatInfo* format) {
+    guint8 bytes[2] = {};
+    gst_buffer_extract(buffer, 0, bytes, 2);
+    const guint depth = GST_VIDEO_FORMAT_INFO_DEPTH(format, 0);
+    if (depth == 8) return bytes[0];
+    const guint shift = GST_VIDEO_FORMAT_INFO_SHIFT(format, 0) + depth - 8;
+    return (GST_READ_UINT16_LE(bytes) + (1 << (shift - 1))) >> shift;
+}
+
+class BicubicOverload : public testing::TestWithParam<const char*> {};
+
+TEST_P(BicubicOverload, ReplacesWholeChunksAndBlendsBack) {
     const Environment slow("FLASHVSR_STUB_CHUNK_MS", "100");
     TestElement element("overload=bicubic strength=0.5"); /* halves what the engine gives */
-    element.set_caps(video_caps(6, 4));
-    EXPECT_LE(push_in_a_rush(element, 120), kBound);
+    element.set_caps(video_caps(6, 4, std::string("format=") + GetParam()));
+    EXPECT_LE(push_in_a_rush(element, 120, GetParam()), kBound);
     const Stats stats = stats_of(element);
     EXPECT_EQ(stats.out, 120u);
     EXPECT_EQ(stats.dropped, 0u);
@@ -119,9 +131,7 @@ TEST(Overload, BicubicReplacesWholeChunksAndBlendsBack) {
         EXPECT_EQ(GST_BUFFER_PTS(buffer), i * kPeriod);
         GstVideoInfo info;
         gst_video_info_from_caps(&info, caps);
-        guint8 luma = 0;
-        gst_buffer_extract(buffer, 0, &luma, 1);
-        values.push_back(luma);
+        values.push_back(luma_of(buffer, info.finfo));
         gst_buffer_unref(buffer);
     }
     gst_caps_unref(caps);
@@ -142,6 +152,9 @@ TEST(Overload, BicubicReplacesWholeChunksAndBlendsBack) {
     }
     EXPECT_EQ(replaced, stats.replaced);
 }
+
+INSTANTIATE_TEST_SUITE_P(Formats, BicubicOverload,
+                         testing::Values("I420", "P010_10LE", "Y444_12LE", "GRAY16_LE"));
 
 /* Answers ALLOCATION with a pool of 8 buffers, whatever the element says. */
 GstPadProbeReturn offer_few_buffers(GstPad*, GstPadProbeInfo* info, gpointer) {
