@@ -1,5 +1,6 @@
 /* An engine without a model: the true schedule, and nearest-neighbour pictures whose first
- * component is multiplied by the setting `strength` of their chunk.
+ * component is multiplied by the setting `strength` of their chunk; in the colours that are asked
+ * for.
  *
  * FLASHVSR_STUB_FAIL="open:STATUS", "stream:STATUS" or "chunk:STATUS:N" makes engine_open,
  * stream_open or the Nth chunk of a stream (from 1) fail with that status; FLASHVSR_STUB_CHUNK_MS
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "core/formats.h"
+#include "tests/gst/stub_colours.h"
 
 struct FlashvsrEngine {
     std::string device = "cpu";
@@ -29,14 +31,14 @@ struct FlashvsrEngine {
 
 namespace {
 
-using Pixel = std::array<uint16_t, 4>; /* samples of R G B A, or Y U V A */
+using stub::Pixel;
 
 using Clock = std::chrono::steady_clock;
 
 struct Picture {
     int width = 0;
     int height = 0;
-    int bits = 8; /* of a sample */
+    FlashvsrFrameInfo info = {};
     std::vector<Pixel> pixels;
     Clock::time_point done = {}; /* when the chunk that it is of has been computed */
 };
@@ -69,7 +71,7 @@ Picture read(const FlashvsrFrame& frame) {
     Picture picture;
     picture.width = frame.info.width;
     picture.height = frame.info.height;
-    picture.bits = format.bits;
+    picture.info = frame.info;
     for (int y = 0; y < picture.height; y++) {
         for (int x = 0; x < picture.width; x++) {
             Pixel pixel = {0, 0, 0, static_cast<uint16_t>((1 << format.bits) - 1)};
@@ -84,15 +86,16 @@ Picture read(const FlashvsrFrame& frame) {
 }
 
 void write(const Picture& picture, const FlashvsrFrame& frame) {
-    const int bits = flashvsr::format_of(frame.info.format).bits;
+    const stub::Colours from(picture.info), to(frame.info);
     for (int y = 0; y < frame.info.height; y++) {
         for (int x = 0; x < frame.info.width; x++) {
             const int from_x = static_cast<int>(int64_t{x} * picture.width / frame.info.width);
             const int from_y = static_cast<int>(int64_t{y} * picture.height / frame.info.height);
-            const Pixel& pixel = picture.pixels[size_t(from_y) * picture.width + from_x];
+            const Pixel pixel =
+                stub::converted(picture.pixels[size_t(from_y) * picture.width + from_x], from, to);
             for (int c = 0; c < 4; c++) {
                 uint8_t* sample = component(frame, c, x, y);
-                if (sample) set(frame, sample, (pixel[c] << bits) >> picture.bits);
+                if (sample) set(frame, sample, pixel[c]);
             }
         }
     }
