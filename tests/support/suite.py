@@ -16,6 +16,7 @@ WORK = {
     'models_test': (30, 2),
     'core raw_frames': (15, 1),
     'gst examples': (40, 1),
+    'pipelines catalogue': (200, 12),
     'pipelines demo': (50, 1),
     'pipelines examples': (60, 2),
     'pipelines fetch': (20, 3),
@@ -37,7 +38,7 @@ WORK = {
     'gst sanitize valgrind': (80, 1),
 }
 THOROUGHLY = {'upscale_kills': ['--kills', 200]}  # where all is asked for
-SLOW_SCRIPTS = {'demo', 'examples', 'upscale', 'rtsp', 'launch', 'webrtc', 'raw_frames'}
+SLOW_SCRIPTS = {'catalogue', 'demo', 'examples', 'upscale', 'rtsp', 'launch', 'webrtc', 'raw_frames'}
 
 
 class Build:

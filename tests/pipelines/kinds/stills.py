@@ -1,0 +1,55 @@
+"""Pictures, and pictures that move."""
+from . import join
+from .kind import kind
+
+ONE = {'frames': 1, 'to': 'png'}
+VEIL = '-vf format=rgba64le,geq=r=r(X\\,Y):g=g(X\\,Y):b=b(X\\,Y):a=65535*X/W'
+CODEC = '-frames:v 1 -update 1'
+
+KINDS = [
+    kind('png-rgb', 'png', '-pix_fmt rgb24', **ONE),
+    kind('png-rgb48', 'png', '-pix_fmt rgb48be', deep=True, **ONE),
+    kind('png-rgba', 'png', f'{VEIL} -pix_fmt rgba', **ONE),
+    kind('png-gray-still', 'png', '-pix_fmt gray', **ONE),
+    kind('png-gray16', 'png', '-pix_fmt gray16be', deep=True, **ONE),
+    kind('png-gray-alpha', 'png', f'{VEIL} -pix_fmt ya8', **ONE),
+    kind('png-palette-still', 'png', '-pix_fmt pal8', **ONE),
+    kind('png-1-bit', 'png', '-pix_fmt monob', picture=None, **ONE),
+    kind('png-interlaced', 'png', '-pix_fmt rgb24 -field_order tt', **ONE),
+    kind('jpeg', 'jpg', '-q:v 1 -pix_fmt yuvj420p', **ONE),
+    kind('jpeg-444', 'jpeg', '-q:v 1 -pix_fmt yuvj444p', **ONE),
+    kind('jpeg-422', 'jpg', '-q:v 1 -pix_fmt yuvj422p', **ONE),
+    kind('jpeg-gray', 'jpg', '-q:v 1 -pix_fmt gray', **ONE),
+    *(kind(f'jpeg-turned-{n}', 'jpg', make=join.oriented(n, '-q:v 1 -pix_fmt yuvj420p'), **ONE) for n in (2, 3, 6, 8)),
+    kind('jpeg-named-png', 'png', '-f image2 -c:v mjpeg -q:v 1 -pix_fmt yuvj420p', **ONE),
+    kind('png-named-jpg', 'jpg', '-f image2 -c:v png -pix_fmt rgb24', **ONE),
+    kind('webp-lossless', 'webp', '-c:v libwebp -lossless 1 -pix_fmt bgra', **ONE),
+    kind('webp-lossy', 'webp', '-c:v libwebp -q:v 95', **ONE),
+    kind('webp-alpha', 'webp', f'{VEIL} -c:v libwebp -lossless 1 -pix_fmt bgra', **ONE),
+    kind('bmp-24', 'bmp', '-pix_fmt bgr24', **ONE),
+    kind('bmp-palette', 'bmp', '-pix_fmt pal8', **ONE),
+    kind('bmp-16', 'bmp', '-pix_fmt rgb565le', picture=(14, 4), **ONE),
+    kind('tiff-rgb', 'tif', '-pix_fmt rgb24', **ONE),
+    kind('tiff-16-deflate', 'tiff', '-pix_fmt rgb48le -compression_algo deflate', deep=True, **ONE),
+    kind('tiff-lzw-gray', 'tiff', '-pix_fmt gray -compression_algo lzw', **ONE),
+    kind('ppm', 'ppm', '-pix_fmt rgb24', **ONE),
+    kind('jp2', 'jp2', '-c:v jpeg2000 -pix_fmt rgb24', **ONE),
+    kind('gif', 'gif', '-vf split[a][b];[a]palettegen[p];[b][p]paletteuse -an', frames=12, picture=(16, 4), jitter=0.006, to='mkv mp4'),
+    kind('gif-uneven', 'gif', "-vf select='mod(floor(n*1.7)\\,3)' -vsync vfr -an", frames=7, of=12, picture=(24, 5), times='file', to='mp4'),
+    kind('apng', 'apng', '-an -pix_fmt rgb24', frames=12, to='mkv mp4'),
+    kind('apng-named-png', 'png', '-f apng -an -pix_fmt rgb24', frames=12, to='mkv'),
+    kind('webp-animated', 'webp', '-c:v libwebp_anim -lossless 1 -pix_fmt bgra -an', frames=12, status=3, says='webp|animat'),
+    kind('mjpeg-pictures', 'mjpg', '-f mjpeg -q:v 2 -pix_fmt yuvj420p -an', frames=12),
+    kind('y4m-420', 'y4m', '-an', to='y4m mkv'),
+    kind('y4m-422', 'y4m', '-pix_fmt yuv422p -an', frames=6),
+    kind('y4m-444', 'y4m', '-pix_fmt yuv444p -an', frames=6),
+    kind('y4m-411', 'y4m', '-pix_fmt yuv411p -an', frames=6),
+    kind('y4m-gray', 'y4m', '-pix_fmt gray -an', frames=6),
+    kind('y4m-10', 'y4m', '-strict -1 -pix_fmt yuv420p10le -an', frames=6, deep=True, options='--codec h265'),
+    kind('y4m-12-444', 'y4m', '-strict -1 -pix_fmt yuv444p12le -an', frames=6, deep=True, options='--codec h265'),
+    kind('y4m-full-range', 'y4m', '-pix_fmt yuvj420p -an', frames=6, to='y4m mkv'),
+    kind('y4m-29.97', 'y4m', '-an', rate='30000/1001'),
+    kind('y4m-pixels', 'y4m', '-vf setsar=16/11 -an', frames=6, to='y4m mkv'),
+    kind('folder-of-png', 'pictures', make=join.folder('png', 5), frames=5, rate='30', to='mkv png'),
+    kind('folder-of-jpeg', 'pictures', make=join.folder('jpg', 5), frames=5, rate='30', to='mp4'),
+]
