@@ -126,6 +126,19 @@ std::vector<Task> look_at_inputs(const std::vector<std::string>& inputs, bool ma
     return tasks;
 }
 
+std::vector<std::string> stills_of(const Options& options) {
+    std::vector<std::string> others;
+    std::vector<std::string> stills = expand_stills(options.inputs, &others);
+    if (!others.empty() && !options.quiet) {
+        const std::string first = printable(base_name(others.front()));
+        std::fprintf(
+            stderr, "flashvsr-upscale: no pictures by their names, left out: %s%s\n", first.c_str(),
+            others.size() == 1 ? ""
+                               : (" and " + std::to_string(others.size() - 1) + " more").c_str());
+    }
+    return stills;
+}
+
 /// Whether results of several inputs can go there.
 bool can_be_folder(const std::string& output) {
     if (exists(output) || output.back() == '/') return !exists(output) || is_folder(output);
@@ -136,7 +149,7 @@ bool can_be_folder(const std::string& output) {
 
 ExitCode run_all(Options options) {
     const bool folder = options.inputs.size() == 1 && is_folder(options.inputs.front());
-    options.inputs = expand_inputs(options.inputs);
+    options.inputs = options.stills ? stills_of(options) : expand_inputs(options.inputs);
     const bool many = options.inputs.size() > 1 || (folder && !is_folder(options.inputs.front()));
     if (many && !can_be_folder(options.output)) {
         throw Failure(ExitCode::kUsage, "several inputs need a folder for the results: -o FOLDER/");

@@ -11,6 +11,7 @@ extern "C" {
 
 #include "pipelines/upscale/captions.h"
 #include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/icc.h"
 #include "pipelines/upscale/picture.h"
 #include "pipelines/upscale/pixels.h"
 
@@ -52,6 +53,13 @@ VideoEncoder::VideoEncoder(const VideoPlan& plan, GstCaps* caps, AVRational time
         report_->loss("hdr", "that the picture is HDR (PQ or HLG) is not said: " + shown(codec) +
                                  " does not hold it");
     }
+    if (plan.icc.empty()) return;
+    keeps_icc_ = codec == "png" && describes(plan.icc, coding_.format);
+    if (codec != "png") {
+        lose_icc(shown(codec) + " does not hold it");
+    } else if (!keeps_icc_) {
+        lose_icc("it is for another kind of colour than " + pixel_format_name(coding_.format));
+    }
 }
 
 VideoEncoder::~VideoEncoder() { gst_caps_replace(&caps_, nullptr); }
@@ -68,6 +76,10 @@ void VideoEncoder::describe(const GstVideoInfo& info, AVRational time_base) {
     coding_.rate = {GST_VIDEO_INFO_FPS_N(&info), GST_VIDEO_INFO_FPS_D(&info)};
     coding_.aspect = {GST_VIDEO_INFO_PAR_N(&info), GST_VIDEO_INFO_PAR_D(&info)};
     coding_.crf = plan_.crf;
+}
+
+void VideoEncoder::lose_icc(const std::string& why) {
+    report_->loss("icc", "the ICC profile is left out: " + why);
 }
 
 /// Frames may change while they come; what is coded does not.
@@ -99,6 +111,7 @@ Frame VideoEncoder::prepare(GstBuffer* buffer) {
     }
     Frame frame = converter_->convert(buffer);
     set_levels(coding_.levels, frame.get());
+    if (keeps_icc_) set_icc_profile(plan_.icc, frame.get());
     frame->sample_aspect_ratio = coding_.aspect;
     return frame;
 }
@@ -157,6 +170,7 @@ void VideoEncoder::send(const AVFrame* frame, const Take& take) {
 
 void VideoEncoder::complete(AVPacket* packet, const Take& take) {
     ++packets_;
+    if (keeps_icc_ && !has_icc_profile(packet)) lose_icc("this libavcodec does not write it");
     const auto waiting = waiting_.find(packet->pts);
     if (waiting != waiting_.end()) {
         packet->duration = waiting->second.duration;

@@ -22,8 +22,8 @@ class VideoEncoder {
     /// Gets each packet as it is complete, in the order of decoding; it may take it over.
     using Take = std::function<void(AVPacket*)>;
 
-    /// caps: of the first frame. time_base: of all times. report: hears of captions and
-    /// transparency that the codec does not hold; outlives the encoder.
+    /// caps: of the first frame. time_base: of all times. report: hears of captions,
+    /// transparency and an ICC profile that the codec does not hold; outlives the encoder.
     VideoEncoder(const VideoPlan& plan, GstCaps* caps, AVRational time_base, Report* report);
     ~VideoEncoder();
     VideoEncoder(const VideoEncoder&) = delete;
@@ -46,7 +46,7 @@ class VideoEncoder {
 
     void describe(const GstVideoInfo& info, AVRational time_base);
     void follow(GstCaps* caps);
-    void report_losses(GstBuffer* buffer);
+    void lose_icc(const std::string& why);
     Frame prepare(GstBuffer* buffer);
     std::string place_captions(GstBuffer* buffer, AVFrame* frame);
     Frame upload(Frame frame) const;
@@ -63,7 +63,7 @@ class VideoEncoder {
     std::map<int64_t, Waiting> waiting_;  // by time: what packets do not bring along
     int64_t last_time_ = INT64_MIN;
     uint64_t frames_ = 0, packets_ = 0;
-    bool finished_ = false, looks_for_alpha_ = true;
+    bool finished_ = false, looks_for_alpha_ = true, keeps_icc_ = false;
 };
 
 }  // namespace upscale

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 
+#include "pipelines/upscale/icc.h"
 #include "pipelines/upscale/libav_versions.h"
 #include "pipelines/upscale/picture.h"
 
@@ -78,6 +79,9 @@ bool Feed::Work::push(const AVFrame* frame, AVRational rate) {
     }
     if (converter.loses_alpha(frame)) {
         report->loss("alpha", "the video's transparency is left out");
+    }
+    if (icc_profile_of(frame) != plan.icc) {
+        report->loss("icc", "pictures have another ICC profile than the first, which is kept");
     }
     const int64_t duration = duration_of(frame);
     GstBuffer* buffer = converter.convert(frame);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include "pipelines/upscale/exit_code.h"
@@ -20,6 +21,7 @@ namespace upscale {
 struct FeedPlan {
     ReadPlan read;
     Window window;
+    std::string icc;           ///< profile that all frames are taken to have
     GstClockTime lead_in = 0;  ///< before the window, for the model to warm up on
     guint64 most_frames = 0;   ///< 0: all
 };

@@ -73,6 +73,7 @@ void Job::start_feed() {
     feed.read.begin =
         static_cast<int64_t>(plan_.window.start - std::min(plan_.window.start, plan_.lead_in));
     feed.window = plan_.window;
+    feed.icc = media_.icc;
     feed.lead_in = plan_.lead_in;
     feed.most_frames = plan_.most_frames;
     feed_ = std::make_unique<Feed>(named(pipeline_, "source"), source_, feed, report_,

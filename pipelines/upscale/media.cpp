@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/icc.h"
 #include "pipelines/upscale/libav.h"
 
 namespace upscale {
@@ -75,6 +76,7 @@ Media read_media(const Source& source, const ReadPlan& plan) {
     media.width = frame->width;
     media.height = frame->height;
     media.pixel_format = static_cast<AVPixelFormat>(frame->format);
+    media.icc = icc_profile_of(frame.get());
     media.fps_n = reader.rate().num;
     media.fps_d = reader.rate().den;
     const bool images = source.kind() == Source::Kind::kImages;

@@ -24,7 +24,8 @@ struct Media {
     int chapters = 0;
     bool interlaced = false;
     AVPixelFormat pixel_format = AV_PIX_FMT_NONE;
-    ReadPlan read;  ///< how its frames are read
+    std::string icc;  ///< the first frame's profile; empty: none
+    ReadPlan read;    ///< how its frames are read
 
     /// Frames between two times.
     guint64 frames_between(GstClockTime start, GstClockTime end) const;

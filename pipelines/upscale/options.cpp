@@ -18,6 +18,7 @@ constexpr char kDescription[] =
     "  flashvsr-upscale -i clip.mp4 -o large.mp4\n"
     "  flashvsr-upscale -i clip.mkv -o large.mkv --scale 4 --model-dir models/FlashVSR-v1.1\n"
     "  flashvsr-upscale -i frames/ -o large.mp4 --fps 24\n"
+    "  flashvsr-upscale -i photos/ -o large/ --stills          (each by itself)\n"
     "  flashvsr-upscale -i long.mkv -o large.mkv --resume      (and again after a crash)\n"
     "  flashvsr-upscale -i videos/ -o large/                   (each of them)\n"
     "  flashvsr-upscale -i clip.mp4 -o look.png --preview 3 --compare\n"
@@ -38,7 +39,8 @@ struct Raw {
     gchar *start = nullptr, *end = nullptr, *convert = nullptr, *config = nullptr;
     gint crf = -1, quality = 10, preview = 0;
     gdouble fps = 0, part = 30;
-    gboolean resume = FALSE, keep_audio = FALSE, no_audio = FALSE, overwrite = FALSE;
+    gboolean stills = FALSE, resume = FALSE, keep_audio = FALSE, no_audio = FALSE,
+             overwrite = FALSE;
     gboolean strict = FALSE, dry_run = FALSE, json = FALSE, quiet = FALSE, list_models = FALSE;
 };
 Raw raw;
@@ -72,6 +74,8 @@ const std::vector<GOptionEntry>& file_entries() {
         {"end", 0, 0, G_OPTION_ARG_STRING, &raw.end, "Time up to which is upscaled", "TIME"},
         {"fps", 0, 0, G_OPTION_ARG_DOUBLE, &raw.fps, "Of images (default 30); videos keep theirs",
          "FPS"},
+        {"stills", 0, 0, G_OPTION_ARG_NONE, &raw.stills,
+         "Pictures that do not belong together: each by itself, of any size and kind", nullptr},
         {"deinterlace", 0, 0, G_OPTION_ARG_STRING, &raw.deinterlace,
          "auto (default): frames that are flagged; off; frame: all; field: all, two frames of each",
          "HOW"},
@@ -174,6 +178,11 @@ void check_combinations(const Options& options) {
     refuse(
         !options.compare.empty() && options.compare != "side-by-side" && options.compare != "split",
         "--compare takes side-by-side or split");
+    const bool cut = options.window.start > 0 || GST_CLOCK_TIME_IS_VALID(options.window.end);
+    refuse(options.stills && (cut || options.fps > 0 || options.preview),
+           "--stills and --start, --end, --fps or --preview do not go together");
+    refuse(options.stills && !options.format.empty() && options.format != "png",
+           "--stills makes PNG");
     const std::string& deinterlace = options.deinterlace;
     refuse(deinterlace != "auto" && deinterlace != "off" && deinterlace != "frame" &&
                deinterlace != "field",
@@ -200,6 +209,7 @@ void take(Options* options) {
     if (raw.end) options->window.end = parse_time("--end", raw.end);
     options->crf = raw.crf;
     options->quality = raw.quality;
+    options->stills = raw.stills;
     options->fps = raw.fps;
     options->preview = raw.preview;
     options->part = raw.part;

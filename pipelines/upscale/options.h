@@ -22,6 +22,7 @@ struct Options {
     std::string pixel_format = "auto";  ///< or one of libavutil's names
     int crf = -1;                       ///< -1: from `quality`
     int quality = 10;                   ///< 0 to 10, as in infer.py
+    bool stills = false;                ///< pictures of folders are inputs of their own
     double fps = 0;                     ///< of images; 0: 30
     std::string deinterlace = "auto";   ///< "auto", "off", "frame", "field"
     Window window;                      ///< --start and --end

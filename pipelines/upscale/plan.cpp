@@ -118,6 +118,7 @@ VideoPlan plan_video(const Options& options, const std::string& codec, const Med
     plan.pixel_format = options.pixel_format;
     plan.crf = options.crf >= 0 ? options.crf : static_cast<int>(26 - options.quality * 0.6);
     plan.source = media.pixel_format;
+    plan.icc = media.icc;
     const auto candidates = having(plan.pixel_format, find_encoders(codec, options.encoder));
     const int width = scaled(media.width, scale), height = scaled(media.height, scale);
     plan.encoder = first_able(candidates, &plan, width, height);

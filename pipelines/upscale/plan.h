@@ -17,6 +17,7 @@ struct VideoPlan {
     AVPixelFormat source = AV_PIX_FMT_NONE;  ///< of the input; NONE: not known yet
     AVPixelFormat format = AV_PIX_FMT_NONE;  ///< that is coded; NONE: decided by what comes
     int crf = 20;
+    std::string icc;       ///< profile of all pictures; empty: none
     std::string raw_caps;  ///< what the encoder is to be fed with, of what the element makes
     std::vector<std::string> notes;  ///< what the user should know
 };

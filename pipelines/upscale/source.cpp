@@ -240,4 +240,24 @@ std::vector<std::string> expand_inputs(const std::vector<std::string>& texts) {
     return inputs;
 }
 
+std::vector<std::string> expand_stills(const std::vector<std::string>& texts,
+                                       std::vector<std::string>* left_out) {
+    std::vector<std::string> inputs;
+    for (const std::string& text : texts) {
+        std::vector<std::string> pictures;
+        if (is_folder(text)) {
+            for (const std::string& file : files_in(text)) {
+                (is_image(file) ? pictures : *left_out).push_back(file);
+            }
+        } else if (!exists(text) && !is_address(text) && is_pattern(text)) {
+            pictures = matching(text);
+        } else {
+            pictures = {text};
+        }
+        if (pictures.empty()) throw Failure(ExitCode::kInput, text + ": no images there");
+        inputs.insert(inputs.end(), pictures.begin(), pictures.end());
+    }
+    return inputs;
+}
+
 }  // namespace upscale

@@ -56,6 +56,11 @@ class Source {
 /// The inputs that the user means: himself, or each video of a folder that holds videos.
 std::vector<std::string> expand_inputs(const std::vector<std::string>& texts);
 
+/// The same with --stills: himself, or each picture of a folder or pattern. left_out: gets the
+/// files of folders whose ending is not a picture's.
+std::vector<std::string> expand_stills(const std::vector<std::string>& texts,
+                                       std::vector<std::string>* left_out);
+
 }  // namespace upscale
 
 #endif  // FLASHVSR_PIPELINES_UPSCALE_SOURCE_H_

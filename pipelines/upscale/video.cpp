@@ -122,7 +122,8 @@ JobResult make_result(const Options& options, const Source& source, const Media&
                       Report* report) {
     Output output(options, source, destination, plan);
     std::unique_ptr<Parts> parts;
-    if (options.resume) parts = std::make_unique<Parts>(options, source, media, &output);
+    if (options.resume && !options.stills)
+        parts = std::make_unique<Parts>(options, source, media, &output);
     const JobResult result = parts ? parts->run(progress, report)
                              : options.preview
                                  ? run_previews(options, source, media, &output, progress, report)
