@@ -12,7 +12,7 @@ constexpr size_t kDigits = 5;  // of the pictures of a video in a folder
 
 bool holds_pictures(const Format& format) { return std::string(format.ending) == "png"; }
 
-/// The images of which a frame is written.
+/// The images of which a frame is written. Throws Failure (kInput) where there is none.
 std::vector<std::string> images_in_window(const Options& options, const Source& source) {
     const double fps = options.fps > 0 ? options.fps : 30;
     int fps_n = 30, fps_d = 1;
@@ -24,6 +24,7 @@ std::vector<std::string> images_in_window(const Options& options, const Source& 
             images.push_back(source.images()[i]);
         }
     }
+    if (images.empty()) throw Failure(ExitCode::kInput, source.name() + " has no frame there");
     return images;
 }
 

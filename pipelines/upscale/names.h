@@ -33,7 +33,7 @@ bool names_folder(const std::string& path);
 const Format& choose_format(const Options& options, const Source& source);
 
 /// many: the results of several inputs are in a folder. Throws Failure (kUsage) where a single
-/// picture is named for many.
+/// picture is named for many; kInput where no image is in the window.
 ResultNames name_results(const Options& options, const Source& source, const Format& format,
                          bool many);
 
