@@ -92,7 +92,7 @@ void set_colour(const Colour& colour, AVFrame* frame) {
 }
 
 bool is_rgb(AVPixelFormat format) {
-    return av_pix_fmt_desc_get(format)->flags & AV_PIX_FMT_FLAG_RGB;
+    return av_pix_fmt_desc_get(format)->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL);
 }
 
 AVColorSpace matrix_for(int width, int height) {

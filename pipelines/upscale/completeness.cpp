@@ -23,9 +23,9 @@ std::string seconds(int64_t nanoseconds) {
 /// Nanoseconds of the file; 0: it says nothing.
 int64_t announced_end(const AVFormatContext* file) {
     int64_t end = 0;
+    // Some count from 0 and some from where the file starts: what both mean is announced.
     if (file->duration_estimation_method == AVFMT_DURATION_FROM_STREAM && file->duration > 0) {
-        const int64_t start = file->start_time != AV_NOPTS_VALUE ? file->start_time : 0;
-        end = (start + file->duration) * 1000;
+        end = file->duration * 1000;
     }
     // libavformat makes the duration fit what is there of an AVI, not so the number of frames.
     for (unsigned i = 0; i < file->nb_streams; ++i) {
@@ -47,7 +47,9 @@ void Completeness::see(const AVFormatContext* file, const AVPacket* packet) {
     if (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) return;
     Track& track = tracks_[index];
     if (packet->dts != AV_NOPTS_VALUE) track.dts = packet->dts;
-    track.is_cut_short = packet->flags & AV_PKT_FLAG_CORRUPT;
+    // Frames that came in one packet of the container are told apart by their places.
+    const bool begins = packet->pos >= 0;
+    track.is_cut_short = packet->flags & AV_PKT_FLAG_CORRUPT || (track.is_cut_short && !begins);
     const int64_t time = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
     if (time != AV_NOPTS_VALUE) {
         end_ = std::max(end_, nanoseconds(time + packet->duration, stream->time_base));
@@ -86,6 +88,12 @@ bool Completeness::ends_within_packet(const AVFormatContext* file, int64_t size)
     }
     constexpr int64_t kLongestHead = 80;  // of a frame of y4m
     return is(file, "yuv4mpegpipe") && avio_tell(file->pb) > last_byte_ + kLongestHead;
+}
+
+int64_t Completeness::gaps(const AVFormatContext* file) const {
+    const bool untold =
+        is(file, "matroska") || is(file, "flv") || is(file, "ogg") || is(file, "asf");
+    return untold ? damages_ : 0;
 }
 
 std::string Completeness::missing(const AVFormatContext* file, int64_t size, int error) const {

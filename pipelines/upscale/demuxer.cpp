@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/libav_complaints.h"
 
 namespace upscale {
 
@@ -88,6 +89,7 @@ bool Demuxer::fetch() {
     constexpr int kMostErrors = 100;  // one after the other
     Packet packet = make_packet();
     int status = 0, errors = 0;
+    const LibavComplaints complaints;
     do {
         bytes_->begin_step();
         status = av_read_frame(file_.get(), packet.get());
@@ -97,6 +99,7 @@ bool Demuxer::fetch() {
         return false;
     }
     completeness_.see(file_.get(), packet.get());
+    if (LibavComplaints::any()) completeness_.see_damage();
     ahead_.push_back(std::move(packet));
     return true;
 }

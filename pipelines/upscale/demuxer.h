@@ -32,6 +32,9 @@ class Demuxer {
         return completeness_.missing(file_.get(), bytes_->size(), error_);
     }
 
+    /// Where else packets may be missing.
+    int64_t gaps() const { return completeness_.gaps(file_.get()); }
+
     /// Goes to a place from which all packets at and after `time` come, be it the beginning.
     void seek(int64_t time);
     /// Goes to a place from which all frames of the video at and after `time` can be decoded; other

@@ -9,6 +9,7 @@ extern "C" {
 #include <cmath>
 
 #include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/libav_complaints.h"
 
 namespace upscale {
 
@@ -176,43 +177,9 @@ std::vector<Encoder> hardware_encoders() {
     };
 }
 
-/// Keeps what libavcodec says is wrong, which is more than its number tells.
-class Reasons {
-  public:
-    Reasons() {
-        av_log_set_callback(on_log);
-        text_.clear();
-        listening_ = true;
-    }
-    ~Reasons() { listening_ = false; }
-    Reasons(const Reasons&) = delete;
-    Reasons& operator=(const Reasons&) = delete;
-
-    /// The first of them; else what the number means.
-    static std::string say(int status) { return text_.empty() ? libav_error(status) : text_; }
-
-  private:
-    static void on_log(void* object, int level, const char* format, va_list values) {
-        if (!listening_) {
-            av_log_default_callback(object, level, format, values);
-            return;
-        }
-        if (level > AV_LOG_ERROR || !text_.empty()) return;
-        char line[512] = "";
-        vsnprintf(line, sizeof line, format, values);
-        text_ = line;
-        while (!text_.empty() && (text_.back() == '\n' || text_.back() == '.')) text_.pop_back();
-    }
-
-    static thread_local bool listening_;
-    static thread_local std::string text_;
-};
-
-thread_local bool Reasons::listening_ = false;
-thread_local std::string Reasons::text_;
-
 [[noreturn]] void refuse(const Encoder& encoder, int status) {
-    throw Failure(ExitCode::kFailed, std::string(encoder.name) + ": " + Reasons::say(status));
+    throw Failure(ExitCode::kFailed,
+                  std::string(encoder.name) + ": " + LibavComplaints::say(status));
 }
 
 void describe(const Encoder& encoder, const Coding& coding, AVCodecContext* context) {
@@ -348,7 +315,7 @@ std::vector<const Encoder*> find_encoders(const std::string& codec, const std::s
 
 EncoderContext open_encoder(const Encoder& encoder, const Coding& coding) {
     g_setenv("SVT_LOG", "1", FALSE);  // no more than errors
-    const Reasons reasons;
+    const LibavComplaints complaints;
     EncoderContext context(avcodec_alloc_context3(encoder.find()));
     if (!context) refuse(encoder, AVERROR(ENOMEM));
     describe(encoder, coding, context.get());

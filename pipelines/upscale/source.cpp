@@ -24,15 +24,18 @@ namespace {
 constexpr char kY4m[] = "YUV4MPEG2";
 
 bool is_image(const std::string& path) {
-    static const std::set<std::string> endings = {"png",  "jpg", "jpeg", "bmp", "tif",
-                                                  "tiff", "ppm", "webp", "jp2"};
+    static const std::set<std::string> endings = {
+        "png", "jpg", "jpeg", "jpe", "jfif", "bmp", "tif", "tiff", "webp", "jp2",
+        "j2k", "jxl", "ppm",  "pgm", "pbm",  "pam", "pcx", "qoi",  "dpx",  "exr"};
     return endings.count(ending_of(path)) != 0;
 }
 
 bool is_video(const std::string& path) {
-    static const std::set<std::string> endings = {"mp4",  "m4v", "mov", "mkv", "webm",
-                                                  "avi",  "y4m", "ts",  "mts", "mpg",
-                                                  "mpeg", "wmv", "flv", "ogv"};
+    static const std::set<std::string> endings = {
+        "mp4",  "m4v", "mov",  "qt",   "mkv", "webm", "avi",  "divx", "y4m", "ts",   "mts",
+        "m2ts", "m2t", "tp",   "trp",  "mpg", "vob",  "m2v",  "mpeg", "m1v", "wmv",  "asf",
+        "flv",  "f4v", "3gp",  "3g2",  "mxf", "dv",   "ogv",  "ogm",  "rm",  "rmvb", "nut",
+        "ivf",  "gif", "apng", "h264", "264", "hevc", "h265", "265",  "mj2", "wtv"};
     return endings.count(ending_of(path)) != 0;
 }
 

@@ -241,6 +241,9 @@ void VideoReader::report_losses() const {
     }
     const std::string missing = ended_ ? demuxer_->missing() : "";
     if (!missing.empty()) report_->loss("truncated", name_ + " " + missing);
+    if (demuxer_->gaps() > 0) {
+        report_->loss("truncated", name_ + " is damaged within: what lay there cannot be read");
+    }
     const int64_t failed = decoder_->failed(), damaged = decoder_->damaged();
     if (failed > 0) {
         report_->loss("undecodable", name_ + ": " + "of its video " + count_is(failed, "packet") +

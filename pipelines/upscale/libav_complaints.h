@@ -1,0 +1,25 @@
+#ifndef FLASHVSR_PIPELINES_UPSCALE_LIBAV_COMPLAINTS_H_
+#define FLASHVSR_PIPELINES_UPSCALE_LIBAV_COMPLAINTS_H_
+
+#include <string>
+
+namespace upscale {
+
+/// While it lives, and in its thread: keeps what FFmpeg's libraries log as errors, which is more
+/// than their numbers tell, in place of printing it. One at a time in a thread.
+class LibavComplaints {
+  public:
+    LibavComplaints();
+    ~LibavComplaints();
+    LibavComplaints(const LibavComplaints&) = delete;
+    LibavComplaints& operator=(const LibavComplaints&) = delete;
+
+    /// There was one.
+    static bool any();
+    /// The first of them; else what the number means.
+    static std::string say(int status);
+};
+
+}  // namespace upscale
+
+#endif  // FLASHVSR_PIPELINES_UPSCALE_LIBAV_COMPLAINTS_H_
