@@ -91,6 +91,15 @@ void set_colour(const Colour& colour, AVFrame* frame) {
     frame->chroma_location = colour.chroma;
 }
 
+GstVideoChromaSite chroma_site(const AVFrame* frame) {
+    switch (frame->chroma_location) {
+        case AVCHROMA_LOC_LEFT: return GST_VIDEO_CHROMA_SITE_MPEG2;
+        case AVCHROMA_LOC_CENTER: return GST_VIDEO_CHROMA_SITE_JPEG;
+        case AVCHROMA_LOC_TOPLEFT: return GST_VIDEO_CHROMA_SITE_COSITED;
+        default: return GST_VIDEO_CHROMA_SITE_UNKNOWN;
+    }
+}
+
 bool is_rgb(AVPixelFormat format) {
     return av_pix_fmt_desc_get(format)->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL);
 }

@@ -33,6 +33,8 @@ Colour colour_of(const GstVideoInfo& info);
 void set_colour(const Colour& colour, AVCodecContext* codec);
 void set_colour(const Colour& colour, AVFrame* frame);
 
+GstVideoChromaSite chroma_site(const AVFrame* frame);
+
 bool is_rgb(AVPixelFormat format);
 
 /// The matrix that RGB becomes YUV by, which is what players expect of a picture of this size.

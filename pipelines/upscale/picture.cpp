@@ -11,6 +11,7 @@ extern "C" {
 #include <cmath>
 #include <cstring>
 
+#include "pipelines/upscale/colour.h"
 #include "pipelines/upscale/exit_code.h"
 
 namespace upscale {
@@ -104,10 +105,6 @@ bool is_grey(AVPixelFormat format) {
     return form.nb_components <= 2 && !(form.flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL));
 }
 
-bool is_rgb(AVPixelFormat format) {
-    return description_of(format).flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL);
-}
-
 /// Names of YUV that say "full range" besides the frame's own word for it.
 AVPixelFormat plain(int format) {
     switch (format) {
@@ -144,15 +141,6 @@ void set_range_and_colour(const AVFrame* frame, GstVideoInfo* info) {
     if (primaries != GST_VIDEO_COLOR_PRIMARIES_UNKNOWN) colour.primaries = primaries;
 }
 
-GstVideoChromaSite chroma_site(const AVFrame* frame) {
-    switch (frame->chroma_location) {
-        case AVCHROMA_LOC_LEFT: return GST_VIDEO_CHROMA_SITE_MPEG2;
-        case AVCHROMA_LOC_CENTER: return GST_VIDEO_CHROMA_SITE_JPEG;
-        case AVCHROMA_LOC_TOPLEFT: return GST_VIDEO_CHROMA_SITE_COSITED;
-        default: return GST_VIDEO_CHROMA_SITE_UNKNOWN;
-    }
-}
-
 /// Of the side that is YUV, as libswscale counts.
 int matrix_between(const AVFrame* frame, const GstVideoInfo& info) {
     const bool known = frame->colorspace != AVCOL_SPC_UNSPECIFIED &&
@@ -164,6 +152,17 @@ int matrix_between(const AVFrame* frame, const GstVideoInfo& info) {
     }
     constexpr int kLastOfOldTelevision = 576;  // lines
     return frame->height > kLastOfOldTelevision ? SWS_CS_ITU709 : SWS_CS_ITU601;
+}
+
+/// Of the caps, which keep to the first frame.
+int matrix_wanted(const AVFrame* frame, const GstVideoInfo& info) {
+    const GstVideoColorMatrix comes = gst_video_color_matrix_from_iso(frame->colorspace);
+    const bool known =
+        comes != GST_VIDEO_COLOR_MATRIX_UNKNOWN && comes != GST_VIDEO_COLOR_MATRIX_RGB;
+    if (!known || comes == info.colorimetry.matrix || !GST_VIDEO_INFO_IS_YUV(&info)) {
+        return matrix_between(frame, info);
+    }
+    return static_cast<int>(gst_video_color_matrix_to_iso(info.colorimetry.matrix));
 }
 
 void add_captions(const AVFrame* frame, GstBuffer* buffer) {
@@ -368,21 +367,25 @@ void PictureConverter::scale(const AVFrame* frame, GstVideoFrame* to) {
     const AVPixelFormat from = plain(frame->format);
     const bool full = is_full_range(frame);
     const bool full_wanted = info_.colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255;
+    const int matrix = matrix_between(frame, info_), wanted = matrix_wanted(frame, info_);
     const bool same_size = frame->width == GST_VIDEO_INFO_WIDTH(&info_) &&
                            frame->height == GST_VIDEO_INFO_HEIGHT(&info_);
-    if (from == target && full == full_wanted && same_size) {
+    if (from == target && full == full_wanted && matrix == wanted && same_size) {
         av_image_copy(planes, strides, const_cast<const uint8_t**>(frame->data), frame->linesize,
                       from, frame->width, frame->height);
         return;
     }
     constexpr int kExact =
         SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT;
+    // One that goes from matrix to matrix by way of RGB does not change its mind.
+    if (changes_matrix_ != (matrix != wanted)) scaler_.reset();
+    changes_matrix_ = matrix != wanted;
     scaler_.reset(sws_getCachedContext(scaler_.release(), frame->width, frame->height, from,
                                        GST_VIDEO_INFO_WIDTH(&info_), GST_VIDEO_INFO_HEIGHT(&info_),
                                        target, kExact, nullptr, nullptr, nullptr));
     if (!scaler_) throw Failure(ExitCode::kFailed, "out of memory");
-    const int* matrix = sws_getCoefficients(matrix_between(frame, info_));
-    sws_setColorspaceDetails(scaler_.get(), matrix, full, matrix, full_wanted, 0, 1 << 16, 1 << 16);
+    sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(matrix), full,
+                             sws_getCoefficients(wanted), full_wanted, 0, 1 << 16, 1 << 16);
     sws_scale(scaler_.get(), frame->data, frame->linesize, 0, frame->height, planes, strides);
 }
 

@@ -56,6 +56,7 @@ class PictureConverter {
     GstVideoInfo info_{};
     std::unique_ptr<GstCaps, FreeCaps> caps_;
     std::unique_ptr<SwsContext, FreeScaler> scaler_;
+    bool changes_matrix_ = false;
 };
 
 }  // namespace upscale

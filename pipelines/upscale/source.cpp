@@ -26,7 +26,7 @@ constexpr char kY4m[] = "YUV4MPEG2";
 bool is_image(const std::string& path) {
     static const std::set<std::string> endings = {
         "png", "jpg", "jpeg", "jpe", "jfif", "bmp", "tif", "tiff", "webp", "jp2",
-        "j2k", "jxl", "ppm",  "pgm", "pbm",  "pam", "pcx", "qoi",  "dpx",  "exr"};
+        "j2k", "jxl", "ppm",  "pgm", "pbm",  "pcx", "qoi", "dpx",  "exr"};
     return endings.count(ending_of(path)) != 0;
 }
 
