@@ -102,6 +102,11 @@ def main():
         print(changed, flush=True)
     jobs = arguments.jobs or (1 if arguments.gpu else os.cpu_count())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What is ignored here, in the background or under nohup, would be ignored by every program that is tested;
+    # a handler goes on ignoring it and is not inherited.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     start = time.monotonic()
     scale = pool.slowness(jobs)
     report = Report()
