@@ -16,7 +16,7 @@ WORK = {
     'models_test': (30, 2),
     'core raw_frames': (15, 1),
     'gst examples': (40, 1),
-    'pipelines catalogue': (200, 12),
+    'pipelines catalogue': (300, 12),
     'pipelines demo': (50, 1),
     'pipelines examples': (60, 2),
     'pipelines fetch': (20, 3),

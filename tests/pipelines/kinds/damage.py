@@ -32,7 +32,7 @@ KINDS = [
     kind('hole-in-avi', 'avi', '-c:v mjpeg -q:v 3 -pix_fmt yuvj420p -an', edit=edit.without(0.3, 0.4), frames=(24, 28), of=30, **UNSEEN),
     kind('no-index-avi', 'avi', '-c:v mpeg4 -q:v 3 -c:a libmp3lame', edit=edit.replaced(b'idx1', b'JUNK'), times='file'),
     kind('garbage-after-mp4', 'mp4', H264, edit=edit.surrounded(b'', b'\xff' * 3000), to='mp4'),
-    kind('wrong-chunk-sound', 'ts', f'{H264} -c:a aac', edit=edit.flipped(0.1, 0.9, 2600), frames=(15, 31), of=30, **PART),
+    kind('bad-sound-packet', 'ts', f'{H264} -c:a aac', edit=edit.bad_sound_packet(3), sound=None, losses=None, to='mkv mp4'),
     kind('empty', 'mp4', edit=edit.instead(b''), **UNREADABLE),
     kind('text-named-mp4', 'mp4', edit=edit.instead(b'This is no video at all.\n' * 30), **UNREADABLE),
     kind('garbage', 'mkv', edit=edit.instead(bytes((i * i * 7 + i // 3) % 256 for i in range(9000))), **UNREADABLE),
@@ -44,8 +44,6 @@ KINDS = [
     kind('mp4-named-avi', 'avi', f'-f mp4 {H264}', to='mp4'),
     kind('ts-named-mkv', 'mkv', f'-f mpegts {H264}'),
     kind('no-ending', 'bin', f'-f matroska {H264}'),
-    kind('encrypted', 'mp4', f'{H264} -encryption_scheme cenc-aes-ctr -encryption_key 00112233445566778899aabbccddeeff '
-         '-encryption_kid 00112233445566778899aabbccddeeff', status=3, says='encrypt'),
     kind('unknown-codec', 'mp4', H264, edit=edit.replaced(b'avc1', b'zzzz', 2), status=3, says='zzzz|codec|decoder'),
     kind('no-headers', 'mp4', f'{H264} -an', edit=edit.replaced(b'avcC', b'free'), status=3, says='decod|codec|invalid'),
     kind('missing-sps', 'h264', f'{H264} -an', edit=edit.replaced(b'\x00\x00\x00\x01\x67', b'\x00\x00\x00\x01\x6c', 9), **UNREADABLE),

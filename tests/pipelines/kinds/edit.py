@@ -61,6 +61,38 @@ def without_packets(first, last, step, size=188):
     return described(apply, first, last, step)
 
 
+def bad_sound_packet(number):
+    """The sound in this one of the second stream's packets is something else."""
+    def apply(data):
+        place = [i for i in range(0, len(data), 188) if data[i + 1:i + 3] == b'\x41\x01'][number]
+        head = place + 4 + (1 + data[place + 4] if data[place + 3] & 0x20 else 0)
+        begin = head + 9 + data[head + 8]
+        return data[:begin] + b'\x55' * (place + 188 - begin) + data[place + 188:]
+    return described(apply, number)
+
+
+def with_check_bytes(data):
+    """16 bytes after each packet, as receivers of satellites write."""
+    return b''.join(data[i:i + 188] + bytes(16) for i in range(0, len(data), 188))
+
+
+def without_times(step):
+    """Every `step`th picture has no time stamp."""
+    def apply(data):
+        changed, pictures = bytearray(data), 0
+        for place in range(0, len(data), 188):
+            head = place + 4 + (1 + data[place + 4] if data[place + 3] & 0x20 else 0)
+            if not data[place + 1] & 0x40 or data[head:head + 3] != b'\0\0\1' or data[head + 3] & 0xF0 != 0xE0:
+                continue
+            pictures += 1
+            if pictures % step == 0:
+                size = {2: 5, 3: 10}.get(data[head + 7] >> 6, 0)
+                changed[head + 7] &= 0x3F
+                changed[head + 9:head + 9 + size] = b'\xff' * size
+        return bytes(changed)
+    return described(apply, step)
+
+
 # ---- MP4 ----------------------------------------------------------------------------------------
 
 def edited_boxes(data, path, change):
@@ -143,6 +175,79 @@ def block_groups(data):
         block = content[:3] + bytes([content[3] & 0x0F]) + content[4:]
         return ebml(0xA0, ebml(0xA1, block) + (b'' if key else ebml(0xFB, b'\xd8')))  # 40 ms before
     return edited_elements(data, change)
+
+
+def elements(content):
+    place = 0
+    while place < len(content):
+        identity, place = ebml_number(content, place, True)
+        size, place = ebml_number(content, place, False)
+        yield identity, content[place:place + size]
+        place += size
+
+
+TRACKS, TRACK = 0x1654AE6B, 0xAE
+
+
+def changed_first_track(change):
+    """Of an element of the first track, in the file's head, what `change` makes."""
+    def apply(identity, content):
+        if identity != TRACKS:
+            return ebml(identity, content)
+        tracks = list(elements(content))
+        first = next(i for i, (kind, _) in enumerate(tracks) if kind == TRACK)
+        tracks[first] = (TRACK, change(tracks[first][1]))
+        return ebml(identity, b''.join(ebml(*track) for track in tracks))
+    return apply
+
+
+def stripped_headers(data):
+    """The two bytes that begin every block of the first track stand in the file's head, as older mkvmerge wrote."""
+    begin = b'\0\0'
+    compression = ebml(0x5034, ebml(0x4254, b'\3') + ebml(0x4255, begin))
+    coding = ebml(0x6D80, ebml(0x6240, ebml(0x5031, b'\0') + ebml(0x5032, b'\1') + ebml(0x5033, b'\0') + compression))
+    head = changed_first_track(lambda track: track + coding)
+
+    def change(identity, content):
+        if identity == SIMPLE_BLOCK and content[0] == 0x81:
+            assert content[4:6] == begin
+            return ebml(identity, content[:4] + content[6:])
+        return head(identity, content)
+    return edited_elements(data, change)
+
+
+def laced_sound(data):
+    """Two packets of the second track a block."""
+    waiting = []
+
+    def change(identity, content):
+        if identity != SIMPLE_BLOCK or content[0] != 0x82:
+            return ebml(identity, content)
+        waiting.append(content)
+        if len(waiting) < 2:
+            return b''
+        first, second = waiting
+        waiting.clear()
+        size = len(first) - 4
+        laces = b'\1' + b'\xff' * (size // 255) + bytes([size % 255])
+        return ebml(identity, first[:3] + bytes([first[3] | 2]) + laces + first[4:] + second[4:])
+    return edited_elements(data, change)
+
+
+# ---- MPEG-2 -------------------------------------------------------------------------------------
+
+def telecine(data):
+    """Of four pictures two are shown for three fields, as films on NTSC discs are."""
+    changed, place, number = bytearray(data), 0, 0
+    while (place := data.find(b'\0\0\1\xb5', place)) >= 0:
+        if data[place + 4] >> 4 == 1:
+            changed[place + 5] &= ~0x08  # not all pictures are progressive
+        if data[place + 4] >> 4 == 8:
+            top_first, repeat = ((1, 1), (0, 0), (0, 1), (1, 0))[number % 4]
+            changed[place + 7] = data[place + 7] & 0x7D | top_first << 7 | repeat << 1
+            number += 1
+        place += 4
+    return bytes(changed)
 
 
 # ---- AVI ----------------------------------------------------------------------------------------

@@ -38,19 +38,12 @@ def offset(track, late, words):
     return stepwise(shift, track, late, words)
 
 
-def joined(count, words):
-    def join(workshop, path, first):
-        workshop.base(first, words)
-        path.write_bytes(first.read_bytes() * count)
-    return stepwise(join, count, words)
-
-
-def sizes(*all_words):
+def one_after_another(*all_words):
+    """The bytes of several files."""
     def join(workshop, path, first):
         data = b''
         for words in all_words:
-            workshop.base(first, words)
-            data += first.read_bytes()
+            data += workshop.base(first, words).read_bytes()
         path.write_bytes(data)
     return stepwise(join, *all_words)
 
@@ -66,19 +59,47 @@ def rotated(degrees, words):
     return stepwise(rotate, degrees, words)
 
 
+def mp4s(*all_words):
+    """Joined by ffmpeg, without coding them anew."""
+    def join(workshop, path, first):
+        files = [workshop.base(first.with_name(f'{i}.mp4'), words) for i, words in enumerate(all_words)]
+        first.write_text(''.join(f"file '{file}'\n" for file in files))
+        ffmpeg('-f', 'concat', '-safe', 0, '-i', first, '-c', 'copy', path)
+    return stepwise(join, *all_words)
+
+
+def with_hole(words):
+    """A second of the sound is missing in the middle."""
+    def drop(workshop, path, first):
+        workshop.base(first, words)
+        ffmpeg('-i', first, '-c', 'copy', '-bsf:a', 'noise=drop=gt(n\\,15)*lt(n\\,40)', path)
+    return stepwise(drop, words)
+
+
+def slides(words):
+    """Three pictures, of which the second is shown for 5 seconds, and sound after the last."""
+    def show(workshop, path):
+        ffmpeg('-f', 'rawvideo', '-pix_fmt', 'rgb48le', '-s', '96x72', '-r', 25, '-i', workshop.folder / 'pictures', '-f', 'lavfi',
+               '-i', 'sine=d=16', '-vf', "select='lt(n,3)',setpts='if(eq(N,0),0,if(eq(N,1),0.1,5.1))/TB'", '-vsync', 'vfr',
+               '-pix_fmt', 'yuv420p', *words.split(), path)
+    return described(show, words)
+
+
 MATRIX = struct.Struct('>9i')
 
 
-def mirrored(words):
-    """The matrix of the first track's head turned into left for right."""
-    def mirror(workshop, path, first):
-        workshop.base(first, words)
-        data = first.read_bytes()
+def with_matrix(head, matrix, words):
+    """The matrix of the first track's head (tkhd), or of the whole film's (mvhd)."""
+    def change(workshop, path, first):
+        data = workshop.base(first, words).read_bytes()
         plain = MATRIX.pack(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-        place = data.index(plain, data.index(b'tkhd'))
-        flipped = MATRIX.pack(-0x10000, 0, 0, 0, 0x10000, 0, 96 << 16, 0, 0x40000000)
-        path.write_bytes(data[:place] + flipped + data[place + len(plain):])
-    return stepwise(mirror, words)
+        place = data.index(plain, data.index(head))
+        path.write_bytes(data[:place] + MATRIX.pack(*matrix) + data[place + len(plain):])
+    return stepwise(change, head, matrix, words)
+
+
+MIRROR = (-0x10000, 0, 0, 0, 0x10000, 0, 96 << 16, 0, 0x40000000)
+QUARTER = (0, 0x10000, 0, -0x10000, 0, 0, 72 << 16, 0, 0x40000000)
 
 
 # ---- Captions -------------------------------------------------------------------------------------

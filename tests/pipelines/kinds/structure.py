@@ -3,6 +3,7 @@ from . import edit, join
 from .kind import kind
 
 H264 = '-c:v libx264 -preset veryfast'
+MPEG2 = '-c:v mpeg2video -q:v 2 -bf 2 -c:a mp2'
 HEVC = '-c:v libx265 -preset ultrafast -x265-params log-level=error'
 NO_FRAME = {'status': 3, 'says': 'no frame|no video|decoded'}
 # Times that are not a multiple of anything: two of three frames, later ones late.
@@ -41,6 +42,7 @@ KINDS = [
     kind('uneven-flv', 'flv', f'{UNEVEN} {H264} -bf 2', frames=20, of=30, times='file'),
     kind('gap-of-an-hour', 'mp4', f'-vf setpts=PTS+gte(N\\,15)*3600/TB -vsync passthrough {H264} -an', times='file', to='mp4'),
     kind('two-frames-at-once', 'mkv', f'-vf setpts=(N-gte(N\\,15))/25/TB -vsync passthrough {H264} -bf 0 -an', times='file', jitter=0.021),
+    kind('begins-at-10-hours', 'mkv', f'{H264} -bf 2 -output_ts_offset 36000', to='mkv mp4'),
     kind('begins-at-10-hours-ts', 'ts', f'{H264} -bf 2 -output_ts_offset 36000', to='mp4'),
     kind('ticks-of-1000', 'mp4', f'{H264} -bf 2 -video_track_timescale 1000', rate='30000/1001', jitter=0.0006, to='mp4'),
     kind('wraps', 'ts', f'{H264} -bf 2 -output_ts_offset 95442.1', to='mp4 mkv'),
@@ -59,10 +61,11 @@ KINDS = [
     kind('edit-out-of-order', 'mp4', f'{H264} -bf 0 -g 5 -sc_threshold 0 -an', edit=edit.edits((400, 10240, 1), (400, 0, 1)), frames=20, of=30,
          to='mp4'),
     # Joins and tracks
-    kind('joined-ts', 'ts', make=join.joined(2, f'{H264} -bf 2'), frames=60, jitter=0.1, joined=2, to='mp4 mkv'),
-    kind('joined-mpg', 'mpg', make=join.joined(2, '-c:v mpeg2video -q:v 2 -bf 2 -c:a mp2'), frames=60, jitter=0.1, joined=2),
-    kind('joined-h264', 'h264', make=join.joined(2, f'{H264} -bf 2 -an'), frames=60),
-    kind('new-size-in-ts', 'ts', make=join.sizes(f'{H264} -an', f'{H264} -an -s 64x48'), frames=60, jitter=0.1, picture=None, losses=True),
+    kind('joined-ts', 'ts', make=join.one_after_another(f'{H264} -bf 2', f'{H264} -bf 2'), frames=60, jitter=0.1, joined=True, to='mp4 mkv'),
+    kind('joined-mpg', 'mpg', make=join.one_after_another(MPEG2, MPEG2), frames=60, jitter=0.1, joined=True),
+    kind('joined-h264', 'h264', make=join.one_after_another(f'{H264} -bf 2 -an', f'{H264} -bf 2 -an'), frames=60),
+    kind('new-size-in-ts', 'ts', make=join.one_after_another(f'{H264} -an', f'{H264} -an -s 64x48'), frames=60, jitter=0.1,
+         picture=None, losses=True),
     kind('begins-between-key-frames', 'ts', f'{H264} -bf 0 -g 12', edit=edit.without(0, 0.32), frames=18, of=30, times='file', losses=None),
     kind('two-pictures', 'mkv', f'-filter_complex [0:v]split[a][b];[b]scale=48:36[c] -map [a] -map [c] -map 1:a {H264}', to='mkv'),
     kind('small-picture-first', 'mp4', f'-i {{cover}} -filter_complex [0:v]null[a] -map 2 -map [a] -map 1:a {H264} -c:v:0 copy', to='mkv'),
@@ -92,7 +95,7 @@ KINDS = [
     kind('captions-mpeg2', 'ts', make=join.captions('mpeg2', '-c:v mpeg2video -q:v 2 -bf 0'), to='mp4'),
     kind('captions-hevc', 'mkv', make=join.captions('hevc', f'{HEVC}:bframes=0'), options='--codec h265'),
     *(kind(f'rotated-{n}', 'mp4', make=join.rotated(n, H264), to='mp4 mkv mov y4m png webm' if n == 90 else 'mp4') for n in (90, 180, 270)),
-    kind('mirrored', 'mp4', make=join.mirrored(H264), to='mp4 png'),
+    kind('mirrored', 'mp4', make=join.with_matrix(b'tkhd', join.MIRROR, H264), to='mp4 png'),
     # Interlaced
     kind('interlaced-tff', 'mkv', f'{H264} -vf setfield=tff -flags +ilme+ildct -x264-params tff=1', interlaced=True),
     kind('interlaced-bff-mpeg2', 'mpg', '-vf setfield=bff -c:v mpeg2video -q:v 2 -flags +ilme+ildct -top 0 -c:a mp2', interlaced=True),
