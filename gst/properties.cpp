@@ -345,6 +345,11 @@ Properties PropertyStore::get() const {
     return values_;
 }
 
+Admission PropertyStore::admission() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return {values_.overload, values_.enabled};
+}
+
 bool PropertyStore::set_value(guint id, const GValue* value) {
     const std::lock_guard<std::mutex> lock(mutex_);
     Properties* properties = &values_;

@@ -39,10 +39,17 @@ struct Properties {
     bool enabled = true;
 };
 
+/* What decides about a frame before the engine has it. */
+struct Admission {
+    Overload overload;
+    bool enabled;
+};
+
 /* The element's property values, for any thread. */
 class PropertyStore {
   public:
     Properties get() const;
+    Admission admission() const;
 
     /* False if `id` is none of ours. Strings are copied. */
     bool set_value(guint id, const GValue* value);

@@ -144,8 +144,8 @@ void Upscaler::note_memory(const FlashvsrMemoryEstimate& estimate) {
 /* ---- in -------------------------------------------------------------------------------------- */
 
 GstFlowReturn Upscaler::queue(BufferPtr buffer) {
-    const Properties properties = properties_->get();
-    if (worker_.full() && properties.overload == Overload::kDrop &&
+    const Admission admission = properties_->admission();
+    if (worker_.full() && admission.overload == Overload::kDrop &&
         overload_.engine_is_behind(worker_.frames_waiting(), worker_.frames_to_push())) {
         const std::vector<BufferPtr> dropped = worker_.take_back(FLASHVSR_CHUNK);
         if (!dropped.empty()) {
@@ -154,7 +154,7 @@ GstFlowReturn Upscaler::queue(BufferPtr buffer) {
         }
     }
     Item frame = {std::move(buffer), nullptr};
-    if (properties.enabled && (live_ || properties.overload != Overload::kBlock)) take_over(&frame);
+    if (admission.enabled && (live_ || admission.overload != Overload::kBlock)) take_over(&frame);
     const GstFlowReturn flow = worker_.queue_frame(std::move(frame));
     if (flow == GST_FLOW_OK) statistics_.count_in();
     return flow;

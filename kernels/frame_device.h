@@ -11,8 +11,7 @@ namespace flashvsr::kernels {
 
 constexpr int kAcross = 8;
 
-// ---- the model's planes as colour in [0, 1]
-// --------------------------------------------------------
+// ---- the model's planes as colour in [0, 1] -----------------------------------------------------
 
 template <typename T>
 struct Channel {
@@ -74,8 +73,7 @@ __device__ float read_colour(const ModelToPicture& params, const Channel<T>& cha
                           params.strength);
 }
 
-// ---- samples
-// ---------------------------------------------------------------------------------------
+// ---- samples ------------------------------------------------------------------------------------
 
 // A value in [0, largest] to the nearest sample.
 __device__ inline uint32_t to_sample(float value, int shift) {

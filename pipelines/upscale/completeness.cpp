@@ -8,8 +8,6 @@ namespace upscale {
 
 namespace {
 
-constexpr int64_t kSecond = 1'000'000'000;
-
 bool is(const AVFormatContext* file, const char* format) {
     return std::strncmp(file->iformat->name, format, std::strlen(format)) == 0;
 }

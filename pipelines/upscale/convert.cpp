@@ -132,15 +132,14 @@ FrameConverter::~FrameConverter() { sws_freeContext(scaler_); }
 
 /// The buffer's own planes, which it holds until the frame is freed.
 Frame FrameConverter::wrap(GstBuffer* buffer) const {
+    Frame frame = make_frame();
     auto mapped = std::make_unique<GstVideoFrame>();
     if (!gst_video_frame_map(mapped.get(), &from_, buffer, GST_MAP_READ)) {
         fail("a frame cannot be read");
     }
-    Frame frame(av_frame_alloc());
-    AVBufferRef* owner = frame ? av_buffer_create(static_cast<uint8_t*>(mapped->data[0]),
-                                                  GST_VIDEO_INFO_SIZE(&mapped->info), unmap,
-                                                  mapped.get(), AV_BUFFER_FLAG_READONLY)
-                               : nullptr;
+    AVBufferRef* owner =
+        av_buffer_create(static_cast<uint8_t*>(mapped->data[0]), GST_VIDEO_INFO_SIZE(&mapped->info),
+                         unmap, mapped.get(), AV_BUFFER_FLAG_READONLY);
     if (!owner) {
         gst_video_frame_unmap(mapped.get());
         fail("out of memory");
@@ -163,8 +162,7 @@ Frame FrameConverter::convert(GstBuffer* buffer) const {
         set_colour(to_.colour, source.get());
         return source;
     }
-    Frame frame(av_frame_alloc());
-    if (!frame) fail("out of memory");
+    Frame frame = make_frame();
     frame->format = to_.format;
     frame->width = to_.width;
     frame->height = to_.height;
@@ -179,21 +177,7 @@ Frame FrameConverter::convert(GstBuffer* buffer) const {
 bool FrameConverter::drops_alpha() const { return has_alpha(source_) && !has_alpha(to_.format); }
 
 bool FrameConverter::is_transparent(GstBuffer* buffer) const {
-    const AVPixFmtDescriptor* pixel = av_pix_fmt_desc_get(source_);
-    const AVComponentDescriptor& alpha = pixel->comp[pixel->nb_components - 1];
-    const unsigned most = (1U << alpha.depth) - 1;
-    const unsigned opaque = most - most / 128;  // but for rounding
-    const Frame frame = wrap(buffer);
-    for (int y = 0; y < frame->height; ++y) {
-        const uint8_t* sample = frame->data[alpha.plane] +
-                                static_cast<ptrdiff_t>(y) * frame->linesize[alpha.plane] +
-                                alpha.offset;
-        for (int x = 0; x < frame->width; ++x, sample += alpha.step) {
-            const unsigned high = alpha.depth > 8 ? sample[1] : 0;  // little endian
-            if ((sample[0] | high << 8) >> alpha.shift < opaque) return true;
-        }
-    }
-    return false;
+    return upscale::is_transparent(wrap(buffer).get(), true);
 }
 
 }  // namespace upscale

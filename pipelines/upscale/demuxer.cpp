@@ -15,8 +15,6 @@ namespace {
 constexpr int64_t kProbedTime = 20'000'000;  // microseconds
 constexpr int64_t kProbedBytes = 64 << 20;
 
-constexpr int64_t kSecond = 1'000'000'000;
-
 int is_stopped(void* stop) { return stop && *static_cast<const Stop*>(stop); }
 
 /// One picture for all of a longer file: a thumbnail, whatever it is called.
@@ -170,11 +168,15 @@ void Demuxer::seek_video(int64_t time, bool steady) {
     skip_to(time);
 }
 
+bool Demuxer::is_key(const AVPacket* packet) const {
+    return packet->stream_index == video_->index && packet->flags & AV_PKT_FLAG_KEY;
+}
+
 /// A frame that nothing before it is needed for, shown at `time` or before.
 bool Demuxer::is_key_before(const AVPacket* packet, int64_t time) const {
     // A time of decoding is this much before that of showing, at most.
     constexpr int64_t kDelay = kSecond;
-    if (packet->stream_index != video_->index || !(packet->flags & AV_PKT_FLAG_KEY)) return false;
+    if (!is_key(packet)) return false;
     if (packet->pts != AV_NOPTS_VALUE) return packet->pts <= time;
     return packet->dts != AV_NOPTS_VALUE && packet->dts + kDelay <= time;
 }
@@ -183,8 +185,7 @@ bool Demuxer::is_key_before(const AVPacket* packet, int64_t time) const {
 bool Demuxer::find_key(int64_t time) {
     Packet packet;
     while (next(&packet)) {
-        const bool key = packet->stream_index == video_->index && packet->flags & AV_PKT_FLAG_KEY;
-        if (!key) continue;
+        if (!is_key(packet.get())) continue;
         if (!is_key_before(packet.get(), time)) return false;
         placed_.push_back(std::move(packet));
         return true;

@@ -57,6 +57,7 @@ class Demuxer {
     bool fetch();
     bool next(Packet* packet);
     void begin_piece();
+    bool is_key(const AVPacket* packet) const;
     bool is_key_before(const AVPacket* packet, int64_t time) const;
     bool find_key(int64_t time);
     void skip_to(int64_t time);

@@ -199,7 +199,7 @@ Place Destination::first_place() const {
     return numbered ? find_place(numbered->at(1), false) : places.at(0);
 }
 
-bool Destination::is_pictures() const { return std::string(format->ending) == "png"; }
+bool Destination::is_pictures() const { return format->holds_pictures(); }
 
 void decide_destinations(const Options& options, bool many, std::vector<Task>* tasks) {
     const bool new_folder = names_folder(options.output);

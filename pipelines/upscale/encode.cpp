@@ -136,9 +136,8 @@ std::string VideoEncoder::place_captions(GstBuffer* buffer, AVFrame* frame) {
 
 Frame VideoEncoder::upload(Frame frame) const {
     if (!context_->hw_frames_ctx) return frame;
-    Frame device(av_frame_alloc());
-    int status =
-        device ? av_hwframe_get_buffer(context_->hw_frames_ctx, device.get(), 0) : AVERROR(ENOMEM);
+    Frame device = make_frame();
+    int status = av_hwframe_get_buffer(context_->hw_frames_ctx, device.get(), 0);
     if (status >= 0) status = av_hwframe_transfer_data(device.get(), frame.get(), 0);
     if (status >= 0) status = av_frame_copy_props(device.get(), frame.get());
     if (status < 0) fail(plan_, status);
@@ -157,8 +156,7 @@ void VideoEncoder::finish(const Take& take) {
 
 void VideoEncoder::send(const AVFrame* frame, const Take& take) {
     int status = avcodec_send_frame(context_.get(), frame);
-    const Packet packet(av_packet_alloc());
-    if (!packet) status = AVERROR(ENOMEM);
+    const Packet packet = make_packet();
     while (status >= 0) {
         status = avcodec_receive_packet(context_.get(), packet.get());
         if (status < 0) break;

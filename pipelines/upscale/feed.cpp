@@ -35,10 +35,11 @@ struct Feed::Work {
     OnFailure on_failure;
     PictureConverter converter;
     Stop stop{false};
-    std::atomic<guint64> frames{0}, wanted{0}, end_time{0};
+    std::atomic<guint64> frames{0}, wanted{0};
     std::atomic<bool> cut{false};
     std::mutex mutex;
     std::condition_variable changed;
+    bool alpha_is_lost = false;  // said once, looked for no more
     bool done = false;
 };
 
@@ -77,7 +78,8 @@ bool Feed::Work::push(const AVFrame* frame, AVRational rate) {
     if (converter.prepare(frame, rate, plan.read.one_size)) {
         gst_app_src_set_caps(appsrc, converter.caps());
     }
-    if (converter.loses_alpha(frame)) {
+    if (!alpha_is_lost && converter.loses_alpha(frame)) {
+        alpha_is_lost = true;
         report->loss("alpha", "the video's transparency is left out");
     }
     if (icc_profile_of(frame) != plan.icc) {
@@ -89,11 +91,9 @@ bool Feed::Work::push(const AVFrame* frame, AVRational rate) {
     GST_BUFFER_DURATION(buffer) =
         duration > 0 ? duration : gst_util_uint64_scale(GST_SECOND, rate.den, rate.num);
     const GstClockTime start = GST_BUFFER_PTS(buffer);
-    const GstClockTime end = start + GST_BUFFER_DURATION(buffer);
     if (gst_app_src_push_buffer(appsrc, buffer) != GST_FLOW_OK) return false;
     ++frames;
     if (start >= plan.window.start) ++wanted;
-    end_time = end;
     return true;
 }
 
@@ -124,6 +124,5 @@ void Feed::stop() {
 guint64 Feed::frames() const { return work_->frames; }
 guint64 Feed::frames_wanted() const { return work_->wanted; }
 bool Feed::is_cut() const { return work_->cut; }
-GstClockTime Feed::end_time() const { return work_->end_time; }
 
 }  // namespace upscale

@@ -48,8 +48,6 @@ class Feed {
     guint64 frames_wanted() const;
     /// The frames ended because the window did: the input may hold more.
     bool is_cut() const;
-    /// Where the newest frame that went in ends.
-    GstClockTime end_time() const;
 
   private:
     struct Work;

@@ -16,6 +16,8 @@ struct Format {
 
     /// Sound, subtitles and all else beside the video.
     bool holds_tracks() const { return muxer && codecs.front() != "raw"; }
+    /// A file for each frame.
+    bool holds_pictures() const { return codecs.front() == "png"; }
 };
 
 /// Throws Failure (kUsage) where there is none. `name`: of the output, for the message.

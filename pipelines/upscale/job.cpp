@@ -15,12 +15,6 @@ namespace {
 using pipelines::named;
 using pipelines::text_of;
 
-double scale_of(GstElement* upscaler) {
-    gdouble scale = 0;
-    g_object_get(upscaler, "scale", &scale, nullptr);
-    return scale;
-}
-
 }  // namespace
 
 Job::Job(const Options& options, const Source& source, const Media& media, JobPlan plan,
@@ -49,10 +43,8 @@ Job::~Job() {
 }
 
 void Job::build() {
-    GstElement* probe = make_upscaler(options_.settings);
-    const double scale = scale_of(probe);
-    gst_object_unref(probe);
-    pipeline_ = pipelines::launch(launch_line(options_, media_, scale, plan_.raw_caps));
+    pipeline_ = pipelines::launch(
+        launch_line(options_, media_, scale_of(options_.settings), plan_.raw_caps));
     upscaler_ = named(pipeline_, "upscaler");
     apply_settings(upscaler_, options_.settings);
 }

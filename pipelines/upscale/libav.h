@@ -27,7 +27,8 @@ struct FreeFrame {
 };
 using Frame = std::unique_ptr<AVFrame, FreeFrame>;
 
-inline constexpr AVRational kNanoseconds = {1, 1000000000};
+inline constexpr int64_t kSecond = 1'000'000'000;  ///< in nanoseconds
+inline constexpr AVRational kNanoseconds = {1, kSecond};
 
 /// Set from any thread: who reads an input gives up.
 using Stop = std::atomic<bool>;

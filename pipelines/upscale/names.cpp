@@ -10,8 +10,6 @@ namespace {
 
 constexpr size_t kDigits = 5;  // of the pictures of a video in a folder
 
-bool holds_pictures(const Format& format) { return std::string(format.ending) == "png"; }
-
 /// The images of which a frame is written. Throws Failure (kInput) where there is none.
 std::vector<std::string> images_in_window(const Options& options, const Source& source) {
     const double fps = options.fps > 0 ? options.fps : 30;
@@ -46,7 +44,7 @@ ResultNames name_in_folder(const Options& options, const Source& source, const F
             const std::string number = options.preview == 1 ? "" : "-" + std::to_string(i);
             names.results.push_back(in_folder(folder, input, number + ending));
         }
-    } else if (!holds_pictures(format)) {
+    } else if (!format.holds_pictures()) {
         names.results = {in_folder(folder, input, ending)};
     } else if (source.kind() == Source::Kind::kImages) {
         names.shown = many && is_folder(source.name()) ? joined(folder, base_name(input)) : folder;
@@ -91,7 +89,7 @@ ResultNames name_directly(const Options& options, const Source& source, const Fo
         for (const std::string& name : preview_names(options)) {
             names.results.push_back({name, name, source.name()});
         }
-    } else if (!holds_pictures(format) || named_one || (one && !is_pattern(output))) {
+    } else if (!format.holds_pictures() || named_one || (one && !is_pattern(output))) {
         names.results = {{output, output, source.name()}};
     } else if (!is_pattern(output)) {
         throw Failure(ExitCode::kUsage, output +
@@ -127,7 +125,7 @@ bool names_folder(const std::string& path) {
 
 const Format& choose_format(const Options& options, const Source& source) {
     const Format& format = format_of(form_of(options, source), options.output);
-    if (options.preview && !holds_pictures(format)) {
+    if (options.preview && !format.holds_pictures()) {
         throw Failure(ExitCode::kUsage, "--preview makes pictures: name a folder or " +
                                             stem_of(options.output) + ".png");
     }

@@ -195,7 +195,7 @@ void Parts::join(Mux* mux) {
 void Parts::join_part(size_t index, Mux* mux) {
     guint64 packets = 0;
     try {
-        const Packet packet(av_packet_alloc());
+        const Packet packet = make_packet();
         const InputFile part = open_input(path(index), path(index));
         const AVStream* video = main_video(part.get());
         while (video && av_read_frame(part.get(), packet.get()) >= 0) {

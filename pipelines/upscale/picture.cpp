@@ -81,25 +81,6 @@ bool has_alpha(AVPixelFormat format) {
     return flags & (AV_PIX_FMT_FLAG_ALPHA | AV_PIX_FMT_FLAG_PAL);
 }
 
-/// Whether some pixel is.
-bool is_transparent(const AVFrame* frame) {
-    const AVPixFmtDescriptor& form = description_of(static_cast<AVPixelFormat>(frame->format));
-    if (form.flags & AV_PIX_FMT_FLAG_PAL) {
-        const auto* palette = reinterpret_cast<const uint32_t*>(frame->data[1]);
-        return std::any_of(palette, palette + 256, [](uint32_t c) { return c >> 24 != 255; });
-    }
-    if (!(form.flags & AV_PIX_FMT_FLAG_ALPHA)) return false;
-    const AVComponentDescriptor& alpha = form.comp[form.nb_components - 1];
-    std::vector<uint16_t> row(frame->width);
-    for (int y = 0; y < frame->height; ++y) {
-        av_read_image_line(row.data(), const_cast<const uint8_t**>(frame->data), frame->linesize,
-                           &form, 0, y, form.nb_components - 1, frame->width, 0);
-        const int opaque = (1 << alpha.depth) - 1;
-        if (std::any_of(row.begin(), row.end(), [=](int a) { return a != opaque; })) return true;
-    }
-    return false;
-}
-
 bool is_grey(AVPixelFormat format) {
     const AVPixFmtDescriptor& form = description_of(format);
     return form.nb_components <= 2 && !(form.flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL));
@@ -252,6 +233,25 @@ Frame coloured(const AVFrame* grey) {
 
 }  // namespace
 
+bool is_transparent(const AVFrame* frame, bool rounded) {
+    const AVPixFmtDescriptor& form = description_of(static_cast<AVPixelFormat>(frame->format));
+    if (form.flags & AV_PIX_FMT_FLAG_PAL) {
+        const auto* palette = reinterpret_cast<const uint32_t*>(frame->data[1]);
+        return std::any_of(palette, palette + 256, [](uint32_t c) { return c >> 24 != 255; });
+    }
+    if (!(form.flags & AV_PIX_FMT_FLAG_ALPHA)) return false;
+    const int alpha = form.nb_components - 1;
+    const int most = (1 << form.comp[alpha].depth) - 1;
+    const int opaque = rounded ? most - most / 128 : most;
+    std::vector<uint16_t> row(frame->width);
+    for (int y = 0; y < frame->height; ++y) {
+        av_read_image_line(row.data(), const_cast<const uint8_t**>(frame->data), frame->linesize,
+                           &form, 0, y, alpha, frame->width, 0);
+        if (std::any_of(row.begin(), row.end(), [=](int a) { return a < opaque; })) return true;
+    }
+    return false;
+}
+
 AVPixelFormat libav_format(GstVideoFormat format) {
     for (const FormatPair& pair : kPairs) {
         if (pair.gst == format) return pair.libav;
@@ -333,7 +333,7 @@ bool PictureConverter::prepare(const AVFrame* frame, AVRational rate, bool fixed
 }
 
 bool PictureConverter::loses_alpha(const AVFrame* frame) const {
-    return !GST_VIDEO_INFO_HAS_ALPHA(&info_) && is_transparent(frame);
+    return !GST_VIDEO_INFO_HAS_ALPHA(&info_) && is_transparent(frame, false);
 }
 
 GstBuffer* PictureConverter::convert(const AVFrame* frame) {

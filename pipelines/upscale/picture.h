@@ -24,6 +24,10 @@ struct FreeCaps {
 /// libavutil's name of a raw format of GStreamer with the same bytes; NONE: it has none.
 AVPixelFormat libav_format(GstVideoFormat format);
 
+/// Whether a pixel of the frame is less than opaque. rounded: by more than a 128th, which rounding
+/// may make of it.
+bool is_transparent(const AVFrame* frame, bool rounded);
+
 /// Formats that flashvsrupscale takes and gives in system memory, as the installed element says.
 /// Empty: it is not installed.
 std::vector<GstVideoFormat> element_formats();

@@ -9,16 +9,13 @@ extern "C" {
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/launch_line.h"
 #include "pipelines/upscale/pixels.h"
+#include "pipelines/upscale/text.h"
 
 namespace upscale {
 
 namespace {
 
 int rounded_up(int side, int log2) { return AV_CEIL_RSHIFT(side, log2) << log2; }
-
-std::string size_text(int width, int height) {
-    return std::to_string(width) + "x" + std::to_string(height);
-}
 
 /// As it will be, but for colour and times, which no encoder refuses.
 Coding expected_coding(const Encoder& encoder, const VideoPlan& plan, int width, int height) {

@@ -86,4 +86,12 @@ GstElement* make_upscaler(const std::map<std::string, std::string>& typed) {
     return element;
 }
 
+double scale_of(const std::map<std::string, std::string>& typed) {
+    GstElement* element = make_upscaler(typed);
+    gdouble scale = 0;
+    g_object_get(element, "scale", &scale, nullptr);
+    gst_object_unref(element);
+    return scale;
+}
+
 }  // namespace upscale

@@ -35,6 +35,9 @@ void apply_settings(GstElement* element, const std::map<std::string, std::string
 /// above. The caller owns it.
 GstElement* make_upscaler(const std::map<std::string, std::string>& typed);
 
+/// The factor that the element has with these settings. Throws as above.
+double scale_of(const std::map<std::string, std::string>& typed);
+
 }  // namespace upscale
 
 #endif  // FLASHVSR_PIPELINES_UPSCALE_SETTINGS_H_

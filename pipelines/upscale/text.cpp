@@ -36,4 +36,8 @@ std::string json_string(const std::string& text) {
     return '"' + escaped(text, "\\u%04x", is_plain) + '"';
 }
 
+std::string size_text(int width, int height) {
+    return std::to_string(width) + "x" + std::to_string(height);
+}
+
 }  // namespace upscale

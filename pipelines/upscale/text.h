@@ -12,6 +12,9 @@ std::string printable(const std::string& text);
 /// In quotes, as JSON has it, valid UTF-8 always.
 std::string json_string(const std::string& text);
 
+/// "97x65".
+std::string size_text(int width, int height);
+
 }  // namespace upscale
 
 #endif  // FLASHVSR_PIPELINES_UPSCALE_TEXT_H_

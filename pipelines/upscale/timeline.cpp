@@ -11,7 +11,6 @@ namespace upscale {
 namespace {
 
 constexpr int64_t kMillisecond = 1'000'000;
-constexpr int64_t kSecond = 1'000'000'000;
 
 /// Farther ahead than this nothing goes on, in containers whose clock may jump.
 constexpr int64_t kLongestGap = 10 * kSecond;

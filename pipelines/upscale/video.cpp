@@ -20,14 +20,6 @@ namespace upscale {
 
 namespace {
 
-double scale_of(const Options& options) {
-    GstElement* element = make_upscaler(options.settings);
-    gdouble scale = 0;
-    g_object_get(element, "scale", &scale, nullptr);
-    gst_object_unref(element);
-    return scale;
-}
-
 Deinterlace deinterlace_of(const std::string& text) {
     return text == "off"     ? Deinterlace::kOff
            : text == "frame" ? Deinterlace::kFrame
@@ -61,21 +53,19 @@ guint64 frames_expected(const Options& options, const Media& media) {
 }
 
 /// Of all frames of the result; 0: not known.
-guint64 pixels_expected(const Options& options, const Media& media) {
-    const double scale = scale_of(options);
+guint64 pixels_expected(const Options& options, const Media& media, double scale) {
     return static_cast<guint64>(scaled(media.width, scale)) * scaled(media.height, scale) *
            frames_expected(options, media);
 }
 
 void describe(const Options& options, const Source& source, const Media& media,
-              const Destination& destination, const VideoPlan& plan) {
+              const Destination& destination, const VideoPlan& plan, double scale) {
     const char* ending = destination.format->ending;
     std::printf("input:  %s: %s\n", printable(source.name()).c_str(), media.describe().c_str());
     if (media.width == 0) {
         std::printf("output: %s in %s\n", destination.codec.c_str(), ending);
         return;
     }
-    const double scale = scale_of(options);
     std::printf("output: %s: %dx%d, %s in %s\n", printable(destination.name).c_str(),
                 scaled(media.width, scale), scaled(media.height, scale), destination.codec.c_str(),
                 ending);
@@ -148,13 +138,13 @@ VideoResult upscale_video(const Options& options, Task* task) {
         Source& source = *task->source;
         source.load();
         const Media media = look_at(options, source, task->destination);
-        const VideoPlan plan =
-            plan_video(options, task->destination.codec, media, scale_of(options));
+        const double scale = scale_of(options.settings);
+        const VideoPlan plan = plan_video(options, task->destination.codec, media, scale);
         progress.set_total(frames_expected(options, media));
-        check_room(task->destination, plan.format, pixels_expected(options, media), options.resume,
-                   warn);
+        check_room(task->destination, plan.format, pixels_expected(options, media, scale),
+                   options.resume, warn);
         if (options.dry_run) {
-            describe(options, source, media, task->destination, plan);
+            describe(options, source, media, task->destination, plan, scale);
             return {};
         }
         for (const std::string& note : plan.notes) progress.say(note);

@@ -8,12 +8,11 @@
 
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav_versions.h"
+#include "pipelines/upscale/text.h"
 
 namespace upscale {
 
 namespace {
-
-constexpr int64_t kSecond = 1'000'000'000;
 
 AVRational rate_of(AVFormatContext* file, AVStream* video) {
     for (const AVRational rate :
@@ -21,10 +20,6 @@ AVRational rate_of(AVFormatContext* file, AVStream* video) {
         if (rate.num > 0 && rate.den > 0) return rate;
     }
     return {25, 1};
-}
-
-std::string size_text(int width, int height) {
-    return std::to_string(width) + "x" + std::to_string(height);
 }
 
 std::string reason(int error) { return error ? ": " + libav_error(error) : ""; }
