@@ -4,6 +4,8 @@ extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
+#include <cmath>
+
 #include "pipelines/upscale/exit_code.h"
 
 namespace upscale {
@@ -40,6 +42,10 @@ AVMasteringDisplayMetadata display_of(const GstVideoMasteringDisplayInfo& info) 
     display.min_luminance = {static_cast<int>(info.min_display_mastering_luminance), kLuminance};
     display.has_primaries = display.has_luminance = 1;
     return display;
+}
+
+guint in_units(AVRational value, int units) {
+    return static_cast<guint>(std::lround(av_q2d(value) * units));
 }
 
 std::string units(AVRational value, int unit) {
@@ -133,6 +139,32 @@ Colour converted_colour(const Colour& from, AVPixelFormat source, AVPixelFormat 
         colour.chroma = AVCHROMA_LOC_LEFT;
     }
     return colour;
+}
+
+void copy_levels(const AVFrame* frame, GstCaps* caps) {
+    const AVFrameSideData* data =
+        av_frame_get_side_data(frame, AV_FRAME_DATA_MASTERING_DISPLAY_METADATA);
+    const auto* from = data ? reinterpret_cast<AVMasteringDisplayMetadata*>(data->data) : nullptr;
+    if (from && from->has_primaries && from->has_luminance) {
+        GstVideoMasteringDisplayInfo display{};
+        for (int i = 0; i < 3; ++i) {
+            display.display_primaries[i].x = in_units(from->display_primaries[i][0], kChromaticity);
+            display.display_primaries[i].y = in_units(from->display_primaries[i][1], kChromaticity);
+        }
+        display.white_point.x = in_units(from->white_point[0], kChromaticity);
+        display.white_point.y = in_units(from->white_point[1], kChromaticity);
+        display.max_display_mastering_luminance = in_units(from->max_luminance, kLuminance);
+        display.min_display_mastering_luminance = in_units(from->min_luminance, kLuminance);
+        gst_video_mastering_display_info_add_to_caps(&display, caps);
+    }
+    data = av_frame_get_side_data(frame, AV_FRAME_DATA_CONTENT_LIGHT_LEVEL);
+    if (data) {
+        const auto* light = reinterpret_cast<AVContentLightMetadata*>(data->data);
+        GstVideoContentLightLevel level{};
+        level.max_content_light_level = light->MaxCLL;
+        level.max_frame_average_light_level = light->MaxFALL;
+        gst_video_content_light_level_add_to_caps(&level, caps);
+    }
 }
 
 HdrLevels levels_of(const GstCaps* caps) {

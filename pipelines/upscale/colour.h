@@ -54,6 +54,8 @@ struct HdrLevels {
     bool empty() const { return !display && !light; }
 };
 
+/// Puts the levels of a decoded frame into the caps of its buffers.
+void copy_levels(const AVFrame* frame, GstCaps* caps);
 /// Of the caps' fields mastering-display-info and content-light-level.
 HdrLevels levels_of(const GstCaps* caps);
 /// "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)", as x264 and x265 read.

@@ -25,17 +25,6 @@ void unmap(void* mapped, uint8_t*) {
     delete frame;
 }
 
-int scaler_matrix(AVColorSpace matrix) {
-    switch (matrix) {
-        case AVCOL_SPC_BT2020_NCL:
-        case AVCOL_SPC_BT2020_CL: return SWS_CS_BT2020;
-        case AVCOL_SPC_BT709: return SWS_CS_ITU709;
-        case AVCOL_SPC_FCC: return SWS_CS_FCC;
-        case AVCOL_SPC_SMPTE240M: return SWS_CS_SMPTE240M;
-        default: return SWS_CS_ITU601;
-    }
-}
-
 /// Rows and columns of the picture in a plane, and bytes of a column.
 struct PlaneShape {
     int width, height, step;
@@ -101,9 +90,10 @@ SwsContext* make_scaler(AVPixelFormat source, const Colour& from, int from_width
         sws_freeContext(scaler);
         fail("the frames cannot be converted for the encoder");
     }
-    sws_setColorspaceDetails(scaler, sws_getCoefficients(scaler_matrix(from.matrix)), full,
-                             sws_getCoefficients(scaler_matrix(to.colour.matrix)), full_wanted, 0,
-                             1 << 16, 1 << 16);
+    // It counts matrices as the standard does; that of RGB is not looked at.
+    sws_setColorspaceDetails(scaler, sws_getCoefficients(from.matrix), full,
+                             sws_getCoefficients(to.colour.matrix), full_wanted, 0, 1 << 16,
+                             1 << 16);
     return scaler;
 }
 

@@ -82,6 +82,11 @@ bool Feed::Work::push(const AVFrame* frame, AVRational rate) {
         alpha_is_lost = true;
         report->loss("alpha", "the video's transparency is left out");
     }
+    if (plan.read.one_size && converter.changes_light(frame)) {
+        report->loss("colour",
+                     "the transfer function or the primaries change within the video; those of its "
+                     "beginning are written for all of it");
+    }
     if (icc_profile_of(frame) != plan.icc) {
         report->loss("icc", "pictures have another ICC profile than the first, which is kept");
     }

@@ -55,8 +55,10 @@ std::string count_is(int64_t count, const std::string& what) {
 
 std::string track_name(const AVStream* stream) {
     const char* type = av_get_media_type_string(stream->codecpar->codec_type);
-    return std::string(type ? type : "data") + " track " + std::to_string(stream->index) + " (" +
-           avcodec_get_name(stream->codecpar->codec_id) + ")";
+    const bool cover = stream->disposition & AV_DISPOSITION_ATTACHED_PIC;
+    return (cover ? "cover picture, " : "") + std::string(type ? type : "data") + " track " +
+           std::to_string(stream->index) + " (" + avcodec_get_name(stream->codecpar->codec_id) +
+           ")";
 }
 
 }  // namespace upscale

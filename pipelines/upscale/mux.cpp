@@ -40,7 +40,7 @@ AVRational frame_period(GstCaps* caps) {
 AVDictionary* muxer_settings(const std::string& format, bool piped) {
     AVDictionary* settings = nullptr;
     if (piped && (format == "mp4" || format == "mov")) {
-        av_dict_set(&settings, "movflags", "frag_keyframe+empty_moov+default_base_moof", 0);
+        av_dict_set(&settings, "movflags", "+frag_keyframe+empty_moov+default_base_moof", 0);
     }
     return settings;
 }
@@ -145,6 +145,7 @@ void Mux::open(const AVCodecParameters& codec, const AVStream* part) {
         const Window& window = options_.window;
         Tracks::Span span;
         span.zero = zero();
+        span.double_rate = options_.double_rate;
         if (window.start > 0) span.start = span.zero;
         if (GST_CLOCK_TIME_IS_VALID(window.end)) {
             span.end = static_cast<int64_t>(window.end);

@@ -38,15 +38,16 @@ ResultNames name_in_folder(const Options& options, const Source& source, const F
     const std::string folder = options.output;
     const std::string input = source.is_standard_input() ? "-" : source.name();
     const std::string ending = std::string(".") + format.ending;
+    const bool images = source.kind() == Source::Kind::kImages;
     ResultNames names;
     if (options.preview) {
         for (int i = 1; i <= options.preview; ++i) {
             const std::string number = options.preview == 1 ? "" : "-" + std::to_string(i);
             names.results.push_back(in_folder(folder, input, number + ending));
         }
-    } else if (!format.holds_pictures()) {
+    } else if (!format.holds_pictures() || (!images && source.is_one_picture())) {
         names.results = {in_folder(folder, input, ending)};
-    } else if (source.kind() == Source::Kind::kImages) {
+    } else if (images) {
         names.shown = many && is_folder(source.name()) ? joined(folder, base_name(input)) : folder;
         for (const std::string& image : images_in_window(options, source)) {
             names.results.push_back(in_folder(names.shown, image, ending));
@@ -81,8 +82,8 @@ std::vector<std::string> preview_names(const Options& options) {
 ResultNames name_directly(const Options& options, const Source& source, const Format& format) {
     const std::string& output = options.output;
     const bool images = source.kind() == Source::Kind::kImages;
-    const bool one = images && source.images().size() == 1;
-    const bool named_one = one && source.images().front() == source.name();
+    const bool one = format.holds_pictures() && source.is_one_picture();
+    const bool named_one = one && images && source.images().front() == source.name();
     ResultNames names;
     names.shown = output;
     if (options.preview) {
@@ -114,7 +115,7 @@ std::string form_of(const Options& options, const Source& source) {
     if (!names_folder(output)) return ending_of(output);
     if (source.kind() == Source::Kind::kImages || options.preview) return "png";
     const std::string own = ending_of(source.name());
-    return is_format(own) ? own : "mp4";
+    return is_format(own) ? own : source.is_one_picture() ? "png" : "mp4";
 }
 
 }  // namespace

@@ -29,9 +29,11 @@ std::string describe_input(const Source& source) {
 }
 
 /// Stands for all that the frames depend on.
-std::string describe_settings(const Options& options, const Source& source, const VideoPlan& plan) {
+std::string describe_settings(const Options& options, const Source& source, const Output& output) {
+    const VideoPlan& plan = output.plan();
     std::string text = describe_input(source) + " " + plan.encoder->name + " " + plan.pixel_format +
-                       " " + std::to_string(plan.crf);
+                       " " + std::to_string(plan.crf) + " " + plan.raw_caps + " " +
+                       output.destination().format->ending;  // which may keep a rotation
     for (const auto& [name, value] : options.settings) text.append(" " + name + "=").append(value);
     for (const double number : {options.fps, options.part}) text += " " + std::to_string(number);
     for (const GstClockTime time : {options.window.start, options.window.end}) {
@@ -79,7 +81,7 @@ void Parts::remove() const {
 }
 
 void Parts::read_journal() {
-    const std::string settings = describe_settings(options_, source_, output_->plan());
+    const std::string settings = describe_settings(options_, source_, *output_);
     Journal found;
     const bool readable = found.read(journal_in(folder_));
     const bool same = readable && found.settings == settings;

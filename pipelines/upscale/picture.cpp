@@ -2,13 +2,11 @@
 
 extern "C" {
 #include <libavutil/imgutils.h>
-#include <libavutil/mastering_display_metadata.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 }
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "pipelines/upscale/colour.h"
@@ -154,37 +152,6 @@ void add_captions(const AVFrame* frame, GstBuffer* buffer) {
     }
 }
 
-guint in_units(AVRational value, int units) {
-    return static_cast<guint>(std::lround(av_q2d(value) * units));
-}
-
-/// HDR10: what the light was graded for.
-void add_levels(const AVFrame* frame, GstCaps* caps) {
-    const AVFrameSideData* data =
-        av_frame_get_side_data(frame, AV_FRAME_DATA_MASTERING_DISPLAY_METADATA);
-    const auto* from = data ? reinterpret_cast<AVMasteringDisplayMetadata*>(data->data) : nullptr;
-    if (from && from->has_primaries && from->has_luminance) {
-        GstVideoMasteringDisplayInfo display{};
-        for (int i = 0; i < 3; ++i) {
-            display.display_primaries[i].x = in_units(from->display_primaries[i][0], 50000);
-            display.display_primaries[i].y = in_units(from->display_primaries[i][1], 50000);
-        }
-        display.white_point.x = in_units(from->white_point[0], 50000);
-        display.white_point.y = in_units(from->white_point[1], 50000);
-        display.max_display_mastering_luminance = in_units(from->max_luminance, 10000);
-        display.min_display_mastering_luminance = in_units(from->min_luminance, 10000);
-        gst_video_mastering_display_info_add_to_caps(&display, caps);
-    }
-    data = av_frame_get_side_data(frame, AV_FRAME_DATA_CONTENT_LIGHT_LEVEL);
-    if (data) {
-        const auto* light = reinterpret_cast<AVContentLightMetadata*>(data->data);
-        GstVideoContentLightLevel level{};
-        level.max_content_light_level = light->MaxCLL;
-        level.max_frame_average_light_level = light->MaxFALL;
-        gst_video_content_light_level_add_to_caps(&level, caps);
-    }
-}
-
 /// Grey that has the samples of a format with colour, but for the colour.
 bool becomes_coloured(AVPixelFormat format) {
     const AVPixFmtDescriptor& form = description_of(format);
@@ -325,11 +292,18 @@ bool PictureConverter::prepare(const AVFrame* frame, AVRational rate, bool fixed
     set_range_and_colour(frame, &info);
     if (GST_VIDEO_INFO_IS_YUV(&info)) info.chroma_site = chroma_site(frame);
     GstCaps* caps = gst_video_info_to_caps(&info);
-    add_levels(frame, caps);
+    copy_levels(frame, caps);
     const bool changed = !caps_ || !gst_caps_is_equal(caps, caps_.get());
     info_ = info;
     caps_.reset(caps);
     return changed;
+}
+
+bool PictureConverter::changes_light(const AVFrame* frame) {
+    if (!light_) light_ = {frame->color_trc, frame->color_primaries};
+    const auto& [transfer, primaries] = *light_;
+    return (frame->color_trc != AVCOL_TRC_UNSPECIFIED && frame->color_trc != transfer) ||
+           (frame->color_primaries != AVCOL_PRI_UNSPECIFIED && frame->color_primaries != primaries);
 }
 
 bool PictureConverter::loses_alpha(const AVFrame* frame) const {

@@ -4,6 +4,7 @@
 #include <gst/video/video.h>
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -50,8 +51,13 @@ class PictureConverter {
 
     /// Whether the frame has transparency that the buffers have not.
     bool loses_alpha(const AVFrame* frame) const;
+    /// Whether its transfer function or primaries are others than those of the first frame that was
+    /// asked about.
+    bool changes_light(const AVFrame* frame);
 
   private:
+    using Light = std::pair<AVColorTransferCharacteristic, AVColorPrimaries>;
+
     GstVideoFormat choose(AVPixelFormat from) const;
     void scale(const AVFrame* frame, GstVideoFrame* to);
 
@@ -61,6 +67,7 @@ class PictureConverter {
     std::unique_ptr<GstCaps, FreeCaps> caps_;
     std::unique_ptr<SwsContext, FreeScaler> scaler_;
     bool changes_matrix_ = false;
+    std::optional<Light> light_;
 };
 
 }  // namespace upscale

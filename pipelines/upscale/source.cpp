@@ -25,8 +25,9 @@ constexpr char kY4m[] = "YUV4MPEG2";
 
 bool is_image(const std::string& path) {
     static const std::set<std::string> endings = {
-        "png", "jpg", "jpeg", "jpe", "jfif", "bmp", "tif", "tiff", "webp", "jp2",
-        "j2k", "jxl", "ppm",  "pgm", "pbm",  "pcx", "qoi", "dpx",  "exr"};
+        "png", "jpg", "jpeg", "jpe", "jfif", "bmp", "tif", "tiff", "webp", "jp2", "j2k", "j2c",
+        "jpc", "jxl", "jls",  "ppm", "pgm",  "pbm", "pnm", "pam",  "pfm",  "pcx", "qoi", "dpx",
+        "exr", "hdr", "tga",  "psd", "dds",  "sgi", "ras", "sun",  "xwd",  "xbm", "xpm", "ico"};
     return endings.count(ending_of(path)) != 0;
 }
 
@@ -72,14 +73,38 @@ size_t read_some(int descriptor, const std::string& name, char* data, size_t siz
     return done;
 }
 
-/// APNG, which says so before its first picture.
+/// APNG and WebP say so before their first picture.
 bool is_animated(const std::string& path) {
+    constexpr size_t kWebPFlags = 20;
+    constexpr char kAnimation = 2;
     std::string head(1 << 16, 0);
     std::ifstream file(path, std::ios::binary);
     file.read(head.data(), static_cast<std::streamsize>(head.size()));
     head.resize(file.gcount());
-    const size_t animation = head.find("acTL");
-    return head.compare(1, 3, "PNG") == 0 && animation < head.find("IDAT");
+    if (head.compare(1, 3, "PNG") == 0) return head.find("acTL") < head.find("IDAT");
+    return head.size() > kWebPFlags && head.compare(0, 4, "RIFF") == 0 &&
+           head.compare(8, 8, "WEBPVP8X") == 0 && head[kWebPFlags] & kAnimation;
+}
+
+/// Of a file's packets of video as many as there are, 2 at most; 0: it holds other tracks too.
+int count_pictures(const std::string& path) {
+    try {
+        const InputFile file = open_input(path, path);
+        const Packet packet = make_packet();
+        std::set<int> streams;
+        int most = 0;
+        while (most < 2 && av_read_frame(file.get(), packet.get()) >= 0) {
+            // Icons hold the same picture in several sizes, each a stream.
+            most = streams.insert(packet->stream_index).second ? std::max(most, 1) : 2;
+            av_packet_unref(packet.get());
+        }
+        for (unsigned i = 0; i < file->nb_streams; ++i) {
+            if (file->streams[i]->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) return 0;
+        }
+        return most;
+    } catch (const Failure&) {
+        return 0;  // which is said when the file is needed
+    }
 }
 
 /// From its beginning: it need not be read through the descriptor.
@@ -116,6 +141,12 @@ Source::Source(const std::string& text) : text_(text), name_(text), path_(text) 
     } else if (is_image(text) && !is_pipe(text) && !is_animated(text)) {
         use_images({text});
     }
+}
+
+bool Source::is_one_picture() const {
+    if (kind_ == Kind::kImages) return images_.size() == 1;
+    const bool file = kind_ == Kind::kFile && !is_address(path_) && !is_standard_input();
+    return file && !is_pipe(path_) && count_pictures(path_) == 1;
 }
 
 void Source::load() {

@@ -28,6 +28,9 @@ class Source {
 
     /// Of the standard input and of a FIFO it is known after load(), kFile before.
     Kind kind() const { return kind_; }
+    /// Whether there is one picture in it and nothing else, as libavformat reads it: a GIF of one
+    /// frame, an icon. Not known of pipes and addresses.
+    bool is_one_picture() const;
     /// What the user called it.
     const std::string& name() const { return name_; }
     bool is_standard_input() const { return text_ == "-"; }

@@ -6,7 +6,9 @@
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav_versions.h"
 #include "pipelines/upscale/orientation.h"
-#include "pipelines/upscale/video_stream.h"
+#include "pipelines/upscale/tags.h"
+#include "pipelines/upscale/time_code.h"
+#include "pipelines/upscale/track_form.h"
 
 namespace upscale {
 
@@ -27,28 +29,6 @@ bool is_about_others(const AVStream* stream) {
 bool is_chapter_text(const AVFormatContext* file, const AVStream* stream) {
     return file->nb_chapters > 0 && stream->codecpar->codec_type == AVMEDIA_TYPE_DATA &&
            stream->codecpar->codec_id == AV_CODEC_ID_BIN_DATA;
-}
-
-/// Has the muxer write the head of a file with this track alone: what it says about itself
-/// (avformat_query_codec) is not all that it asks for.
-bool holds(const AVOutputFormat* format, const AVStream* stream) {
-    AVFormatContext* trial = nullptr;
-    if (avformat_alloc_output_context2(&trial, format, nullptr, nullptr) < 0) return false;
-    trial->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;
-    AVStream* copy = avformat_new_stream(trial, nullptr);
-    bool good = copy && avcodec_parameters_copy(copy->codecpar, stream->codecpar) >= 0 &&
-                avio_open_dyn_buf(&trial->pb) >= 0;
-    if (good) {
-        keep_fitting_tag(format, copy->codecpar);
-        copy->time_base = stream->time_base;
-        av_dict_copy(&copy->metadata, stream->metadata, 0);
-        good = avformat_write_header(trial, nullptr) >= 0;
-        uint8_t* bytes = nullptr;
-        avio_close_dyn_buf(trial->pb, &bytes);
-        av_free(bytes);
-    }
-    avformat_free_context(trial);
-    return good;
 }
 
 void copy_side_data(const AVStream* from, AVStream* to, AVPacketSideDataType type) {
@@ -76,8 +56,8 @@ void describe_video(const AVStream* from, AVStream* to, bool keep_rotation) {
     }
     if (keep_rotation) copy_side_data(from, to, AV_PKT_DATA_DISPLAYMATRIX);
     av_dict_copy(&to->metadata, from->metadata, 0);
-    for (const char* stale : {"encoder", "handler_name", "vendor_id", "BPS", "NUMBER_OF_BYTES",
-                              "rotate", "alpha_mode"}) {
+    drop_stale_tags(&to->metadata);
+    for (const char* stale : {"encoder", "handler_name"}) {
         av_dict_set(&to->metadata, stale, nullptr, 0);
     }
 }
@@ -93,25 +73,29 @@ void Tracks::declare(AVFormatContext* output, const Span& span, Report* report) 
     const std::string format = output->oformat->name;
     has_edit_lists_ = format == "mp4" || format == "mov";
     AVFormatContext* file = input_.file();
-    targets_.assign(file->nb_streams, {});
+    targets_.clear();
+    targets_.resize(file->nb_streams);
     for (unsigned i = 0; i < file->nb_streams; ++i) {
         if (file->streams[i] != input_.video()) add_track(output, file->streams[i], report);
     }
     av_dict_copy(&output->metadata, file->metadata, 0);
-    for (const char* stale : {"encoder", "major_brand", "minor_version", "compatible_brands"}) {
-        av_dict_set(&output->metadata, stale, nullptr, 0);
+    drop_stale_tags(&output->metadata);
+    for (const char* writer : {"encoder", "software"}) {  // of the file that was
+        av_dict_set(&output->metadata, writer, nullptr, 0);
     }
+    if (video()) copy_time_code(file, video(), span.zero, span.double_rate, output, report);
+    fit_tags(output, report);
     copy_chapters(output);
     if (span.start > 0) input_.seek(span.start);
 }
 
 void Tracks::add_track(AVFormatContext* output, AVStream* stream, Report* report) {
     const AVCodecParameters* codec = stream->codecpar;
-    if (is_time_code(stream) || is_chapter_text(input_.file(), stream)) return;
+    const bool counted = av_dict_get(stream->metadata, "timecode", nullptr, 0);
+    if ((is_time_code(stream) && counted) || is_chapter_text(input_.file(), stream)) return;
     if (is_about_others(stream)) return;
     if (codec->codec_type == AVMEDIA_TYPE_AUDIO && !with_sound_) return;
-    const bool cover = stream->disposition & AV_DISPOSITION_ATTACHED_PIC;
-    if (codec->codec_type == AVMEDIA_TYPE_VIDEO && !cover) {
+    if (codec->codec_type == AVMEDIA_TYPE_VIDEO && !is_cover(stream)) {
         report->loss("track", track_name(stream) + " is left out: one video is written");
         return;
     }
@@ -122,15 +106,13 @@ void Tracks::add_track(AVFormatContext* output, AVStream* stream, Report* report
         return;
     }
     AVStream* copy = avformat_new_stream(output, nullptr);
-    if (!copy || avcodec_parameters_copy(copy->codecpar, codec) < 0) {
-        throw Failure(ExitCode::kFailed, "out of memory");
-    }
-    keep_fitting_tag(output->oformat, copy->codecpar);
-    copy->time_base = stream->time_base;
-    copy->disposition = stream->disposition;
-    copy->avg_frame_rate = stream->avg_frame_rate;
-    av_dict_copy(&copy->metadata, stream->metadata, 0);
-    targets_[stream->index].stream = copy->index;
+    if (!copy) throw Failure(ExitCode::kFailed, "out of memory");
+    copy_form(stream, output->oformat, copy);
+    drop_stale_tags(&copy->metadata);
+    if (copy->codecpar->codec_type == AVMEDIA_TYPE_ATTACHMENT) return;  // it is in the head
+    Target& target = targets_[stream->index];
+    target.stream = copy->index;
+    if (codec->codec_type == AVMEDIA_TYPE_AUDIO) target.times.emplace(stream);
 }
 
 void Tracks::copy_chapters(AVFormatContext* output) {
@@ -165,11 +147,12 @@ bool Tracks::is_wanted(const AVPacket* packet) const {
     constexpr int64_t kLeadIn = 80'000'000;
     const bool hidden = packet->flags & AV_PKT_FLAG_DISCARD && !has_edit_lists_;
     if (hidden && time < -kLeadIn) return false;
-    return is_cover(packet) || time == AV_NOPTS_VALUE || (time >= span_.start && time < span_.end);
+    return belongs_to_cover(packet) || time == AV_NOPTS_VALUE ||
+           (time >= span_.start && time < span_.end);
 }
 
-bool Tracks::is_cover(const AVPacket* packet) const {
-    return input_.file()->streams[packet->stream_index]->disposition & AV_DISPOSITION_ATTACHED_PIC;
+bool Tracks::belongs_to_cover(const AVPacket* packet) const {
+    return is_cover(input_.file()->streams[packet->stream_index]);
 }
 
 /// The next packet that is to be copied waits in `waiting_`. False: there is none any more.
@@ -198,19 +181,30 @@ void Tracks::copy_until(AVFormatContext* output, int64_t time) {
     }
 }
 
-/// In the output's time base; the times of decoding rise. False: an edit list hides the packet, and
-/// there is no time left for it.
-bool Tracks::set_times(AVPacket* packet, const AVStream* to, Target* target) const {
-    if (!is_cover(packet)) {
+/// In the output's time base; the times of decoding rise, or are the same where the format allows
+/// it. A packet that had to be moved moves no other. False: nothing of the packet is left: it is
+/// hidden by an edit list and has no time, or it is sound of after the end.
+bool Tracks::set_times(AVPacket* packet, const AVFormatContext* output, Target* target) const {
+    const AVStream* to = output->streams[target->stream];
+    if (!belongs_to_cover(packet)) {
+        if (target->times) {
+            target->times->refine(packet, to->time_base);
+            cut_sound(input_.file()->streams[packet->stream_index], span_.end, packet);
+            if (packet->size == 0) return false;
+        }
         if (packet->pts != AV_NOPTS_VALUE) packet->pts -= span_.zero;
         if (packet->dts != AV_NOPTS_VALUE) packet->dts -= span_.zero;
     }
     av_packet_rescale_ts(packet, kNanoseconds, to->time_base);
+    if (packet->duration > INT32_MAX) packet->duration = 0;  // a subtitle's "until the next"
     if (packet->dts == AV_NOPTS_VALUE) packet->dts = packet->pts;
     if (packet->dts == AV_NOPTS_VALUE) return true;
-    if (target->last_dts != INT64_MIN && packet->dts <= target->last_dts) {
+    const bool may_repeat = output->oformat->flags & AVFMT_TS_NONSTRICT;
+    const int64_t earliest =
+        target->last_dts == INT64_MIN ? INT64_MIN : target->last_dts + (may_repeat ? 0 : 1);
+    if (packet->dts < earliest) {
         if (packet->flags & AV_PKT_FLAG_DISCARD) return false;
-        packet->dts = target->last_dts + 1;
+        packet->dts = earliest;
     }
     if (packet->pts != AV_NOPTS_VALUE) packet->pts = std::max(packet->pts, packet->dts);
     target->last_dts = packet->dts;
@@ -219,13 +213,12 @@ bool Tracks::set_times(AVPacket* packet, const AVStream* to, Target* target) con
 
 void Tracks::send(AVFormatContext* output) {
     Target& target = targets_[waiting_->stream_index];
-    const AVStream* to = output->streams[target.stream];
     has_waiting_ = false;
-    if (!set_times(waiting_.get(), to, &target)) {
+    if (!set_times(waiting_.get(), output, &target)) {
         av_packet_unref(waiting_.get());
         return;
     }
-    waiting_->stream_index = to->index;
+    waiting_->stream_index = target.stream;
     waiting_->pos = -1;
     const int status = av_interleaved_write_frame(output, waiting_.get());
     if (status >= 0) return;

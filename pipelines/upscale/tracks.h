@@ -1,12 +1,14 @@
 #ifndef FLASHVSR_PIPELINES_UPSCALE_TRACKS_H_
 #define FLASHVSR_PIPELINES_UPSCALE_TRACKS_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pipelines/upscale/demuxer.h"
 #include "pipelines/upscale/libav.h"
 #include "pipelines/upscale/report.h"
+#include "pipelines/upscale/sample_times.h"
 
 namespace upscale {
 
@@ -25,6 +27,7 @@ class Tracks {
         int64_t zero = 0;           ///< becomes 0 in the output
         int64_t start = INT64_MIN;  ///< the first time that is copied
         int64_t end = INT64_MAX;
+        bool double_rate = false;  ///< two frames are written for each of the video's
     };
     /// Puts the tracks that `output` can hold into it, after the video's, and reports which it
     /// cannot.
@@ -39,19 +42,20 @@ class Tracks {
   private:
     /// Of a track of the input.
     struct Target {
-        int stream = -1;               // in the output; -1: it is not copied
-        int64_t last_dts = INT64_MIN;  // in the output's time base
-        int64_t refused = 0;           // packets
-        int error = 0;                 // why
+        int stream = -1;                   // in the output; -1: it is not copied
+        int64_t last_dts = INT64_MIN;      // in the output's time base
+        int64_t refused = 0;               // packets
+        int error = 0;                     // why
+        std::optional<SampleTimes> times;  // of sound
     };
 
     void add_track(AVFormatContext* output, AVStream* stream, Report* report);
     void copy_chapters(AVFormatContext* output);
     bool is_wanted(const AVPacket* packet) const;
-    bool is_cover(const AVPacket* packet) const;
+    bool belongs_to_cover(const AVPacket* packet) const;
     bool fetch();
     void send(AVFormatContext* output);
-    bool set_times(AVPacket* packet, const AVStream* to, Target* target) const;
+    bool set_times(AVPacket* packet, const AVFormatContext* output, Target* target) const;
 
     Demuxer input_;
     bool with_sound_;

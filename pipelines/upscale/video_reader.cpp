@@ -8,6 +8,7 @@
 
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav_versions.h"
+#include "pipelines/upscale/pages.h"
 #include "pipelines/upscale/text.h"
 
 namespace upscale {
@@ -24,6 +25,21 @@ AVRational rate_of(AVFormatContext* file, AVStream* video) {
 
 std::string reason(int error) { return error ? ": " + libav_error(error) : ""; }
 
+const char* hint(AVCodecID codec) {
+    return codec == AV_CODEC_ID_WEBP ? "; this version of FFmpeg reads no animated WebP" : "";
+}
+
+/// By what it holds; by its name where it has no mark of its own (TGA).
+std::unique_ptr<Demuxer> open_image(const std::string& path, const std::string& name,
+                                    const Stop* stop) {
+    try {
+        return std::make_unique<Demuxer>(std::make_unique<ByteSource>(path, stop), name, "");
+    } catch (const Failure&) {
+        return std::make_unique<Demuxer>(std::make_unique<ByteSource>(path, stop), name,
+                                         "file:" + path);
+    }
+}
+
 }  // namespace
 
 std::unique_ptr<Demuxer> open_demuxer(const Source& source, const Stop* stop) {
@@ -32,9 +48,10 @@ std::unique_ptr<Demuxer> open_demuxer(const Source& source, const Stop* stop) {
         return std::make_unique<Demuxer>(std::make_unique<ByteSource>(copy, source.head(), stop),
                                          source.name(), "");
     }
-    const bool image = source.kind() == Source::Kind::kImages;
+    if (source.kind() == Source::Kind::kImages)
+        return open_image(source.path(), source.name(), stop);
     return std::make_unique<Demuxer>(std::make_unique<ByteSource>(source.path(), stop),
-                                     source.name(), image ? "" : "file:" + source.path());
+                                     source.name(), "file:" + source.path());
 }
 
 VideoReader::VideoReader(const Source& source, const ReadPlan& plan, const Stop* stop,
@@ -140,13 +157,13 @@ bool VideoReader::read_image() {
 
 /// Each image has a demuxer and a decoder of its own.
 Frame VideoReader::decode_image(const std::string& path) const {
-    Demuxer demuxer(std::make_unique<ByteSource>(path, stop_), path, "");
-    if (!demuxer.video()) throw Failure(ExitCode::kInput, path + ": no picture");
-    Decoder decoder(demuxer.video(), path);
+    const std::unique_ptr<Demuxer> demuxer = open_image(path, path, stop_);
+    if (!demuxer->video()) throw Failure(ExitCode::kInput, path + ": no picture");
+    Decoder decoder(demuxer->video(), path);
     const Packet packet = make_packet();
     Frame frame;
-    while (!frame && demuxer.read(packet.get())) {
-        decoder.send(packet.get());
+    while (!frame && demuxer->read(packet.get())) {
+        if (packet->stream_index == demuxer->video()->index) decoder.send(packet.get());
         av_packet_unref(packet.get());
         frame = decoder.receive();
     }
@@ -158,6 +175,9 @@ Frame VideoReader::decode_image(const std::string& path) const {
         throw Failure(ExitCode::kInput, path + " cannot be decoded" + reason(decoder.error()));
     }
     if (decoder.damaged()) report_->loss("undecodable", path + " is damaged");
+    if (has_more_pages(path)) {
+        report_->loss("pages", path + " holds several pictures; only the first is taken");
+    }
     return frame;
 }
 
@@ -232,7 +252,8 @@ void VideoReader::report_losses() const {
         throw Failure(ExitCode::kInput,
                       name_ + ": its video (" +
                           avcodec_get_name(demuxer_->video()->codecpar->codec_id) +
-                          ") cannot be decoded" + reason(decoder_->error()));
+                          ") cannot be decoded" + reason(decoder_->error()) +
+                          hint(demuxer_->video()->codecpar->codec_id));
     }
     const std::string missing = ended_ ? demuxer_->missing() : "";
     if (!missing.empty()) report_->loss("truncated", name_ + " " + missing);

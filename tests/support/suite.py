@@ -26,6 +26,7 @@ WORK = {
     'pipelines upscale_jobs': (45, 11),
     'pipelines upscale_kills': (15, 1),
     'pipelines upscale_outputs': (50, 6),
+    'pipelines upscale_tracks': (45, 4),
     'pipelines webrtc': (130, 6),
     'style tidy': (1200, 2),
     'style docs': (300, 1),

@@ -178,6 +178,16 @@ def oriented(orientation, words):
     return described(turn, orientation, words)
 
 
+def with_pages(workshop, path):
+    """A TIFF whose directory of the picture is there twice."""
+    workshop.base(path, '-pix_fmt rgb24', 1)
+    data = bytearray(path.read_bytes())
+    begin, = struct.unpack_from('<I', data, 4)
+    end = begin + 2 + 12 * struct.unpack_from('<H', data, begin)[0]
+    struct.pack_into('<I', data, end, len(data))
+    path.write_bytes(data + data[begin:end] + bytes(4))
+
+
 def folder(ending, count):
     def fill(workshop, path):
         path.mkdir(exist_ok=True)

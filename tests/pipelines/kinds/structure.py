@@ -71,8 +71,8 @@ KINDS = [
     kind('small-picture-first', 'mp4', f'-i {{cover}} -filter_complex [0:v]null[a] -map 2 -map [a] -map 1:a {H264} -c:v:0 copy', to='mkv'),
     kind('cover-first', 'mp4', f'-i {{cover}} -filter_complex [0:v]null[a] -map 2 -map [a] -map 1:a {H264} -c:v:0 copy '
          '-disposition:v:0 attached_pic', to='mp4'),
-    kind('cover-mkv', 'mkv', f'{H264} -attach {{cover}} -metadata:s:t mimetype=image/jpeg', to='mp4'),
-    kind('attachment', 'mkv', f'{H264} -attach {{notes}} -metadata:s:t mimetype=text/plain', to='mp4 mov mkv'),
+    kind('cover-mkv', 'mkv', f'{H264} -attach {{cover}} -metadata:s:t mimetype=image/jpeg', to='mp4 mov mkv webm'),
+    kind('attachment', 'mkv', f'{H264} -attach {{notes}} -metadata:s:t mimetype=text/plain', to='mp4 mov mkv webm'),
     kind('everything-mkv', 'mkv', f'{ALL} {SAY} {H264} -c:a:0 aac -c:a:1 ac3 -c:s srt -c:v:1 copy -timecode 01:02:03:04',
          to='mkv mp4 mov webm y4m png'),
     kind('everything-mp4', 'mp4', f'{ALL} {SAY} {H264} -c:a aac -c:s mov_text -c:v:1 copy', to='mp4 webm'),

@@ -1,0 +1,89 @@
+#include "pipelines/upscale/track_form.h"
+
+#include <cstring>
+#include <string>
+
+#include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/video_stream.h"
+
+namespace upscale {
+
+namespace {
+
+bool is_matroska(const AVOutputFormat* format) { return !std::strcmp(format->name, "matroska"); }
+
+/// "image/png"; null: no type of file is known that holds this codec alone.
+const char* mime_type(AVCodecID id) {
+    const AVCodecDescriptor* codec = avcodec_descriptor_get(id);
+    return codec && codec->mime_types ? codec->mime_types[0] : nullptr;
+}
+
+/// mp4 has covers of few kinds, and no other attachments; its muxer leaves out others in silence.
+bool has_place_for(const AVOutputFormat* format, const AVStream* track) {
+    const AVCodecID id = track->codecpar->codec_id;
+    if (is_cover(track)) {
+        if (is_matroska(format)) return mime_type(id) && track->attached_pic.size > 0;
+        return !std::strcmp(format->name, "mp4") &&
+               (id == AV_CODEC_ID_MJPEG || id == AV_CODEC_ID_PNG || id == AV_CODEC_ID_BMP);
+    }
+    return track->codecpar->codec_type != AVMEDIA_TYPE_ATTACHMENT || is_matroska(format);
+}
+
+void set_if_missing(AVDictionary** tags, const char* key, const std::string& value) {
+    av_dict_set(tags, key, value.c_str(), AV_DICT_DONT_OVERWRITE);
+}
+
+void attach(const AVStream* cover, AVStream* to) {
+    AVCodecParameters* codec = to->codecpar;
+    const AVPacket& picture = cover->attached_pic;
+    av_freep(&codec->extradata);
+    codec->extradata =
+        static_cast<uint8_t*>(av_mallocz(picture.size + AV_INPUT_BUFFER_PADDING_SIZE));
+    if (!codec->extradata) throw Failure(ExitCode::kFailed, "out of memory");
+    std::memcpy(codec->extradata, picture.data, picture.size);
+    codec->extradata_size = picture.size;
+    codec->codec_type = AVMEDIA_TYPE_ATTACHMENT;
+    to->disposition = 0;
+    const char* name =
+        codec->codec_id == AV_CODEC_ID_MJPEG ? "jpg" : avcodec_get_name(codec->codec_id);
+    set_if_missing(&to->metadata, "filename", std::string("cover.") + name);
+    set_if_missing(&to->metadata, "mimetype", mime_type(codec->codec_id));
+}
+
+}  // namespace
+
+bool is_cover(const AVStream* track) { return track->disposition & AV_DISPOSITION_ATTACHED_PIC; }
+
+void copy_form(const AVStream* from, const AVOutputFormat* format, AVStream* to) {
+    if (avcodec_parameters_copy(to->codecpar, from->codecpar) < 0) {
+        throw Failure(ExitCode::kFailed, "out of memory");
+    }
+    keep_fitting_tag(format, to->codecpar);
+    to->time_base = from->time_base;
+    to->disposition = from->disposition;
+    to->avg_frame_rate = from->avg_frame_rate;
+    av_dict_copy(&to->metadata, from->metadata, 0);
+    if (is_cover(from) && is_matroska(format)) attach(from, to);
+}
+
+/// Has the muxer write the head of a file with this track alone: what it says about itself
+/// (avformat_query_codec) is not all that it asks for.
+bool holds(const AVOutputFormat* format, const AVStream* track) {
+    if (!has_place_for(format, track)) return false;
+    AVFormatContext* trial = nullptr;
+    if (avformat_alloc_output_context2(&trial, format, nullptr, nullptr) < 0) return false;
+    trial->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;
+    AVStream* copy = avformat_new_stream(trial, nullptr);
+    bool good = copy && avio_open_dyn_buf(&trial->pb) >= 0;
+    if (good) {
+        copy_form(track, format, copy);
+        good = avformat_write_header(trial, nullptr) >= 0;
+        uint8_t* bytes = nullptr;
+        avio_close_dyn_buf(trial->pb, &bytes);
+        av_free(bytes);
+    }
+    avformat_free_context(trial);
+    return good;
+}
+
+}  // namespace upscale
