@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pipelines/common/bridge.h"
+#include "pipelines/common/guard.h"
 #include "pipelines/common/launch.h"
 
 namespace pipelines {
@@ -76,31 +77,32 @@ void Source::check_pulse() {
     }
 }
 
-gboolean Source::on_message(GstBus*, GstMessage* message, gpointer self) {
-    auto* source = static_cast<Source*>(self);
+void Source::handle(GstMessage* message) {
     switch (GST_MESSAGE_TYPE(message)) {
-        case GST_MESSAGE_ERROR: source->lose(text_of(message)); break;
+        case GST_MESSAGE_ERROR: lose(text_of(message)); break;
         case GST_MESSAGE_EOS:
-            source->lose("it has ended",
-                         is_file(source->options_) && source->attempt_->last_frame());
+            lose("it has ended", is_file(options_) && attempt_->last_frame());
             break;
-        case GST_MESSAGE_LATENCY:
-            gst_bin_recalculate_latency(GST_BIN(source->attempt_->element()));
-            break;
+        case GST_MESSAGE_LATENCY: gst_bin_recalculate_latency(GST_BIN(attempt_->element())); break;
         default: break;
     }
+}
+
+gboolean Source::on_message(GstBus*, GstMessage* message, gpointer self) {
+    guarded("the source", [&] { static_cast<Source*>(self)->handle(message); });
     return G_SOURCE_CONTINUE;  // where the attempt is over, this watch is removed already
 }
 
 gboolean Source::on_pulse(gpointer self) {
-    static_cast<Source*>(self)->check_pulse();
+    guarded("the source", [&] { static_cast<Source*>(self)->check_pulse(); });
     return G_SOURCE_CONTINUE;
 }
 
 gboolean Source::on_retry(gpointer self) {
     auto* source = static_cast<Source*>(self);
     source->retry_ = 0;
-    source->start();
+    const bool begun = guarded("the source", [&] { source->start(); });
+    if (!begun && !source->retry_) source->retry_ = g_timeout_add(kLongestDelayMs, on_retry, self);
     return G_SOURCE_REMOVE;
 }
 

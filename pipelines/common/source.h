@@ -43,6 +43,7 @@ class Source {
     void stop();
     void lose(const std::string& why, bool at_once = false);
     void check_pulse();
+    void handle(GstMessage* message);
 
     static gboolean on_message(GstBus*, GstMessage* message, gpointer self);
     static gboolean on_pulse(gpointer self);

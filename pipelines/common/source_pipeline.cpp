@@ -2,6 +2,7 @@
 
 #include "pipelines/common/bridge.h"
 #include "pipelines/common/exit_code.h"
+#include "pipelines/common/guard.h"
 #include "pipelines/common/launch.h"
 
 namespace pipelines {
@@ -164,7 +165,7 @@ void SourcePipeline::on_source_setup(GstElement*, GstElement* source, gpointer) 
 }
 
 void SourcePipeline::on_pad_added(GstElement*, GstPad* pad, gpointer self) {
-    static_cast<SourcePipeline*>(self)->link(pad);
+    guarded("a stream of the source", [&] { static_cast<SourcePipeline*>(self)->link(pad); });
 }
 
 void SourcePipeline::link(GstPad* pad) {

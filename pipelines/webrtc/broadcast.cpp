@@ -6,6 +6,7 @@
 
 #include "pipelines/common/bridge.h"
 #include "pipelines/common/exit_code.h"
+#include "pipelines/common/guard.h"
 #include "pipelines/common/launch.h"
 #include "pipelines/common/property.h"
 #include "pipelines/webrtc/main_thread.h"
@@ -208,7 +209,9 @@ double Broadcast::running_time() const {
 // ---- The pipeline's messages -----------------------------------------------------------------
 
 gboolean Broadcast::on_message(GstBus*, GstMessage* message, gpointer self) {
-    static_cast<Broadcast*>(self)->handle(message);
+    auto* broadcast = static_cast<Broadcast*>(self);
+    const bool done = pipelines::guarded("the pipeline", [&] { broadcast->handle(message); });
+    if (!done) broadcast->on_end_("the pipeline's message could not be handled");
     return G_SOURCE_CONTINUE;
 }
 
@@ -243,7 +246,8 @@ GstPadProbeReturn Broadcast::on_first_frames(GstPad*, GstPadProbeInfo* info, gpo
     auto* broadcast = static_cast<Broadcast*>(self);
     if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
         if (!broadcast->warm_.exchange(true)) {
-            on_main_thread([broadcast] { broadcast->begin_anew(); });
+            pipelines::guarded("the first chunk",
+                               [&] { on_main_thread([broadcast] { broadcast->begin_anew(); }); });
         }
         return GST_PAD_PROBE_DROP;
     }

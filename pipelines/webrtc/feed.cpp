@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "pipelines/common/bridge.h"
+#include "pipelines/common/guard.h"
 
 namespace webrtc {
 
@@ -51,7 +52,7 @@ void Feed::request_key_frame() {
 GstFlowReturn Feed::on_sample(GstAppSink* sink, gpointer self) {
     GstSample* sample = gst_app_sink_pull_sample(sink);
     if (!sample) return GST_FLOW_EOS;
-    static_cast<Feed*>(self)->deliver(sample);
+    pipelines::guarded("a frame", [&] { static_cast<Feed*>(self)->deliver(sample); });
     gst_sample_unref(sample);
     return GST_FLOW_OK;
 }

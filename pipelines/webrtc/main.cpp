@@ -10,6 +10,7 @@
 #include "pipelines/webrtc/broadcast.h"
 #include "pipelines/webrtc/options.h"
 #include "pipelines/webrtc/server.h"
+#include "pipelines/webrtc/viewer.h"
 
 namespace webrtc {
 
@@ -31,6 +32,7 @@ void say(const std::string& line) {
 ExitCode run(int argc, char** argv) {
     const Options options = parse_options(argc, argv);
     gst_init(nullptr, nullptr);
+    Viewer::check_elements(*options.codec);
     Broadcast broadcast(options, say);
     Server server(options, &broadcast);
     GMainLoop* loop = g_main_loop_new(nullptr, FALSE);

@@ -2,6 +2,8 @@
 
 #include <glib.h>
 
+#include "pipelines/common/guard.h"
+
 namespace webrtc {
 
 namespace {
@@ -9,7 +11,7 @@ namespace {
 using Work = std::function<void()>;
 
 gboolean run(gpointer work) {
-    (*static_cast<Work*>(work))();
+    pipelines::guarded("on the main thread", [&] { (*static_cast<Work*>(work))(); });
     return G_SOURCE_REMOVE;
 }
 

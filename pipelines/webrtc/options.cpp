@@ -5,6 +5,7 @@
 #include "pipelines/common/access.h"
 #include "pipelines/common/command_line.h"
 #include "pipelines/common/exit_code.h"
+#include "pipelines/common/secret.h"
 #include "pipelines/webrtc/gate.h"
 
 namespace webrtc {
@@ -34,6 +35,9 @@ struct Raw {
     gchar* address = nullptr;
     gint port = 8080;
     gchar* token = nullptr;
+    gchar* token_file = nullptr;
+    gchar* tls_certificate = nullptr;
+    gchar* tls_key = nullptr;
     gboolean open = FALSE;
     gchar** origins = nullptr;
     gint max_viewers = 8;
@@ -41,6 +45,7 @@ struct Raw {
     gchar* media_ports = nullptr;
     gchar* stun = nullptr;
     gchar* turn = nullptr;
+    gchar* turn_file = nullptr;
 };
 
 std::vector<GOptionEntry> video_entries(Raw* raw) {
@@ -64,6 +69,13 @@ std::vector<GOptionEntry> server_entries(Raw* raw) {
         {"token", 0, 0, G_OPTION_ARG_STRING, &raw->token,
          "Viewers have to bring it (default: a random one where others can reach the address)",
          "TOKEN"},
+        {"token-file", 0, 0, G_OPTION_ARG_FILENAME, &raw->token_file,
+         "The same from a file's first line, or from FLASHVSR_TOKEN: not seen by other users",
+         "FILE"},
+        {"tls-certificate", 0, 0, G_OPTION_ARG_FILENAME, &raw->tls_certificate,
+         "Serve https:// with this certificate (PEM)", "FILE"},
+        {"tls-key", 0, 0, G_OPTION_ARG_FILENAME, &raw->tls_key,
+         "Its private key (PEM; default: in the same file)", "FILE"},
         {"open", 0, 0, G_OPTION_ARG_NONE, &raw->open, "No token: let in who can reach the address",
          nullptr},
         {"origin", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw->origins,
@@ -78,6 +90,8 @@ std::vector<GOptionEntry> server_entries(Raw* raw) {
         {"stun", 0, 0, G_OPTION_ARG_STRING, &raw->stun, "STUN server, as stun://host:port", "URL"},
         {"turn", 0, 0, G_OPTION_ARG_STRING, &raw->turn,
          "TURN server, as turn://user:password@host:port; viewers are told the password", "URL"},
+        {"turn-file", 0, 0, G_OPTION_ARG_FILENAME, &raw->turn_file,
+         "The same from a file's first line, or from FLASHVSR_TURN", "FILE"},
     };
 }
 
@@ -85,12 +99,14 @@ std::string text(const gchar* given, const char* otherwise = "") {
     return given ? given : otherwise;
 }
 
-void check_url(const std::string& url, const char* scheme, bool login, const char* form) {
+/// Does not repeat the URL, which may hold a password.
+void check_url(const char* option, const std::string& url, const char* scheme, bool login,
+               const char* form) {
     const bool good = url.rfind(scheme, 0) == 0 &&
                       (!login || (url.find('@') != std::string::npos &&
                                   url.find(':', url.find("://") + 3) < url.find('@')));
     if (!url.empty() && !good) {
-        throw Failure(ExitCode::kUsage, "'" + url + "' is not of the form " + form);
+        throw Failure(ExitCode::kUsage, std::string(option) + " is not of the form " + form);
     }
 }
 
@@ -109,20 +125,27 @@ void take_network(const Raw& raw, Options* options) {
     options->address = text(raw.address, "127.0.0.1");
     options->port = raw.port;
     pipelines::check_range("--port", raw.port, 0, 65535);
-    options->token = text(raw.token);
+    options->token =
+        pipelines::read_secret({"--token", raw.token, raw.token_file, "FLASHVSR_TOKEN"});
     if (options->token.empty() && !raw.open && !pipelines::is_loopback(options->address)) {
         options->token = make_token();
     }
     options->open = raw.open;
+    options->tls_certificate = text(raw.tls_certificate);
+    options->tls_key = text(raw.tls_key);
+    if (options->tls_certificate.empty() && !options->tls_key.empty()) {
+        throw Failure(ExitCode::kUsage, "--tls-key is of no use without --tls-certificate");
+    }
     for (gchar** origin = raw.origins; origin && *origin; ++origin) {
         options->origins.emplace_back(*origin);
     }
     options->max_viewers = raw.max_viewers;
     pipelines::check_range("--max-viewers", raw.max_viewers, 1, 1000);
     options->network.stun = text(raw.stun);
-    options->network.turn = text(raw.turn);
-    check_url(options->network.stun, "stun://", false, "stun://host:port");
-    check_url(options->network.turn, "turn", true, "turn://user:password@host:port");
+    options->network.turn =
+        pipelines::read_secret({"--turn", raw.turn, raw.turn_file, "FLASHVSR_TURN"});
+    check_url("--stun", options->network.stun, "stun://", false, "stun://host:port");
+    check_url("--turn", options->network.turn, "turn", true, "turn://user:password@host:port");
     const std::string from = text(raw.media_address, raw.address ? raw.address : "127.0.0.1");
     const bool any = from == "any" || from == "0.0.0.0" || from == "::";
     options->network.address = any ? "" : from == "localhost" ? "127.0.0.1" : from;

@@ -22,6 +22,8 @@ struct Options {
     std::string address;
     int port = 0;                      ///< 0: a free one
     std::string token;                 ///< empty: none is asked for
+    std::string tls_certificate;       ///< PEM file; empty: HTTP without TLS
+    std::string tls_key;               ///< PEM file; empty: it is in that of the certificate
     bool open = false;                 ///< others may come without a token
     std::vector<std::string> origins;  ///< of pages besides our own that may connect
     int max_viewers = 0;

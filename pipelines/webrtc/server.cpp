@@ -1,24 +1,27 @@
 #include "pipelines/webrtc/server.h"
 
+#include <algorithm>
+
 #include "pipelines/common/access.h"
 #include "pipelines/common/exit_code.h"
+#include "pipelines/common/guard.h"
+#include "pipelines/webrtc/limits.h"
 
 namespace webrtc {
 
 namespace {
 
 using nlohmann::json;
+using pipelines::guarded;
 
 constexpr char kSocketPath[] = "/socket";
-constexpr size_t kLongestMessage = 64 * 1024;
-constexpr guint kKeepAlive = 20;  // seconds between pings, so that a dead connection is noticed
+constexpr size_t kFrameHeader = 4;  // at most: the longest message is shorter than 64 KiB
+constexpr guint kControlsMs = 50;   // between two messages about controls
+constexpr gint64 kPartingTime = 2 * G_USEC_PER_SEC;  // for viewers at the end of the program
 
-void send(SoupWebsocketConnection* socket, const json& message) {
-    if (soup_websocket_connection_get_state(socket) != SOUP_WEBSOCKET_STATE_OPEN) return;
-    // What came from outside may not be UTF-8.
-    const std::string text = message.dump(-1, ' ', false, json::error_handler_t::replace);
-    soup_websocket_connection_send_text(socket, text.c_str());
-}
+constexpr char kContentPolicy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 void refuse(SoupServerMessage* message, guint status, const std::string& why) {
     soup_server_message_set_status(message, status, nullptr);
@@ -36,6 +39,19 @@ json turn_server(const std::string& turn) {
             {"credential", login.substr(colon + 1)}};
 }
 
+GTlsCertificate* read_certificate(const std::string& certificate, const std::string& key) {
+    if (certificate.empty()) return nullptr;
+    GError* error = nullptr;
+    GTlsCertificate* read =
+        key.empty() ? g_tls_certificate_new_from_file(certificate.c_str(), &error)
+                    : g_tls_certificate_new_from_files(certificate.c_str(), key.c_str(), &error);
+    if (read) return read;
+    const std::string why = error->message;
+    g_error_free(error);
+    throw pipelines::Failure(pipelines::ExitCode::kUsage,
+                             "--tls-certificate " + certificate + ": " + why);
+}
+
 json ice_servers(const Network& network) {
     json servers = json::array();
     if (!network.stun.empty()) {
@@ -51,6 +67,8 @@ Server::Server(const Options& options, Broadcast* broadcast)
     : broadcast_(broadcast),
       gate_(options.token, options.open, options.origins),
       max_viewers_(options.max_viewers),
+      tls_(!options.tls_certificate.empty()),
+      address_(options.address),
       ice_servers_(ice_servers(options.network)),
       server_(soup_server_new("server-header", "flashvsr-webrtc", nullptr)) {
     for (const char* path : {"/", kSocketPath}) {  // a path's own handlers take the place of "/"'s
@@ -59,48 +77,40 @@ Server::Server(const Options& options, Broadcast* broadcast)
     soup_server_add_handler(server_, nullptr, on_page, this, nullptr);
     soup_server_add_websocket_handler(server_, kSocketPath, nullptr, nullptr, on_socket, this,
                                       nullptr);
+    // What is inflated would count for nothing in the limits.
+    soup_server_remove_websocket_extension(server_, SOUP_TYPE_WEBSOCKET_EXTENSION_DEFLATE);
     pipelines::check_address(options.address, !options.token.empty(), options.open, "--token");
-    listen(options.address, options.port);
+    allow_descriptors(max_viewers_);
+    GTlsCertificate* certificate = read_certificate(options.tls_certificate, options.tls_key);
+    connections_ = std::make_unique<Connections>(
+        options.address, options.port, certificate,
+        [this](GIOStream* stream, GSocketAddress* local, GSocketAddress* remote) {
+            soup_server_accept_iostream(server_, stream, local, remote, nullptr);
+        });
+    if (certificate) g_object_unref(certificate);
     timer_ = g_timeout_add_seconds(1, on_second, this);
 }
 
 Server::~Server() {
     g_source_remove(timer_);
+    if (controls_timer_) g_source_remove(controls_timer_);
+    while (!sockets_.empty()) forget(*sockets_.begin());
+    connections_.reset();
+    const gint64 end = g_get_monotonic_time() + kPartingTime;
+    while (leaving() > 0 && g_get_monotonic_time() < end) {
+        if (!g_main_context_iteration(nullptr, FALSE)) g_usleep(1000);
+    }
     soup_server_disconnect(server_);
-    while (!viewers_.empty()) on_closed(viewers_.begin()->first, this);
     g_object_unref(server_);
 }
 
-void Server::listen(const std::string& address, int port) {
-    GSocketAddress* where = g_inet_socket_address_new_from_string(
-        address == "localhost" ? "127.0.0.1" : address.c_str(), port);
-    GError* error = nullptr;
-    if (!where) {
-        throw pipelines::Failure(pipelines::ExitCode::kUsage,
-                                 "--address is '" + address + "', not an IP address");
-    }
-    const bool listening = soup_server_listen(server_, where, {}, &error);
-    g_object_unref(where);
-    if (!listening) {
-        const std::string why = error->message;
-        g_error_free(error);
-        throw pipelines::Failure(
-            pipelines::ExitCode::kOutput,
-            "cannot listen on " + address + " port " + std::to_string(port) + ": " + why);
-    }
-}
-
 std::string Server::url() const {
-    GSList* uris = soup_server_get_uris(server_);
-    auto* uri = static_cast<GUri*>(uris->data);
-    const std::string host = g_uri_get_host(uri);
-    const bool any = host == "0.0.0.0" || host == "::";
-    gchar* text =
-        g_uri_join(G_URI_FLAGS_NONE, "http", nullptr, any ? g_get_host_name() : host.c_str(),
-                   g_uri_get_port(uri), "/", nullptr, nullptr);
+    const bool any = address_ == "0.0.0.0" || address_ == "::";
+    gchar* text = g_uri_join(G_URI_FLAGS_NONE, tls_ ? "https" : "http", nullptr,
+                             any ? g_get_host_name() : address_.c_str(), connections_->port(), "/",
+                             nullptr, nullptr);
     const std::string url = text;
     g_free(text);
-    g_slist_free_full(uris, reinterpret_cast<GDestroyNotify>(g_uri_unref));
     if (gate_.token().empty()) return url;
     gchar* token = g_uri_escape_string(gate_.token().c_str(), nullptr, /*allow_utf8=*/FALSE);
     const std::string opened = url + "?token=" + token;
@@ -113,14 +123,32 @@ std::string Server::url() const {
 /// Before any other handler: refused requests go no further.
 void Server::on_request(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
                         gpointer self) {
-    const auto* server = static_cast<Server*>(self);
-    const std::string why = server->gate_.refusal(message, server->page_.is_public(path));
-    if (!why.empty()) refuse(message, SOUP_STATUS_FORBIDDEN, why);
+    const bool done = guarded("a request", [&] {
+        const auto* server = static_cast<Server*>(self);
+        SoupMessageHeaders* headers = soup_server_message_get_response_headers(message);
+        soup_message_headers_append(headers, "Cache-Control", "no-cache");
+        soup_message_headers_append(headers, "Referrer-Policy", "no-referrer");
+        soup_message_headers_append(headers, "X-Content-Type-Options", "nosniff");
+        soup_message_headers_append(headers, "Cross-Origin-Opener-Policy", "same-origin");
+        soup_message_headers_append(headers, "Cross-Origin-Resource-Policy", "same-origin");
+        soup_message_headers_append(headers, "Content-Security-Policy", kContentPolicy);
+        const std::string why = server->gate_.refusal(message, server->page_.is_public(path));
+        if (!why.empty()) refuse(message, SOUP_STATUS_FORBIDDEN, why);
+    });
+    if (!done) soup_server_message_set_status(message, SOUP_STATUS_INTERNAL_SERVER_ERROR, nullptr);
 }
 
 void Server::on_page(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
                      gpointer self) {
-    const Page::File* file = static_cast<Server*>(self)->page_.find(path);
+    const bool done =
+        guarded("a request", [&] { static_cast<Server*>(self)->answer_request(message, path); });
+    if (!done) soup_server_message_set_status(message, SOUP_STATUS_INTERNAL_SERVER_ERROR, nullptr);
+}
+
+void Server::answer_request(SoupServerMessage* message, const char* path) {
+    SoupMessageHeaders* headers = soup_server_message_get_response_headers(message);
+    soup_message_headers_append(headers, "Connection", "close");
+    const Page::File* file = page_.find(path);
     const std::string method = soup_server_message_get_method(message);
     if (method != "GET" && method != "HEAD") {
         refuse(message, SOUP_STATUS_METHOD_NOT_ALLOWED, "GET only");
@@ -130,13 +158,13 @@ void Server::on_page(SoupServer*, SoupServerMessage* message, const char* path, 
         refuse(message, SOUP_STATUS_NOT_FOUND, "there is no such page");
         return;
     }
-    SoupMessageHeaders* headers = soup_server_message_get_response_headers(message);
-    soup_message_headers_append(headers, "Cache-Control", "no-cache");
-    soup_message_headers_append(headers, "Referrer-Policy", "no-referrer");
-    soup_message_headers_append(headers, "X-Content-Type-Options", "nosniff");
-    soup_message_headers_append(headers, "Content-Security-Policy",
-                                "default-src 'self'; connect-src 'self' ws: wss:; img-src data:; "
-                                "frame-ancestors 'none'");
+    if (gate_.shows_token(message)) {  // from here on a cookie stands for it
+        soup_message_headers_append(headers, "Set-Cookie",
+                                    gate_.cookie(connections_->port(), tls_).c_str());
+        soup_message_headers_append(headers, "Location", "./");
+        refuse(message, SOUP_STATUS_SEE_OTHER, "");
+        return;
+    }
     soup_server_message_set_status(message, SOUP_STATUS_OK, nullptr);
     soup_server_message_set_response(message, file->type, SOUP_MEMORY_COPY, file->text.data(),
                                      file->text.size());
@@ -144,85 +172,163 @@ void Server::on_page(SoupServer*, SoupServerMessage* message, const char* path, 
 
 // ---- WebSocket -------------------------------------------------------------------------------
 
-void Server::on_socket(SoupServer*, SoupServerMessage*, const char*, Socket socket, gpointer self) {
-    static_cast<Server*>(self)->welcome(socket);
+void Server::on_socket(SoupServer*, SoupServerMessage* message, const char*, Socket socket,
+                       gpointer self) {
+    const auto connection = Connections::of(soup_server_message_get_remote_address(message));
+    const bool done = guarded("a viewer", [&] {
+        if (connection->become_socket()) static_cast<Server*>(self)->welcome(socket, connection);
+    });
+    if (!done) connection->drop();
 }
 
-void Server::welcome(Socket socket) {
-    if (viewers_.size() >= max_viewers_) {
-        g_object_ref(socket);  // until the reason is sent
-        g_signal_connect(socket, "closed", G_CALLBACK(g_object_unref), nullptr);
+void Server::welcome(Socket socket, const std::shared_ptr<Connection>& connection) {
+    sockets_.insert(static_cast<Socket>(g_object_ref(socket)));
+    g_signal_connect(socket, "closed", G_CALLBACK(on_closed), this);
+    if (seats_.size() + leaving() >= max_viewers_) {
         soup_websocket_connection_close(socket, SOUP_WEBSOCKET_CLOSE_POLICY_VIOLATION,
                                         "The server has enough viewers.");
         return;
     }
-    soup_websocket_connection_set_max_incoming_payload_size(socket, kLongestMessage);
-    soup_websocket_connection_set_keepalive_interval(socket, kKeepAlive);
+    soup_websocket_connection_set_max_incoming_payload_size(socket, limits::kLongestMessage);
+    soup_websocket_connection_set_keepalive_interval(socket, limits::kPingPeriod);
     g_signal_connect(socket, "message", G_CALLBACK(on_message), this);
-    g_signal_connect(socket, "closed", G_CALLBACK(on_closed), this);
-    g_object_ref(socket);
-    viewers_[socket] =
-        broadcast_->make_viewer([socket](const json& message) { send(socket, message); });
+    const auto viewer =
+        broadcast_->make_viewer([this, socket](const json& message) { send(socket, message); });
+    seats_[socket] = {viewer, connection};
+    connection->set_viewer(true);
     send(socket, {{"type", "welcome"}, {"ice-servers", ice_servers_}});
     send(socket, {{"type", "controls"}, {"values", broadcast_->controls()}});
-    viewers_[socket]->start();
+    viewer->start();
 }
 
 void Server::on_message(Socket socket, gint type, GBytes* data, gpointer self) {
-    if (type != SOUP_WEBSOCKET_DATA_TEXT) return;
-    gsize size = 0;
-    const auto* text = static_cast<const char*>(g_bytes_get_data(data, &size));
-    try {
-        static_cast<Server*>(self)->answer(socket, json::parse(text, text + size));
-    } catch (const json::exception&) {
-        soup_websocket_connection_close(socket, SOUP_WEBSOCKET_CLOSE_POLICY_VIOLATION,
-                                        "not a message of this server's page");
+    auto* server = static_cast<Server*>(self);
+    if (server->seats_.count(socket) == 0) return;  // is closing
+    const bool done = guarded("a message", [&] {
+        gsize size = 0;
+        const auto* text = static_cast<const char*>(g_bytes_get_data(data, &size));
+        try {
+            if (type != SOUP_WEBSOCKET_DATA_TEXT) throw BadMessage("it is not text");
+            server->answer(socket, parse_message(text, size));
+        } catch (const BadMessage& bad) {
+            server->part(socket, std::string("Not a message of this server's page: ") + bad.what());
+        }
+    });
+    if (!done) server->part(socket, "The server could not answer.");
+}
+
+void Server::answer(Socket socket, const Message& message) {
+    const auto viewer = seats_.at(socket).viewer;
+    switch (message.type) {
+        case Message::Type::kAnswer: viewer->accept_answer(message.sdp); break;
+        case Message::Type::kCandidate:
+            viewer->add_candidate(message.line, message.candidate);
+            break;
+        case Message::Type::kClock:
+            send(socket,
+                 {{"type", "clock"}, {"sent", message.sent}, {"time", broadcast_->running_time()}});
+            break;
+        case Message::Type::kSet: set_control(socket, message); break;
     }
 }
 
-void Server::answer(Socket socket, const json& message) {
-    const std::string type = message.at("type");
-    const auto& viewer = viewers_.at(socket);
-    if (type == "answer") {
-        viewer->accept_answer(message.at("sdp"));
-    } else if (type == "candidate") {
-        viewer->add_candidate(message.at("line"), message.at("candidate"));
-    } else if (type == "clock") {
-        send(socket, {{"type", "clock"},
-                      {"sent", message.at("sent")},
-                      {"time", broadcast_->running_time()}});
-    } else if (type == "set") {
-        set_control(socket, message);
-    }
-}
-
-void Server::set_control(Socket socket, const json& message) {
+/// However fast somebody sets controls, the others hear of it a few times a second.
+void Server::set_control(Socket socket, const Message& message) {
     try {
-        broadcast_->set_control(message.at("name"), message.at("value"));
+        broadcast_->set_control(message.name, message.value);
     } catch (const pipelines::Failure& failure) {
         send(socket, {{"type", "refused"}, {"why", failure.what()}});
     }
-    tell_all({{"type", "controls"}, {"values", broadcast_->controls()}});
+    if (!controls_timer_) controls_timer_ = g_timeout_add(kControlsMs, on_controls_due, this);
+}
+
+gboolean Server::on_controls_due(gpointer self) {
+    auto* server = static_cast<Server*>(self);
+    server->controls_timer_ = 0;
+    guarded("controls", [&] {
+        server->tell_all({{"type", "controls"}, {"values", server->broadcast_->controls()}});
+    });
+    return G_SOURCE_REMOVE;
+}
+
+/// Ends a viewer that does what it may not, or does nothing. Its place is free at once; closing
+/// the WebSocket may take as long as a request.
+void Server::part(Socket socket, const std::string& why) {
+    if (seats_.count(socket) == 0) return;
+    send(socket, {{"type", "error"}, {"why", why}});
+    const auto connection = seats_.at(socket).connection;
+    leave(socket);
+    if (soup_websocket_connection_get_state(socket) == SOUP_WEBSOCKET_STATE_OPEN) {
+        soup_websocket_connection_close(socket, SOUP_WEBSOCKET_CLOSE_POLICY_VIOLATION,
+                                        why.substr(0, 120).c_str());
+    }
+}
+
+void Server::leave(Socket socket) {
+    const auto found = seats_.find(socket);
+    if (found == seats_.end()) return;
+    const Seat seat = found->second;
+    seats_.erase(found);
+    seat.connection->set_viewer(false);
+    seat.viewer->leave();
+    leaving_.push_back(seat.viewer);
+}
+
+/// Viewers that are gone, but whose peers still hold sockets.
+size_t Server::leaving() {
+    leaving_.erase(std::remove_if(leaving_.begin(), leaving_.end(),
+                                  [](const auto& viewer) { return viewer.expired(); }),
+                   leaving_.end());
+    return leaving_.size();
 }
 
 void Server::on_closed(Socket socket, gpointer self) {
-    auto* server = static_cast<Server*>(self);
-    if (server->viewers_.erase(socket) == 0) return;
-    g_signal_handlers_disconnect_by_data(socket, server);
+    guarded("a viewer", [&] { static_cast<Server*>(self)->forget(socket); });
+}
+
+void Server::forget(Socket socket) {
+    leave(socket);
+    if (sockets_.erase(socket) == 0) return;
+    g_signal_handlers_disconnect_by_data(socket, this);
     g_object_unref(socket);
 }
 
+void Server::send(Socket socket, const json& message) {
+    const auto seat = seats_.find(socket);
+    if (seat == seats_.end() ||
+        soup_websocket_connection_get_state(socket) != SOUP_WEBSOCKET_STATE_OPEN) {
+        return;
+    }
+    // What came from outside may not be UTF-8.
+    const std::string text = message.dump(-1, ' ', false, json::error_handler_t::replace);
+    seat->second.connection->queue(text.size() + kFrameHeader);
+    soup_websocket_connection_send_text(socket, text.c_str());
+}
+
 void Server::tell_all(const json& message) {
-    for (const auto& [socket, viewer] : viewers_) send(socket, message);
+    for (const auto& [socket, seat] : seats_) send(socket, message);
 }
 
 gboolean Server::on_second(gpointer self) {
-    auto* server = static_cast<Server*>(self);
-    json statistics = server->broadcast_->statistics();
-    statistics["type"] = "statistics";
-    statistics["viewers"] = server->viewers_.size();
-    server->tell_all(statistics);
+    guarded("statistics", [&] {
+        auto* server = static_cast<Server*>(self);
+        server->connections_->check_times();
+        std::map<Socket, std::string> overdue;
+        for (const auto& [socket, seat] : server->seats_) {
+            const std::string why = seat.viewer->overdue();
+            if (!why.empty()) overdue[socket] = why;
+        }
+        for (const auto& [socket, why] : overdue) server->part(socket, why);
+        server->tell_statistics();
+    });
     return G_SOURCE_CONTINUE;
+}
+
+void Server::tell_statistics() {
+    json statistics = broadcast_->statistics();
+    statistics["type"] = "statistics";
+    statistics["viewers"] = seats_.size();
+    tell_all(statistics);
 }
 
 }  // namespace webrtc

@@ -6,10 +6,14 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "pipelines/webrtc/broadcast.h"
+#include "pipelines/webrtc/connections.h"
 #include "pipelines/webrtc/gate.h"
+#include "pipelines/webrtc/message.h"
 #include "pipelines/webrtc/options.h"
 #include "pipelines/webrtc/page.h"
 
@@ -28,16 +32,25 @@ class Server {
 
     /// What to open in a browser, with the token if there is one.
     std::string url() const;
-    size_t viewers() const { return viewers_.size(); }
 
   private:
     using Socket = SoupWebsocketConnection*;
+    struct Seat {
+        std::shared_ptr<Viewer> viewer;
+        std::shared_ptr<Connection> connection;
+    };
 
-    void listen(const std::string& address, int port);
-    void welcome(Socket socket);
-    void answer(Socket socket, const nlohmann::json& message);
-    void set_control(Socket socket, const nlohmann::json& message);
+    void answer_request(SoupServerMessage* message, const char* path);
+    void welcome(Socket socket, const std::shared_ptr<Connection>& connection);
+    void answer(Socket socket, const Message& message);
+    void set_control(Socket socket, const Message& message);
+    void part(Socket socket, const std::string& why);
+    void leave(Socket socket);
+    void forget(Socket socket);
+    size_t leaving();
+    void send(Socket socket, const nlohmann::json& message);
     void tell_all(const nlohmann::json& message);
+    void tell_statistics();
 
     static void on_request(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
                            gpointer self);
@@ -48,15 +61,21 @@ class Server {
     static void on_message(Socket socket, gint type, GBytes* data, gpointer self);
     static void on_closed(Socket socket, gpointer self);
     static gboolean on_second(gpointer self);
+    static gboolean on_controls_due(gpointer self);
 
     Broadcast* broadcast_;
     const Gate gate_;
     const Page page_;
     const size_t max_viewers_;
+    const bool tls_;
+    const std::string address_;
     nlohmann::json ice_servers_;
     SoupServer* server_;
-    guint timer_;
-    std::map<Socket, std::shared_ptr<Viewer>> viewers_;  // holds a reference to each socket
+    std::unique_ptr<Connections> connections_;
+    guint timer_, controls_timer_ = 0;  // ids in the main context
+    std::set<Socket> sockets_;          // holds a reference to each; some have no seat
+    std::map<Socket, Seat> seats_;
+    std::vector<std::weak_ptr<Viewer>> leaving_;  // viewers whose peer is still busy
 };
 
 }  // namespace webrtc

@@ -6,14 +6,20 @@
 #include <gst/webrtc/webrtc.h>
 
 #include "pipelines/common/bridge.h"
+#include "pipelines/common/exit_code.h"
+#include "pipelines/common/guard.h"
 #include "pipelines/common/launch.h"
+#include "pipelines/webrtc/answer.h"
+#include "pipelines/webrtc/limits.h"
 #include "pipelines/webrtc/main_thread.h"
+#include "pipelines/webrtc/message.h"
 
 namespace webrtc {
 
 namespace {
 
 using nlohmann::json;
+using pipelines::guarded;
 
 constexpr const char* kVideos[] = {"input", "output"};  // in the order of the offer's lines
 
@@ -63,6 +69,22 @@ void prepare_network(GstElement* peer, const Network& network) {
 
 }  // namespace
 
+void Viewer::check_elements(const Codec& codec) {
+    // webrtcbin makes the others itself, and aborts without some of them.
+    for (const char* name : {"webrtcbin", "rtpbin", "rtprtxsend", "nicesrc", "nicesink",
+                             "dtlssrtpenc", "dtlssrtpdec", "srtpenc", "srtpdec"}) {
+        GstElementFactory* factory = gst_element_factory_find(name);
+        if (!factory) {
+            throw pipelines::Failure(pipelines::ExitCode::kMissing,
+                                     "no element \"" + std::string(name) +
+                                         "\" (of gstreamer1.0-plugins-good, -plugins-bad or "
+                                         "-nice; GST_PLUGIN_PATH names folders with more)");
+        }
+        gst_object_unref(factory);
+    }
+    gst_object_unref(pipelines::launch(launch_line(codec)));
+}
+
 Viewer::Viewer(GstElement* shared, Feed* input, Feed* output, const Codec& codec,
                const Network& network, Send send)
     : input_(input),
@@ -85,8 +107,7 @@ Viewer::Viewer(GstElement* shared, Feed* input, Feed* output, const Codec& codec
 }
 
 Viewer::~Viewer() {
-    input_->remove(input_source_);
-    output_->remove(output_source_);
+    leave();
     GstBus* bus = gst_element_get_bus(pipeline_);
     gst_bus_remove_watch(bus);
     gst_object_unref(bus);
@@ -126,58 +147,105 @@ void Viewer::start() {
 }
 
 void Viewer::accept_answer(const std::string& sdp) {
-    GstSDPMessage* message = nullptr;
-    if (gst_sdp_message_new_from_text(sdp.c_str(), &message) != GST_SDP_OK) {
-        g_warning("a viewer's answer cannot be read");
-        return;
-    }
+    if (!offered_ || answered_) throw BadMessage("no answer is asked for");
+    GstSDPMessage* message = read_answer(sdp);
+    answered_ = true;
     GstWebRTCSessionDescription* answer =
         gst_webrtc_session_description_new(GST_WEBRTC_SDP_TYPE_ANSWER, message);
-    g_signal_emit_by_name(peer_, "set-remote-description", answer, nullptr);
+    GstPromise* promise = begin(&Viewer::note_description);
+    g_signal_emit_by_name(peer_, "set-remote-description", answer, promise);
+    gst_promise_unref(promise);
     gst_webrtc_session_description_free(answer);
 }
 
 void Viewer::add_candidate(unsigned line, const std::string& candidate) {
-    // A browser hides its address behind a random name of multicast DNS. It calls us anyway, which
-    // shows the address; looking for the name only takes time.
-    if (candidate.find(".local ") != std::string::npos) return;
+    if (++candidates_ > limits::kCandidates) throw BadMessage("too many candidates");
+    if (!offered_) throw BadMessage("no candidate is asked for");
+    if (!is_usable_candidate(candidate)) return;
     g_signal_emit_by_name(peer_, "add-ice-candidate", line, candidate.c_str());
+}
+
+std::string Viewer::overdue() const {
+    const gint64 now = g_get_monotonic_time();
+    if (!answered_ && now - since_ > limits::kAnswerTime) return "The browser has not answered.";
+    if (!connected_ && now - since_ > limits::kConnectTime) {
+        return "No way to the browser was found.";
+    }
+    if (lost_since_ && now - lost_since_ > limits::kLostTime) return "The way is lost.";
+    return {};
+}
+
+void Viewer::leave() {
+    send_ = [](const json&) {};
+    input_->remove(input_source_);
+    output_->remove(output_source_);
+}
+
+/// The promise of an operation of webrtcbin, which holds the viewer until it is done.
+GstPromise* Viewer::begin(Done done) {
+    return gst_promise_new_with_change_func(on_done, new Operation{shared_from_this(), done},
+                                            free_operation);
 }
 
 // ---- On threads of webrtcbin, which must not be the last to hold a viewer --------------------
 
 void Viewer::on_negotiation_needed(GstElement* peer, gpointer weak) {
-    GstPromise* promise =
-        gst_promise_new_with_change_func(on_offer, new Weak(*static_cast<Weak*>(weak)), free_weak);
-    g_signal_emit_by_name(peer, "create-offer", nullptr, promise);
-}
-
-void Viewer::on_offer(GstPromise* promise, gpointer weak) {
-    on_main_thread([weak = *static_cast<Weak*>(weak), promise] {
-        if (const auto viewer = weak.lock()) viewer->send_offer(gst_promise_get_reply(promise));
-        gst_promise_unref(promise);
+    guarded("an offer", [&] {
+        on_main_thread([peer, weak = *static_cast<Weak*>(weak)] {
+            const auto viewer = weak.lock();
+            if (!viewer) return;
+            GstPromise* promise = viewer->begin(&Viewer::send_offer);
+            g_signal_emit_by_name(peer, "create-offer", nullptr, promise);
+            gst_promise_unref(promise);
+        });
     });
 }
 
+void Viewer::on_done(GstPromise* promise, gpointer operation) {
+    auto* held = static_cast<Operation*>(operation);
+    guarded("an operation", [&] {
+        on_main_thread(
+            [viewer = std::move(held->viewer), done = held->done,
+             reply = std::shared_ptr<GstPromise>(gst_promise_ref(promise), gst_promise_unref)] {
+                if (gst_promise_wait(reply.get()) == GST_PROMISE_RESULT_REPLIED) {
+                    (viewer.get()->*done)(gst_promise_get_reply(reply.get()));
+                }
+            });
+    });
+}
+
+/// One that was never done, or whose viewer is on its way to the main thread.
+void Viewer::free_operation(gpointer operation) {
+    auto* held = static_cast<Operation*>(operation);
+    if (held->viewer) {
+        guarded("an operation", [&] { on_main_thread([viewer = std::move(held->viewer)] {}); });
+    }
+    delete held;
+}
+
 void Viewer::on_candidate(GstElement*, guint line, gchar* candidate, gpointer weak) {
-    json message = {{"type", "candidate"}, {"line", line}, {"candidate", candidate}};
-    on_main_thread([weak = *static_cast<Weak*>(weak), message = std::move(message)] {
-        if (const auto viewer = weak.lock()) viewer->send_(message);
+    guarded("a candidate", [&] {
+        json message = {{"type", "candidate"}, {"line", line}, {"candidate", candidate}};
+        on_main_thread([weak = *static_cast<Weak*>(weak), message = std::move(message)] {
+            if (const auto viewer = weak.lock()) viewer->send_(message);
+        });
     });
 }
 
 void Viewer::on_state(GstElement* peer, GParamSpec*, gpointer weak) {
     gint state = 0;
     g_object_get(peer, "connection-state", &state, nullptr);
-    on_main_thread([weak = *static_cast<Weak*>(weak), state] {
-        if (const auto viewer = weak.lock()) viewer->note_state(state);
+    guarded("a state", [&] {
+        on_main_thread([weak = *static_cast<Weak*>(weak), state] {
+            if (const auto viewer = weak.lock()) viewer->note_state(state);
+        });
     });
 }
 
 /// The browser lacks a picture to go on from.
 GstPadProbeReturn Viewer::on_upstream_event(GstPad*, GstPadProbeInfo* info, gpointer feed) {
     if (gst_video_event_is_force_key_unit(GST_PAD_PROBE_INFO_EVENT(info))) {
-        static_cast<Feed*>(feed)->request_key_frame();
+        guarded("a key frame", [&] { static_cast<Feed*>(feed)->request_key_frame(); });
     }
     return GST_PAD_PROBE_OK;
 }
@@ -193,11 +261,22 @@ void Viewer::send_offer(const GstStructure* reply) {
         send_({{"type", "failed"}, {"why", "no offer could be made"}});
         return;
     }
-    g_signal_emit_by_name(peer_, "set-local-description", offer, nullptr);
+    GstPromise* promise = begin(&Viewer::note_description);
+    g_signal_emit_by_name(peer_, "set-local-description", offer, promise);
+    gst_promise_unref(promise);
+    offered_ = true;
     gchar* sdp = gst_sdp_message_as_text(offer->sdp);
     send_({{"type", "offer"}, {"sdp", sdp}});
     g_free(sdp);
     gst_webrtc_session_description_free(offer);
+}
+
+/// Of one that was set: webrtcbin replies only with what is wrong.
+void Viewer::note_description(const GstStructure* reply) {
+    GError* error = nullptr;
+    if (!reply || !gst_structure_get(reply, "error", G_TYPE_ERROR, &error, nullptr)) return;
+    send_({{"type", "failed"}, {"why", error->message}});
+    g_error_free(error);
 }
 
 /// Frames are for those who can take them: before, they would only pile up.
@@ -206,20 +285,25 @@ void Viewer::note_state(int state) {
         connected_ = true;
         input_->add(input_source_);
         output_->add(output_source_);
-    } else if (state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED) {
+    }
+    const bool lost = connected_ && state != GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED;
+    lost_since_ = !lost ? 0 : lost_since_ ? lost_since_ : g_get_monotonic_time();
+    if (state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED) {
         send_({{"type", "failed"}, {"why", "no way to the browser was found"}});
     }
 }
 
 gboolean Viewer::on_message(GstBus*, GstMessage* message, gpointer self) {
-    auto* viewer = static_cast<Viewer*>(self);
-    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_LATENCY) {
-        gst_bin_recalculate_latency(GST_BIN(viewer->pipeline_));
-    } else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
-        const std::string why = pipelines::text_of(message);
-        g_warning("a viewer's connection failed: %s", why.c_str());
-        viewer->send_({{"type", "failed"}, {"why", why}});
-    }
+    guarded("a viewer's connection", [&] {
+        auto* viewer = static_cast<Viewer*>(self);
+        if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_LATENCY) {
+            gst_bin_recalculate_latency(GST_BIN(viewer->pipeline_));
+        } else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+            const std::string why = pipelines::text_of(message);
+            g_warning("a viewer's connection failed: %s", why.c_str());
+            viewer->send_({{"type", "failed"}, {"why", why}});
+        }
+    });
     return G_SOURCE_CONTINUE;
 }
 

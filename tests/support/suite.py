@@ -28,6 +28,7 @@ WORK = {
     'pipelines upscale_outputs': (50, 6),
     'pipelines upscale_tracks': (45, 4),
     'pipelines webrtc': (130, 6),
+    'pipelines webrtc_attacks': (90, 6),
     'style tidy': (1200, 2),
     'style docs': (300, 1),
     'core sanitize address': (200, 1),
@@ -37,7 +38,7 @@ WORK = {
     'gst sanitize valgrind': (80, 1),
 }
 THOROUGHLY = {'upscale_kills': ['--kills', 200]}  # where all is asked for
-SLOW_SCRIPTS = {'catalogue', 'demo', 'examples', 'upscale', 'rtsp', 'launch', 'webrtc', 'raw_frames'}
+SLOW_SCRIPTS = {'catalogue', 'demo', 'examples', 'upscale', 'rtsp', 'launch', 'webrtc', 'webrtc_attacks', 'raw_frames'}
 
 
 class Build:

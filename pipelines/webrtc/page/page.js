@@ -121,7 +121,21 @@ function drawIntervals(intervals) {
 
 // ---- Controls --------------------------------------------------------------------------------
 
+const SET_PERIOD_MS = 50;  // the server takes so many messages a second and no more
 const CONTROLS = ['strength', 'color-fix', 'sparse-ratio', 'time-code'];
+
+// The newest value of each control that is not sent yet.
+const unsent = new Map();
+
+function sendSoon(name, value) {
+  if (unsent.size === 0) setTimeout(sendUnsent, SET_PERIOD_MS);
+  unsent.set(name, value);
+}
+
+function sendUnsent() {
+  for (const [name, value] of unsent) peer.send({type: 'set', name, value});
+  unsent.clear();
+}
 
 for (const name of CONTROLS) {
   const control = element(name);
@@ -130,7 +144,7 @@ for (const name of CONTROLS) {
     const value = control.type === 'checkbox' ? control.checked
       : control.type === 'range' ? control.valueAsNumber : control.value;
     showValue(name, value);
-    peer.send({type: 'set', name, value});
+    sendSoon(name, value);
   });
 }
 

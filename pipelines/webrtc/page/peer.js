@@ -49,6 +49,7 @@ export class Peer {
         await this.connection?.addIceCandidate({sdpMLineIndex: message.line, candidate: message.candidate});
         break;
       case 'clock': this.clock.note(message.sent, performance.now(), message.time); break;
+      case 'error': this.lose(message.why); break;
       case 'failed': this.lose(`The server could not send the videos: ${message.why}`); break;
       default: this.handlers.message(message);
     }

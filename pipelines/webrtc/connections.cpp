@@ -1,0 +1,238 @@
+#include "pipelines/webrtc/connections.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "pipelines/common/access.h"
+#include "pipelines/common/exit_code.h"
+#include "pipelines/common/guard.h"
+#include "pipelines/webrtc/limits.h"
+
+namespace webrtc {
+
+namespace {
+
+using pipelines::ExitCode;
+using pipelines::Failure;
+
+constexpr int kBacklog = 128;  // connections that the kernel keeps until they are accepted
+constexpr int kAtOnce = 16;    // of them are accepted before anything else has its turn
+constexpr char kConnectionKey[] = "flashvsr-connection";
+
+std::string text_of(GSocketAddress* address) {
+    if (!G_IS_INET_SOCKET_ADDRESS(address)) return {};
+    gchar* text =
+        g_inet_address_to_string(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address)));
+    std::string result = text;
+    g_free(text);
+    return result;
+}
+
+GSocket* listen_on(const std::string& address, int port) {
+    GSocketAddress* where = g_inet_socket_address_new_from_string(
+        address == "localhost" ? "127.0.0.1" : address.c_str(), port);
+    if (!where) {
+        throw Failure(ExitCode::kUsage, "--address is '" + address + "', not an IP address");
+    }
+    GError* error = nullptr;
+    GSocket* socket = g_socket_new(g_socket_address_get_family(where), G_SOCKET_TYPE_STREAM,
+                                   G_SOCKET_PROTOCOL_TCP, &error);
+    if (socket) g_socket_set_listen_backlog(socket, kBacklog);
+    const bool listening =
+        socket && g_socket_bind(socket, where, TRUE, &error) && g_socket_listen(socket, &error);
+    g_object_unref(where);
+    if (!listening) {
+        if (socket) g_object_unref(socket);
+        const std::string why = error->message;
+        g_error_free(error);
+        throw Failure(ExitCode::kOutput,
+                      "cannot listen on " + address + " port " + std::to_string(port) + ": " + why);
+    }
+    g_socket_set_blocking(socket, FALSE);
+    return socket;
+}
+
+}  // namespace
+
+Connections::Connections(const std::string& address, int port, GTlsCertificate* certificate,
+                         Accept accept)
+    : accept_(std::move(accept)), listening_(listen_on(address, port)) {
+    if (certificate) certificate_ = G_TLS_CERTIFICATE(g_object_ref(certificate));
+    resume();
+}
+
+Connections::~Connections() {
+    if (paused_) g_source_remove(paused_);
+    pause();
+    for (const auto& connection : connections_) connection->drop();
+    g_socket_close(listening_, nullptr);
+    g_object_unref(listening_);
+    if (certificate_) g_object_unref(certificate_);
+}
+
+int Connections::port() const {
+    GSocketAddress* address = g_socket_get_local_address(listening_, nullptr);
+    const int port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(address));
+    g_object_unref(address);
+    return port;
+}
+
+std::shared_ptr<Connection> Connections::of(GSocketAddress* remote) {
+    auto* found = static_cast<std::shared_ptr<Connection>*>(
+        g_object_get_data(G_OBJECT(remote), kConnectionKey));
+    return found ? *found : nullptr;
+}
+
+void Connections::check_times() {
+    connections_.remove_if([](const auto& connection) { return connection->is_closed(); });
+    const gint64 now = g_get_monotonic_time();
+    for (const auto& connection : connections_) {
+        if (connection->is_overdue(now)) connection->drop();
+    }
+}
+
+void Connections::resume() {
+    source_ = g_socket_create_source(listening_, G_IO_IN, nullptr);
+    g_source_set_callback(source_, G_SOURCE_FUNC(on_connection), this, nullptr);
+    g_source_attach(source_, nullptr);
+}
+
+void Connections::pause() {
+    if (!source_) return;
+    g_source_destroy(source_);
+    g_source_unref(source_);
+    source_ = nullptr;
+}
+
+gboolean Connections::on_connection(GSocket*, GIOCondition, gpointer self) {
+    auto* connections = static_cast<Connections*>(self);
+    const bool goes_on = pipelines::guarded("a connection cannot be taken", true, [&] {
+        bool room = true;
+        for (int i = 0; i < kAtOnce && room; ++i) {
+            if (i > 0 && !(g_socket_condition_check(connections->listening_, G_IO_IN) & G_IO_IN)) {
+                break;
+            }
+            room = connections->accept_one();
+        }
+        return room;
+    });
+    if (goes_on) return G_SOURCE_CONTINUE;
+    connections->pause();
+    connections->paused_ = g_timeout_add(limits::kPauseMs, on_pause_over, self);
+    return G_SOURCE_REMOVE;
+}
+
+gboolean Connections::on_pause_over(gpointer self) {
+    auto* connections = static_cast<Connections*>(self);
+    connections->paused_ = 0;
+    connections->resume();
+    return G_SOURCE_REMOVE;
+}
+
+/// False: there is no descriptor left, or no memory; a while later there may be.
+bool Connections::accept_one() {
+    GError* error = nullptr;
+    GSocket* socket = g_socket_accept(listening_, nullptr, &error);
+    if (socket) {
+        admit(socket);
+        g_object_unref(socket);
+        return true;
+    }
+    const bool gone = g_error_matches(error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK) ||
+                      g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED);
+    if (!gone) {
+        complain(std::string("a connection cannot be taken (") + error->message +
+                 "); the oldest that waits makes room");
+        drop_oldest({});
+    }
+    g_error_free(error);
+    return gone;
+}
+
+void Connections::admit(GSocket* socket) {
+    GSocketAddress* remote = g_socket_get_remote_address(socket, nullptr);
+    GSocketAddress* local = g_socket_get_local_address(socket, nullptr);
+    GIOStream* stream = G_IO_STREAM(g_socket_connection_factory_create_connection(socket));
+    g_socket_set_option(socket, IPPROTO_TCP, TCP_NODELAY, TRUE, nullptr);
+    if (certificate_ && remote) {
+        GIOStream* inside = stream;
+        stream = g_tls_server_connection_new(inside, certificate_, nullptr);
+        g_object_unref(inside);
+        // Browsers end connections without a word.
+        if (stream) g_tls_connection_set_require_close_notify(G_TLS_CONNECTION(stream), FALSE);
+        // No client shows a certificate; those of the system would be loaded for each connection.
+        if (stream) g_tls_connection_set_database(G_TLS_CONNECTION(stream), nullptr);
+    }
+    if (remote && local && stream) {  // else it has left already
+        const auto connection = std::make_shared<Connection>(socket, text_of(remote));
+        make_room(connection->address());
+        connections_.push_back(connection);
+        g_object_set_data_full(
+            G_OBJECT(remote), kConnectionKey, new std::shared_ptr<Connection>(connection),
+            [](gpointer held) { delete static_cast<std::shared_ptr<Connection>*>(held); });
+        GIOStream* metered = metered_stream_new(stream, connection);
+        accept_(metered, local, remote);
+        g_object_unref(metered);
+    }
+    if (stream) g_object_unref(stream);
+    if (local) g_object_unref(local);
+    if (remote) g_object_unref(remote);
+}
+
+/// For one more of this address.
+void Connections::make_room(const std::string& address) {
+    connections_.remove_if([](const auto& connection) { return connection->is_closed(); });
+    const auto waiting = [&](const std::string& of) {
+        return std::count_if(connections_.begin(), connections_.end(), [&](const auto& connection) {
+            return connection->is_waiting() && (of.empty() || connection->address() == of);
+        });
+    };
+    if (!pipelines::is_loopback(address) &&
+        waiting(address) >= static_cast<long>(limits::kWaitingOfAddress)) {
+        complain(address + " has too many connections; its oldest that waits makes room");
+        drop_oldest(address);
+    }
+    if (waiting({}) >= static_cast<long>(limits::kWaiting)) {
+        complain("too many connections; the oldest that waits makes room");
+        drop_oldest({});
+    }
+}
+
+/// Of those that wait; address: empty: of any.
+void Connections::drop_oldest(const std::string& address) {
+    const auto oldest =
+        std::find_if(connections_.begin(), connections_.end(), [&](const auto& connection) {
+            return connection->is_waiting() &&
+                   (address.empty() || connection->address() == address);
+        });
+    if (oldest != connections_.end()) (*oldest)->drop();
+}
+
+void Connections::complain(const std::string& about) {
+    const gint64 now = g_get_monotonic_time();
+    if (complained_at_ && now - complained_at_ < limits::kQuietTime) return;
+    complained_at_ = now;
+    g_warning("%s", about.c_str());
+}
+
+void allow_descriptors(size_t viewers) {
+    rlimit limit = {};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    const rlim_t wanted = limits::kDescriptorsOfServer + limits::kWaiting +
+                          (viewers + 1) * limits::kDescriptorsOfViewer;
+    if (limit.rlim_max < wanted) {
+        throw Failure(ExitCode::kUsage, "--max-viewers " + std::to_string(viewers) + " needs " +
+                                            std::to_string(wanted) + " file descriptors, and " +
+                                            std::to_string(limit.rlim_max) +
+                                            " are allowed (ulimit -Hn)");
+    }
+    if (limit.rlim_cur < limits::kDescriptors) {
+        limit.rlim_cur = std::min(limit.rlim_max, limits::kDescriptors);
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+}  // namespace webrtc

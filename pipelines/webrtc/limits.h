@@ -1,0 +1,68 @@
+#ifndef FLASHVSR_PIPELINES_WEBRTC_LIMITS_H_
+#define FLASHVSR_PIPELINES_WEBRTC_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+/// What one peer, and all peers together, may ask of the server. docs/live.md has the same table.
+namespace webrtc::limits {
+
+constexpr int64_t kSecond = 1000000;  // in the unit of g_get_monotonic_time()
+
+// ---- Connections that are no viewers' --------------------------------------------------------
+
+/// Of all addresses. The next one takes the place of the oldest, so that there is always room;
+/// browsers open up to 6 for a page.
+constexpr size_t kWaiting = 64;
+/// Of one address, its own oldest make room. Not of this machine's: a proxy on it brings everyone.
+constexpr size_t kWaitingOfAddress = 16;
+/// From the connection to the end of the answer: TLS handshake, header, body and answer. Each
+/// connection carries one request.
+constexpr int64_t kRequestTime = 10 * kSecond;
+/// Header and body. Browsers send 1 to 2 KiB; nothing here takes a body.
+constexpr size_t kLongestRequest = 16 * 1024;
+
+// ---- WebSocket messages of a viewer ----------------------------------------------------------
+
+/// A message over all of its fragments; an answer has 2 to 10 KiB.
+constexpr size_t kLongestMessage = 64 * 1024;
+/// Frames of any kind, fragments and pings included. The page sends up to 20 a second while
+/// somebody drags a slider, and candidates all at once.
+constexpr double kFramesPerSecond = 50;
+constexpr double kFramesAtOnce = 200;
+/// What waits to be sent because the viewer does not read; an offer has 5 KiB, a second of
+/// statistics 1 KiB.
+constexpr size_t kLongestQueue = 256 * 1024;
+/// Members of a message, in bytes.
+constexpr size_t kLongestName = 64;
+constexpr size_t kLongestCandidate = 512;
+/// Of a viewer in all; a machine has one for each of its addresses and protocols.
+constexpr size_t kCandidates = 64;
+/// Attributes of one of the two videos in an answer; browsers write about 40.
+constexpr size_t kAttributes = 512;
+
+// ---- Time that a viewer has ------------------------------------------------------------------
+
+constexpr int64_t kAnswerTime = 15 * kSecond;   ///< from the WebSocket to the answer
+constexpr int64_t kConnectTime = 30 * kSecond;  ///< from the WebSocket to the first video
+constexpr int64_t kLostTime = 20 * kSecond;     ///< from the loss of the way to its return
+constexpr unsigned kPingPeriod = 10;            ///< s; browsers answer pings by themselves
+constexpr int64_t kSilence = 25 * kSecond;      ///< without a byte, an answer to a ping included
+
+// ---- Descriptors -----------------------------------------------------------------------------
+
+/// Of a viewer: the WebSocket, and what webrtcbin opens: event and socket descriptors, two sockets
+/// for each address of the machine.
+constexpr size_t kDescriptorsOfViewer = 24;
+/// Of everything else: source, encoders, engine, libraries.
+constexpr size_t kDescriptorsOfServer = 128;
+/// What the process asks the system to allow it.
+constexpr size_t kDescriptors = 65536;
+/// Accepting pauses so long where there is none left.
+constexpr unsigned kPauseMs = 100;
+/// Between two log lines about the same thing.
+constexpr int64_t kQuietTime = 10 * kSecond;
+
+}  // namespace webrtc::limits
+
+#endif  // FLASHVSR_PIPELINES_WEBRTC_LIMITS_H_
