@@ -1,8 +1,13 @@
 #include "gst/engine_loader.h"
 
 #include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
 #include <glib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cstring>
 #include <vector>
 
 #include "gst/log.h"
@@ -41,15 +46,58 @@ std::string find_library() {
     return kLibraryName;
 }
 
+/* Whether all that an ELF file is to load lies inside its first `size` bytes. What is no ELF file
+ * counts as complete. */
+bool is_complete(int fd, guint64 size) {
+    Elf64_Ehdr header;
+    if (pread(fd, &header, sizeof header, 0) != sizeof header) return true;
+    if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return true;
+    if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(Elf64_Phdr))
+        return true;
+    for (guint64 i = 0; i < header.e_phnum; ++i) {
+        Elf64_Phdr part;
+        const auto at = static_cast<off_t>(header.e_phoff + i * sizeof part);
+        if (pread(fd, &part, sizeof part, at) != sizeof part) return false;
+        const bool inside = part.p_filesz <= size && part.p_offset <= size - part.p_filesz;
+        if (part.p_type == PT_LOAD && !inside) return false;
+    }
+    return true;
+}
+
+/* What makes the file unfit to be given to the dynamic linker, which waits for a named pipe and
+ * dies of a library that has been cut short; "": nothing, or what the linker will say itself. */
+std::string unfit(const std::string& path) {
+    if (path.find('/') == std::string::npos) return "";  // the linker looks for it
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return "";
+    struct stat info {};
+    std::string problem;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        problem = path + ": not a regular file";
+    } else if (!is_complete(fd, static_cast<guint64>(info.st_size))) {
+        problem = path + ": cut short";
+    }
+    close(fd);
+    return problem;
+}
+
+void* open_library(const std::string& path, std::string* reason) {
+    *reason = unfit(path);
+    if (!reason->empty()) return nullptr;
+    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    const char* said = library ? nullptr : dlerror();
+    if (!library) *reason = said ? said : path;
+    return library;
+}
+
 }  // namespace
 
 const FlashvsrApi* load_engine(std::string* error) {
     const std::string path = find_library();
-    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    std::string reason;
+    void* library = open_library(path, &reason);
     if (!library) {
-        const char* reason = dlerror();
-        *error = std::string("The FlashVSR engine could not be opened: ") +
-                 (reason ? reason : path.c_str()) +
+        *error = "The FlashVSR engine could not be opened: " + reason +
                  ". Install libflashvsr.so and LibTorch, or set FLASHVSR_ENGINE to the path of "
                  "libflashvsr.so.";
         return nullptr;

@@ -1,6 +1,7 @@
 /* Whole pipelines: errors and their domains, states, child processes. */
 #include <glib/gstdio.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <string>
@@ -72,6 +73,29 @@ TEST(Errors, AMissingEngineSaysHowToNameOne) {
 TEST(Errors, ALibraryThatIsNoEngineIsRefused) {
     const Environment wrong("FLASHVSR_ENGINE", "libgmodule-2.0.so.0");
     EXPECT_EQ(run(with_model()).error, name_of(GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT));
+}
+
+TEST(Errors, AnEngineThatIsNoWholeFileIsNotOpened) {
+    g_autofree gchar* folder = g_dir_make_tmp("engine-XXXXXX", nullptr);
+    g_autofree gchar* pipe = g_build_filename(folder, "pipe.so", nullptr);
+    g_autofree gchar* cut = g_build_filename(folder, "cut.so", nullptr);
+    ASSERT_EQ(mkfifo(pipe, 0600), 0);
+    gchar* bytes = nullptr;
+    gsize size = 0;
+    ASSERT_TRUE(g_file_get_contents(g_getenv("FLASHVSR_ENGINE"), &bytes, &size, nullptr));
+    ASSERT_TRUE(g_file_set_contents(cut, bytes, static_cast<gssize>(size / 4), nullptr));
+    g_free(bytes);
+    const std::pair<const char*, const char*> cases[] = {
+        {pipe, "not a regular file"}, {folder, "not a regular file"}, {cut, "cut short"}};
+    for (const auto& [path, problem] : cases) {
+        const Environment engine("FLASHVSR_ENGINE", path);
+        const Outcome outcome = run(with_model());
+        EXPECT_EQ(outcome.error, name_of(GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT));
+        EXPECT_NE(outcome.message.find(problem), std::string::npos) << outcome.message;
+    }
+    g_remove(pipe);
+    g_remove(cut);
+    g_rmdir(folder);
 }
 
 TEST(Errors, OfTheEngineComeInTheRightDomain) {
