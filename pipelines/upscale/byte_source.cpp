@@ -94,6 +94,17 @@ int ByteSource::read(uint8_t* data, int size) {
     return static_cast<int>(count);
 }
 
+size_t ByteSource::peek(int64_t at, uint8_t* data, size_t size) const {
+    size_t done = 0;
+    while (size_ >= 0 && done < size) {
+        const ssize_t count = pread(fd_, data + done, size - done, at + static_cast<int64_t>(done));
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) break;
+        done += count;
+    }
+    return done;
+}
+
 int64_t ByteSource::seek(int64_t offset, int whence) {
     if (whence & AVSEEK_SIZE) return size_;
     if (stop_ && *stop_) return AVERROR_EXIT;

@@ -23,6 +23,8 @@ class ByteSource {
     const Stop* stop() const { return stop_; }
     /// Of a file; -1: it is a pipe.
     int64_t size() const { return size_; }
+    /// Reads at a place, without moving the demuxer's. Returns how many bytes there were.
+    size_t peek(int64_t at, uint8_t* data, size_t size) const;
     /// The demuxer begins something that ends within a file's length: a packet, a seek.
     void begin_step();
     /// Back to the beginning of a file.

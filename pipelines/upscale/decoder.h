@@ -15,9 +15,9 @@ struct FreeDecoder {
 /// Packets of a video to its frames, in software: the frames are small beside the network.
 class Decoder {
   public:
-    /// Packets come with times in nanoseconds. name: of the input. Throws Failure (kInput) where
-    /// there is no decoder for the codec.
-    Decoder(const AVStream* stream, const std::string& name);
+    /// Packets come with times in nanoseconds. name: of the input. still: it is one picture.
+    /// Throws Failure (kInput) where there is no decoder for the codec.
+    Decoder(const AVStream* stream, const std::string& name, bool still = false);
 
     /// Null: nothing comes any more. Whatever can be received has to be received before.
     void send(const AVPacket* packet);
@@ -36,11 +36,15 @@ class Decoder {
 
   private:
     void count(int status);
+    template <typename Step>
+    int heard(const Step& step);
 
     std::unique_ptr<AVCodecContext, FreeDecoder> context_;
     std::string name_;
     int64_t decoded_ = 0, failed_ = 0, damaged_ = 0;
     int error_ = 0;
+    bool listens_;             // what the decoder complains of is damage
+    bool complained_ = false;  // since the last frame
 };
 
 }  // namespace upscale

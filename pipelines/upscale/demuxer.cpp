@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "pipelines/upscale/encryption.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav_complaints.h"
 
@@ -55,6 +56,14 @@ Demuxer::Demuxer(std::unique_ptr<ByteSource> bytes, const std::string& name, con
 }
 
 void Demuxer::open() {
+    open_container();
+    if (is_encrypted(file_.get(), *bytes_)) refuse_encrypted();
+    find_streams();
+    video_ = choose_video(file_.get());
+    timeline_ = std::make_unique<Timeline>(file_.get(), video_);
+}
+
+void Demuxer::open_container() {
     AVFormatContext* context = avformat_alloc_context();
     if (!context) throw Failure(ExitCode::kFailed, "out of memory");
     context->pb = bytes_->context();
@@ -62,15 +71,42 @@ void Demuxer::open() {
     context->probesize = kProbedBytes;
     context->max_analyze_duration = kProbedTime;
     bytes_->begin_step();
+    const LibavComplaints complaints;
     // Frees the context when it fails.
-    int status = avformat_open_input(&context, url_.c_str(), nullptr, nullptr);
-    if (status < 0) throw Failure(ExitCode::kInput, name_ + ": " + libav_error(status));
+    const int status = avformat_open_input(&context, url_.c_str(), nullptr, nullptr);
+    if (status < 0) refuse(status);
     file_.reset(context);
+}
+
+/// Reads the first packets, which read() gives again.
+void Demuxer::find_streams() {
     bytes_->begin_step();
-    status = avformat_find_stream_info(file_.get(), nullptr);
-    if (status < 0) throw Failure(ExitCode::kInput, name_ + ": " + libav_error(status));
-    video_ = choose_video(file_.get());
-    timeline_ = std::make_unique<Timeline>(file_.get(), video_);
+    const LibavComplaints complaints(file_.get());
+    const int status = avformat_find_stream_info(file_.get(), nullptr);
+    if (status < 0) refuse(status);
+    if (LibavComplaints::any()) completeness_.see_damage();
+}
+
+void Demuxer::refuse_encrypted() const {
+    throw Failure(ExitCode::kInput, name_ + " is encrypted: it has to be decrypted first");
+}
+
+/// Throws: the head of the file cannot be read.
+void Demuxer::refuse(int status) const {
+    if (status == AVERROR(ENOMEM)) throw Failure(ExitCode::kFailed, "out of memory");
+    if (bytes_->stop() && *bytes_->stop()) throw Failure(ExitCode::kInput, libav_error(status));
+    if (bytes_->size() == 0)
+        throw Failure(ExitCode::kInput, name_ + " cannot be read: it is empty");
+    const std::string why = LibavComplaints::say(status);
+    if (why.find("moov atom not found") != std::string::npos) {
+        throw Failure(ExitCode::kInput,
+                      name_ +
+                          " cannot be read: its index (moov) is not there, as the recording or "
+                          "the copy ended early; a whole copy or a repair program is needed");
+    }
+    throw Failure(ExitCode::kInput, name_ + " cannot be read (" + why +
+                                        "): it is no video, or its beginning is damaged or cut; "
+                                        "get it anew, or convert it with another program");
 }
 
 void Demuxer::reopen() {
@@ -87,17 +123,18 @@ bool Demuxer::fetch() {
     constexpr int kMostErrors = 100;  // one after the other
     Packet packet = make_packet();
     int status = 0, errors = 0;
-    const LibavComplaints complaints;
+    const LibavComplaints complaints(file_.get());
     do {
         bytes_->begin_step();
         status = av_read_frame(file_.get(), packet.get());
     } while (status == AVERROR_INVALIDDATA && ++errors < kMostErrors);
+    if (LibavComplaints::any() && status != AVERROR_EXIT) completeness_.see_damage();
     if (status < 0) {
         error_ = status == AVERROR_EOF || status == AVERROR_EXIT ? 0 : status;
         return false;
     }
+    if (is_encrypted(packet.get())) refuse_encrypted();
     completeness_.see(file_.get(), packet.get());
-    if (LibavComplaints::any()) completeness_.see_damage();
     ahead_.push_back(std::move(packet));
     return true;
 }
@@ -145,6 +182,7 @@ bool Demuxer::go_to(int64_t time) {
     bytes_->begin_step();
     const int64_t target = (time + timeline_->origin()) / 1000;
     if (avformat_seek_file(file_.get(), -1, INT64_MIN, target, target, 0) < 0) return false;
+    completeness_.see_seek();
     ahead_.clear();
     placed_.clear();
     error_ = 0;

@@ -28,9 +28,7 @@ class Demuxer {
     /// The next packet of any track, times in nanoseconds. False: there is none any more.
     bool read(AVPacket* packet);
     /// Then: what the container announced and did not hold, for a person; empty: nothing.
-    std::string missing() const {
-        return completeness_.missing(file_.get(), bytes_->size(), error_);
-    }
+    std::string missing() const { return completeness_.missing(file_.get(), *bytes_, error_); }
 
     /// Where else packets may be missing.
     int64_t gaps() const { return completeness_.gaps(file_.get()); }
@@ -51,6 +49,10 @@ class Demuxer {
 
   private:
     void open();
+    void open_container();
+    void find_streams();
+    [[noreturn]] void refuse_encrypted() const;
+    [[noreturn]] void refuse(int status) const;
     void reopen();
     bool may_seek(bool steady) const;
     bool go_to(int64_t time);

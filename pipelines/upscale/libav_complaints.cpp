@@ -2,6 +2,7 @@
 
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 
 #include "pipelines/upscale/libav.h"
 
@@ -10,14 +11,24 @@ namespace upscale {
 namespace {
 
 thread_local bool listening = false;
+thread_local const void* only_source = nullptr;
 thread_local std::string first;
+
+/// Of some demuxers the only word about what is lost is a mild one.
+bool is_error(int level, const char* format) {
+    for (const char* mild : {"Packet mismatch", "freeing incomplete packet"}) {  // flv, asf
+        if (std::strncmp(format, mild, std::strlen(mild)) == 0) return true;
+    }
+    return level <= AV_LOG_ERROR;
+}
 
 void on_log(void* object, int level, const char* format, va_list values) {
     if (!listening) {
         av_log_default_callback(object, level, format, values);
         return;
     }
-    if (level > AV_LOG_ERROR || !first.empty()) return;
+    if (!is_error(level, format) || !first.empty()) return;
+    if (only_source && object != only_source) return;
     char line[512] = "";
     vsnprintf(line, sizeof line, format, values);
     first = line;
@@ -26,9 +37,10 @@ void on_log(void* object, int level, const char* format, va_list values) {
 
 }  // namespace
 
-LibavComplaints::LibavComplaints() {
+LibavComplaints::LibavComplaints(const void* source) {
     av_log_set_callback(on_log);
     first.clear();
+    only_source = source;
     listening = true;
 }
 

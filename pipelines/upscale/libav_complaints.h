@@ -9,7 +9,8 @@ namespace upscale {
 /// than their numbers tell, in place of printing it. One at a time in a thread.
 class LibavComplaints {
   public:
-    LibavComplaints();
+    /// source: the context whose errors count; null: anybody's.
+    explicit LibavComplaints(const void* source = nullptr);
     ~LibavComplaints();
     LibavComplaints(const LibavComplaints&) = delete;
     LibavComplaints& operator=(const LibavComplaints&) = delete;

@@ -188,11 +188,20 @@ void FrameTimes::push(Frame frame) {
         if (pending_.size() >= kMostPending) count_on(false);
         return;
     }
+    look_at_step(time);
     settle(time);
     last_duration_ = duration_of(frame.get());
     ready_.push_back(std::move(frame));
     last_ = anchor_ = time;
     counted_ = 0;
+}
+
+void FrameTimes::look_at_step(int64_t time) {
+    if (last_ == INT64_MIN) return;
+    const auto between = static_cast<int64_t>(pending_.size());
+    const int64_t periods = av_rescale(time - last_, rate_.num, rate_.den * kSecond) - between;
+    ++(periods > 1 ? gaps_ : steady_);
+    if (periods > 1) skipped_ += periods - 1;
 }
 
 /// Spreads what waits over the time up to `next`.

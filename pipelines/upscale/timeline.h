@@ -86,7 +86,12 @@ class FrameTimes {
     /// The next frame; null: more have to be pushed.
     Frame pop();
 
+    /// Frames that would fill the gaps between the times, at the rate; 0 where the rate varies.
+    /// Such a gap is no fault by itself.
+    int64_t skipped() const { return steady_ > 3 * gaps_ ? skipped_ : 0; }
+
   private:
+    void look_at_step(int64_t time);
     void settle(int64_t next);
     void count_on(bool at_end);
     int64_t counted_time();
@@ -96,6 +101,8 @@ class FrameTimes {
     int64_t anchor_ = 0;        // the last time that a frame said, and how many were counted since
     int64_t counted_ = 0;
     int64_t last_duration_ = 0;
+    int64_t steady_ = 0, gaps_ = 0;  // steps of one period, and of more
+    int64_t skipped_ = 0;
     std::deque<Frame> pending_, ready_;
 };
 

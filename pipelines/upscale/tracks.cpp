@@ -112,6 +112,7 @@ void Tracks::add_track(AVFormatContext* output, AVStream* stream, Report* report
     if (copy->codecpar->codec_type == AVMEDIA_TYPE_ATTACHMENT) return;  // it is in the head
     Target& target = targets_[stream->index];
     target.stream = copy->index;
+    target.codec = codec->codec_id;
     if (codec->codec_type == AVMEDIA_TYPE_AUDIO) target.times.emplace(stream);
 }
 
@@ -136,8 +137,26 @@ void Tracks::copy_chapters(AVFormatContext* output) {
     }
 }
 
+/// A track that appears while the file is read, or becomes another, has no place in the output.
+bool Tracks::has_place(const AVPacket* packet) {
+    const AVStream* stream = input_.file()->streams[packet->stream_index];
+    const AVMediaType type = stream->codecpar->codec_type;
+    const auto index = static_cast<size_t>(packet->stream_index);
+    if (index < targets_.size()) {
+        const Target& target = targets_[index];
+        const bool same = stream->codecpar->codec_id == target.codec;
+        if (target.stream < 0 || target.codec == AV_CODEC_ID_NONE || same) return true;
+    }
+    const bool sound = type == AVMEDIA_TYPE_AUDIO && with_sound_;
+    if (sound || type == AVMEDIA_TYPE_VIDEO || type == AVMEDIA_TYPE_SUBTITLE) {
+        report_->loss("track", track_name(stream) +
+                                   " begins within the file and is left out: what is written has "
+                                   "the tracks of the beginning");
+    }
+    return false;
+}
+
 bool Tracks::is_wanted(const AVPacket* packet) const {
-    // A stream that appears while the file is read has no place in the output.
     if (static_cast<size_t>(packet->stream_index) >= targets_.size() ||
         targets_[packet->stream_index].stream < 0) {
         return false;
@@ -164,7 +183,7 @@ bool Tracks::fetch() {
     }
     while (!has_waiting_) {
         if (!input_.read(waiting_.get())) return false;
-        has_waiting_ = is_wanted(waiting_.get());
+        has_waiting_ = has_place(waiting_.get()) && is_wanted(waiting_.get());
         if (has_waiting_) break;
         const bool past = waiting_->dts != AV_NOPTS_VALUE && waiting_->dts - kDisorder > span_.end;
         av_packet_unref(waiting_.get());

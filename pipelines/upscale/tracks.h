@@ -42,15 +42,17 @@ class Tracks {
   private:
     /// Of a track of the input.
     struct Target {
-        int stream = -1;                   // in the output; -1: it is not copied
-        int64_t last_dts = INT64_MIN;      // in the output's time base
-        int64_t refused = 0;               // packets
-        int error = 0;                     // why
-        std::optional<SampleTimes> times;  // of sound
+        AVCodecID codec = AV_CODEC_ID_NONE;  // when it was declared
+        int stream = -1;                     // in the output; -1: it is not copied
+        int64_t last_dts = INT64_MIN;        // in the output's time base
+        int64_t refused = 0;                 // packets
+        int error = 0;                       // why
+        std::optional<SampleTimes> times;    // of sound
     };
 
     void add_track(AVFormatContext* output, AVStream* stream, Report* report);
     void copy_chapters(AVFormatContext* output);
+    bool has_place(const AVPacket* packet);
     bool is_wanted(const AVPacket* packet) const;
     bool belongs_to_cover(const AVPacket* packet) const;
     bool fetch();

@@ -79,7 +79,9 @@ void VideoReader::open_file(const Source& source) {
     decoder_ = std::make_unique<Decoder>(video, name_);
     orientation_ = orientation_of(video);
     rate_ = rate_of(demuxer_->file(), video);
-    untimed_ = video->start_time == AV_NOPTS_VALUE;
+    // libavformat counts the pictures of a bare Dirac stream in a unit that is none of time.
+    const bool bare = std::string(demuxer_->file()->iformat->name) == "dirac";
+    untimed_ = bare || video->start_time == AV_NOPTS_VALUE;
 }
 
 void VideoReader::go_to_begin() {
@@ -159,7 +161,7 @@ bool VideoReader::read_image() {
 Frame VideoReader::decode_image(const std::string& path) const {
     const std::unique_ptr<Demuxer> demuxer = open_image(path, path, stop_);
     if (!demuxer->video()) throw Failure(ExitCode::kInput, path + ": no picture");
-    Decoder decoder(demuxer->video(), path);
+    Decoder decoder(demuxer->video(), path, true);
     const Packet packet = make_packet();
     Frame frame;
     while (!frame && demuxer->read(packet.get())) {
@@ -256,17 +258,23 @@ void VideoReader::report_losses() const {
                           hint(demuxer_->video()->codecpar->codec_id));
     }
     const std::string missing = ended_ ? demuxer_->missing() : "";
+    const bool has_gaps = demuxer_->gaps() > 0;
+    const int64_t failed = decoder_->failed(), damaged = decoder_->damaged();
     if (!missing.empty()) report_->loss("truncated", name_ + " " + missing);
-    if (demuxer_->gaps() > 0) {
+    if (has_gaps) {
         report_->loss("truncated", name_ + " is damaged within: what lay there cannot be read");
     }
-    const int64_t failed = decoder_->failed(), damaged = decoder_->damaged();
     if (failed > 0) {
         report_->loss("undecodable", name_ + ": " + "of its video " + count_is(failed, "packet") +
                                          " left out that cannot be decoded");
     }
     if (damaged > 0) {
         report_->loss("undecodable", name_ + ": " + count_is(damaged, "frame") + " damaged");
+    }
+    const int64_t skipped = times_->skipped();
+    if (skipped > 0 && (!missing.empty() || has_gaps || failed > 0 || damaged > 0)) {
+        report_->loss("truncated",
+                      name_ + ": by its times " + count_is(skipped, "frame") + " missing");
     }
 }
 

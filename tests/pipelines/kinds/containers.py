@@ -94,6 +94,7 @@ KINDS = [
     kind('rm-rv20', 'rm', '-c:v rv20 -q:v 3 -c:a ac3'),
     kind('wtv-mpeg2', 'wtv', '-c:v mpeg2video -q:v 2 -bf 2 -c:a mp2'),
     kind('mj2-jpeg2000', 'mj2', '-f mov -c:v jpeg2000 -an'),
+    kind('raw-dirac', 'drc', '-f dirac -c:v vc2 -an'),
     kind('raw-h264', 'h264', f'{H264} -an'),
     kind('raw-264', '264', '-c:v libx264 -preset veryfast -bf 0 -an', rate='30000/1001'),
     kind('raw-hevc', 'h265', '-c:v libx265 -preset ultrafast -x265-params log-level=error -f hevc -an'),

@@ -29,6 +29,13 @@ def zeroed(first, last):
     return described(apply, first, last)
 
 
+def filled(first, last, byte):
+    def apply(data):
+        begin, end = int(len(data) * first), int(len(data) * last)
+        return data[:begin] + bytes([byte]) * (end - begin) + data[end:]
+    return described(apply, first, last, byte)
+
+
 def without(first, last):
     def apply(data):
         return data[:int(len(data) * first)] + data[int(len(data) * last):]
@@ -69,6 +76,16 @@ def bad_sound_packet(number):
         begin = head + 9 + data[head + 8]
         return data[:begin] + b'\x55' * (place + 188 - begin) + data[place + 188:]
     return described(apply, number)
+
+
+def scrambled(data):
+    """As of a station that is paid for: sound and picture, not the tables."""
+    packets = [bytearray(data[i:i + 188]) for i in range(0, len(data), 188)]
+    for packet in packets:
+        if packet[1] & 0x1F == 1:  # identifiers from 0x100 on
+            packet[3] |= 0x80
+            packet[20:] = bytes(byte ^ 0x5A for byte in packet[20:])
+    return b''.join(packets)
 
 
 def with_check_bytes(data):
