@@ -157,6 +157,7 @@ void Mux::open(const AVCodecParameters& codec, const AVStream* part) {
     const int status = avformat_write_header(output, &settings);
     av_dict_free(&settings);
     check(status, "the container's head");
+    packets_ = std::make_unique<PacketWriter>(output, options_.name);
 }
 
 void Mux::send(AVPacket* packet) {
@@ -168,8 +169,14 @@ void Mux::send(AVPacket* packet) {
     packet->dts = std::min(packet->dts, packet->pts);
     last_dts_ = packet->dts;
     packet->stream_index = 0;
-    if (tracks_ && options_.with_tracks) tracks_->copy_until(output_.get(), due + zero());
-    check(av_interleaved_write_frame(output_.get(), packet), "writing");
+    if (tracks_ && options_.with_tracks) tracks_->copy_until(packets_.get(), due + zero());
+    packets_->write(packet);
+    check_video();
+}
+
+/// Of other tracks a packet may be left out.
+void Mux::check_video() const {
+    check(packets_->refused(0).error, "writing");
     check(output_->pb->error, "writing");
 }
 
@@ -180,9 +187,11 @@ void Mux::finish(GstClockTime end) {
         if (GST_CLOCK_TIME_IS_VALID(end)) {
             tracks_->set_end(static_cast<int64_t>(end));
         }
-        tracks_->copy_until(output_.get(), INT64_MAX);
-        tracks_->report_losses();
+        tracks_->copy_until(packets_.get(), INT64_MAX);
     }
+    packets_->flush();
+    check_video();
+    if (tracks_ && options_.with_tracks) tracks_->report_losses(*packets_);
     check(av_write_trailer(output_.get()), "writing");
     avio_flush(output_->pb);
     check(output_->pb->error, "writing");

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "pipelines/upscale/encode.h"
+#include "pipelines/upscale/packet_writer.h"
 #include "pipelines/upscale/tracks.h"
 #include "pipelines/upscale/window.h"
 #include "pipelines/upscale/writer.h"
@@ -55,6 +56,7 @@ class Mux : public Writer {
     void open(const AVCodecParameters& codec, const AVStream* part);
     void send(AVPacket* packet);
     void check(int status, const char* what) const;
+    void check_video() const;
     AVRational video_time_base(AVRational other) const;
     /// Ticks in the file, of a time on the input's time line.
     int64_t ticks(int64_t time) const;
@@ -66,7 +68,8 @@ class Mux : public Writer {
     std::unique_ptr<Tracks> tracks_;         // null: no file beside the frames
     std::unique_ptr<VideoEncoder> encoder_;  // null: packets come
     OutputFile output_;
-    AVRational time_base_ = {1, 90000};  // of the packets that come
+    std::unique_ptr<PacketWriter> packets_;  // into output_
+    AVRational time_base_ = {1, 90000};      // of the packets that come
     int64_t last_dts_ = INT64_MIN;
 };
 

@@ -192,7 +192,7 @@ bool Tracks::fetch() {
     return true;
 }
 
-void Tracks::copy_until(AVFormatContext* output, int64_t time) {
+void Tracks::copy_until(PacketWriter* output, int64_t time) {
     while (fetch()) {
         const int64_t due = waiting_->dts != AV_NOPTS_VALUE ? waiting_->dts : waiting_->pts;
         if (due != AV_NOPTS_VALUE && due >= time) return;
@@ -230,33 +230,26 @@ bool Tracks::set_times(AVPacket* packet, const AVFormatContext* output, Target* 
     return true;
 }
 
-void Tracks::send(AVFormatContext* output) {
+void Tracks::send(PacketWriter* output) {
     Target& target = targets_[waiting_->stream_index];
     has_waiting_ = false;
-    if (!set_times(waiting_.get(), output, &target)) {
+    if (!set_times(waiting_.get(), output->output(), &target)) {
         av_packet_unref(waiting_.get());
         return;
     }
     waiting_->stream_index = target.stream;
     waiting_->pos = -1;
-    const int status = av_interleaved_write_frame(output, waiting_.get());
-    if (status >= 0) return;
-    if (output->pb->error < 0) {
-        throw Failure(ExitCode::kFailed, "writing a track: " + libav_error(output->pb->error));
-    }
-    if (status == AVERROR(ENOMEM)) throw Failure(ExitCode::kFailed, "out of memory");
-    target.error = status;
-    ++target.refused;
-    av_packet_unref(waiting_.get());
+    output->write(waiting_.get());
 }
 
-void Tracks::report_losses() const {
+void Tracks::report_losses(const PacketWriter& output) const {
     for (size_t i = 0; i < targets_.size(); ++i) {
-        const Target& target = targets_[i];
-        if (target.refused == 0) continue;
+        if (targets_[i].stream < 0) continue;
+        const PacketWriter::Refused& refused = output.refused(targets_[i].stream);
+        if (refused.packets == 0) continue;
         report_->loss("packets", track_name(input_.file()->streams[i]) + ": " +
-                                     count_is(target.refused, "packet") +
-                                     " left out: " + libav_error(target.error));
+                                     count_is(refused.packets, "packet") +
+                                     " left out: " + libav_error(refused.error));
     }
 }
 

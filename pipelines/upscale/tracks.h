@@ -7,6 +7,7 @@
 
 #include "pipelines/upscale/demuxer.h"
 #include "pipelines/upscale/libav.h"
+#include "pipelines/upscale/packet_writer.h"
 #include "pipelines/upscale/report.h"
 #include "pipelines/upscale/sample_times.h"
 
@@ -33,9 +34,9 @@ class Tracks {
     /// cannot.
     void declare(AVFormatContext* output, const Span& span, Report* report);
     /// Writes the packets that are due before `time`, nanoseconds on the time line.
-    void copy_until(AVFormatContext* output, int64_t time);
+    void copy_until(PacketWriter* output, int64_t time);
     /// After the last packet: reports those that could not be copied.
-    void report_losses() const;
+    void report_losses(const PacketWriter& output) const;
     /// Nothing from there on is copied.
     void set_end(int64_t time) { span_.end = time; }
 
@@ -45,8 +46,6 @@ class Tracks {
         AVCodecID codec = AV_CODEC_ID_NONE;  // when it was declared
         int stream = -1;                     // in the output; -1: it is not copied
         int64_t last_dts = INT64_MIN;        // in the output's time base
-        int64_t refused = 0;                 // packets
-        int error = 0;                       // why
         std::optional<SampleTimes> times;    // of sound
     };
 
@@ -56,7 +55,7 @@ class Tracks {
     bool is_wanted(const AVPacket* packet) const;
     bool belongs_to_cover(const AVPacket* packet) const;
     bool fetch();
-    void send(AVFormatContext* output);
+    void send(PacketWriter* output);
     bool set_times(AVPacket* packet, const AVFormatContext* output, Target* target) const;
 
     Demuxer input_;

@@ -8,6 +8,7 @@ SOUNDS = [  # a codec, a container that holds it
     ('pcm_s24le', 'mkv'), ('pcm_mulaw', 'mov'), ('truehd', 'mp4'), ('libmp3lame', 'ts')]
 
 KINDS = [
+    kind('sound-adpcm_ima_wav-avi', 'avi', '-c:v mpeg4 -c:a adpcm_ima_wav', to='mkv mov mp4'),  # mov's muxer refuses each packet
     *(kind(f'sound-{codec.removeprefix("lib")}-{ending}', ending, f'{H264} -strict -2 -c:a {codec}', to='mkv mp4 mov')
       for codec, ending in SOUNDS),
     kind('cover-png', 'mp4', f'-i {{cover}} -map 0:v -map 1:a -map 2 {H264} -c:v:1 png -disposition:v:1 attached_pic', to='mp4 mov mkv webm'),
