@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "pipelines/upscale/asf.h"
 #include "pipelines/upscale/transport.h"
 
 namespace upscale {
@@ -169,6 +170,9 @@ std::string Completeness::missing(const AVFormatContext* file, const ByteSource&
     if (says_length && lacks_time(file)) {
         return "ends early, after " + seconds(end_) + ": it says that it goes on to " +
                seconds(announced_end(file));
+    }
+    if (is(file, "asf") && ends_within_asf_packets(bytes)) {
+        return "ends early, after " + seconds(end_) + ": its header announces more packets";
     }
     const int64_t chunks = is(file, "avi") ? lacks_chunks(file) : 0;
     if (chunks > 0) {

@@ -7,6 +7,7 @@
 #include "pipelines/upscale/encryption.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav_complaints.h"
+#include "pipelines/upscale/ogg.h"
 
 namespace upscale {
 
@@ -119,21 +120,38 @@ void Demuxer::reopen() {
     open();
 }
 
-bool Demuxer::fetch() {
+/// Returns 0, or an error in place of a packet.
+int Demuxer::read_frame(AVPacket* packet) {
     constexpr int kMostErrors = 100;  // one after the other
-    Packet packet = make_packet();
     int status = 0, errors = 0;
     const LibavComplaints complaints(file_.get());
     do {
+        av_packet_unref(packet);
         bytes_->begin_step();
-        status = av_read_frame(file_.get(), packet.get());
+        status = av_read_frame(file_.get(), packet);
     } while (status == AVERROR_INVALIDDATA && ++errors < kMostErrors);
     if (LibavComplaints::any() && status != AVERROR_EXIT) completeness_.see_damage();
+    return status;
+}
+
+bool Demuxer::fetch() {
+    Packet packet = make_packet();
+    int status = 0;
+    OggHeader header = OggHeader::kNone;
+    do {
+        status = read_frame(packet.get());
+        header = status < 0 ? OggHeader::kNone : ogg_header(file_.get(), packet.get());
+        if (header == OggHeader::kOther) completeness_.see_damage();
+    } while (header == OggHeader::kSpare || header == OggHeader::kOther);
     if (status < 0) {
         error_ = status == AVERROR_EOF || status == AVERROR_EXIT ? 0 : status;
         return false;
     }
     if (is_encrypted(packet.get())) refuse_encrypted();
+    if (header == OggHeader::kNeeded) {
+        packet->pts = packet->dts = AV_NOPTS_VALUE;
+        packet->duration = 0;
+    }
     completeness_.see(file_.get(), packet.get());
     ahead_.push_back(std::move(packet));
     return true;

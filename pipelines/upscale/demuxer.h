@@ -56,6 +56,7 @@ class Demuxer {
     void reopen();
     bool may_seek(bool steady) const;
     bool go_to(int64_t time);
+    int read_frame(AVPacket* packet);
     bool fetch();
     bool next(Packet* packet);
     void begin_piece();

@@ -34,7 +34,7 @@ KINDS = [
     kind('ones-in-avi-mjpeg', 'avi', '-c:v mjpeg -q:v 3 -pix_fmt yuvj420p -c:a pcm_s16le', edit=edit.filled(0.5, 0.55, 255), frames=(24, 29), of=30,
          **PART),
     kind('zeros-in-wmv', 'wmv', '-c:v wmv2 -q:v 3 -c:a wmav2', edit=edit.zeroed(0.5, 0.55), frames=(20, 29), of=30, **PART),
-    kind('cut-wmv', 'wmv', '-c:v wmv2 -q:v 3 -c:a wmav2', edit=edit.cut(0.6), frames=(10, 25), of=30, **UNSEEN),
+    kind('cut-wmv', 'wmv', '-c:v wmv2 -q:v 3 -c:a wmav2', edit=edit.cut(0.6), frames=(10, 25), of=30, says='ends early', **PART),
     kind('ones-in-flv', 'flv', H264, edit=edit.filled(0.5, 0.55, 255), frames=(15, 29), of=30, **PART),
     kind('zeros-in-nut', 'nut', '-c:v mpeg4 -q:v 3 -c:a libmp3lame', edit=edit.zeroed(0.4, 0.6), frames=(10, 28), of=30, says='frames are missing',
          **PART),
