@@ -116,6 +116,7 @@ void Demuxer::reopen() {
     error_ = 0;
     file_.reset();
     completeness_ = {};
+    places_.clear();
     bytes_->rewind();
     open();
 }
@@ -134,6 +135,18 @@ int Demuxer::read_frame(AVPacket* packet) {
     return status;
 }
 
+/// Within a transport stream.
+bool Demuxer::is_other_codec(const AVPacket* packet) {
+    if (std::string(file_->iformat->name) != "mpegts") return false;
+    tables_.see(*bytes_, avio_tell(file_->pb));
+    // Frames that came in one packet of the container have no places of their own.
+    int64_t& place = places_[packet->stream_index];
+    if (packet->pos >= 0) place = packet->pos;
+    if (!tables_.is_other(file_->streams[packet->stream_index]->id, place)) return false;
+    changed_.insert(packet->stream_index);
+    return true;
+}
+
 bool Demuxer::fetch() {
     Packet packet = make_packet();
     int status = 0;
@@ -142,7 +155,8 @@ bool Demuxer::fetch() {
         status = read_frame(packet.get());
         header = status < 0 ? OggHeader::kNone : ogg_header(file_.get(), packet.get());
         if (header == OggHeader::kOther) completeness_.see_damage();
-    } while (header == OggHeader::kSpare || header == OggHeader::kOther);
+    } while (header == OggHeader::kSpare || header == OggHeader::kOther ||
+             (status >= 0 && is_other_codec(packet.get())));
     if (status < 0) {
         error_ = status == AVERROR_EOF || status == AVERROR_EXIT ? 0 : status;
         return false;

@@ -3,13 +3,16 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "pipelines/upscale/byte_source.h"
 #include "pipelines/upscale/completeness.h"
 #include "pipelines/upscale/libav.h"
 #include "pipelines/upscale/timeline.h"
+#include "pipelines/upscale/transport_tables.h"
 
 namespace upscale {
 
@@ -32,6 +35,9 @@ class Demuxer {
 
     /// Where else packets may be missing.
     int64_t gaps() const { return completeness_.gaps(file_.get()); }
+
+    /// Tracks whose codec is another from somewhere on, by index: those packets are left out.
+    const std::set<int>& changed() const { return changed_; }
 
     /// Goes to a place from which all packets at and after `time` come, be it the beginning.
     void seek(int64_t time);
@@ -57,6 +63,7 @@ class Demuxer {
     bool may_seek(bool steady) const;
     bool go_to(int64_t time);
     int read_frame(AVPacket* packet);
+    bool is_other_codec(const AVPacket* packet);
     bool fetch();
     bool next(Packet* packet);
     void begin_piece();
@@ -71,6 +78,9 @@ class Demuxer {
     AVStream* video_ = nullptr;
     std::unique_ptr<Timeline> timeline_;
     Completeness completeness_;
+    TransportTables tables_;
+    std::map<int, int64_t> places_;  // of each track's last packet
+    std::set<int> changed_;
     std::deque<Packet> ahead_;   // read, not yet on the time line
     std::deque<Packet> placed_;  // on the time line, to be handed on
     int error_ = 0;              // in place of a packet or the end

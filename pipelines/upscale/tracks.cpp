@@ -245,6 +245,11 @@ void Tracks::send(PacketWriter* output) {
 void Tracks::report_losses(const PacketWriter& output) const {
     for (size_t i = 0; i < targets_.size(); ++i) {
         if (targets_[i].stream < 0) continue;
+        if (input_.changed().count(static_cast<int>(i))) {
+            report_->loss("packets",
+                          track_name(input_.file()->streams[i]) +
+                              " has another codec from somewhere on, and is left out there");
+        }
         const PacketWriter::Refused& refused = output.refused(targets_[i].stream);
         if (refused.packets == 0) continue;
         report_->loss("packets", track_name(input_.file()->streams[i]) + ": " +

@@ -264,6 +264,11 @@ void VideoReader::report_losses() const {
     if (has_gaps) {
         report_->loss("truncated", name_ + " is damaged within: what lay there cannot be read");
     }
+    if (demuxer_->changed().count(demuxer_->video()->index)) {
+        report_->loss(
+            "undecodable",
+            name_ + ": its video has another codec from somewhere on, and is left out there");
+    }
     if (failed > 0) {
         report_->loss("undecodable", name_ + ": " + "of its video " + count_is(failed, "packet") +
                                          " left out that cannot be decoded");

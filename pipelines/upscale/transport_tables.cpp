@@ -1,0 +1,109 @@
+#include "pipelines/upscale/transport_tables.h"
+
+#include <algorithm>
+#include <climits>
+#include <cstring>
+#include <iterator>
+#include <vector>
+
+extern "C" {
+#include <libavutil/crc.h>
+#include <libavutil/intreadwrite.h>
+}
+
+namespace upscale {
+
+namespace {
+
+constexpr uint8_t kSync = 0x47, kProgramMap = 2;
+constexpr int kPacket = 188;
+constexpr int kSectionHead = 12, kCheck = 4;
+
+/// Stream types that mean the same codec become one. Private data say it by a descriptor.
+int form_of(int type, const uint8_t* descriptors, int size) {
+    constexpr int kPrivate = 6;
+    if (type == 1 || type == 3) return type + 1;  // MPEG-1 and MPEG-2
+    for (int at = 0; type == kPrivate && at + 2 <= size; at += 2 + descriptors[at + 1]) {
+        switch (descriptors[at]) {
+            case 0x6a: return 0x81;  // AC-3
+            case 0x7a: return 0x87;  // E-AC-3
+            case 0x7b:
+            case 0x56:
+            case 0x59: return descriptors[at] << 8;  // DTS, teletext, subtitles
+            default: break;
+        }
+    }
+    return type;
+}
+
+}  // namespace
+
+void TransportTables::see(const ByteSource& bytes, int64_t end) {
+    constexpr int64_t kFarthest = 64 << 20, kBlock = 1 << 16;
+    if (end < seen_ || end - seen_ > kFarthest) seen_ = std::max<int64_t>(0, end - kFarthest);
+    if (end - seen_ < kPacket) return;
+    std::vector<uint8_t> data(kBlock + kPacket);
+    while (end - seen_ >= kPacket) {
+        const size_t wanted = std::min<int64_t>(end - seen_, kBlock + kPacket - 1);
+        const size_t count = bytes.peek(seen_, data.data(), wanted);
+        if (count < kPacket) return;
+        const size_t places = count - kPacket + 1;
+        const uint8_t* const begin = data.data();
+        for (const uint8_t* at = begin; at < begin + places; ++at) {
+            const size_t left = begin + places - at;
+            at = static_cast<const uint8_t*>(std::memchr(at, kSync, left));
+            if (!at) break;
+            see_packet(at, seen_ + (at - begin));
+        }
+        seen_ += static_cast<int64_t>(places);
+    }
+}
+
+/// A table that is whole in a packet; its check sum tells it from anything else.
+void TransportTables::see_packet(const uint8_t* packet, int64_t place) {
+    const bool begins = packet[1] & 0x40, has_more = packet[3] & 0x20;
+    if (!begins || !(packet[3] & 0x10)) return;
+    const int head = has_more ? 5 + packet[4] : 4;
+    if (head + 1 >= kPacket) return;
+    const int first = head + 1 + packet[head];
+    if (first + kSectionHead > kPacket || packet[first] != kProgramMap) return;
+    const int size = 3 + (AV_RB16(packet + first + 1) & 0xfff);
+    if (first + size > kPacket || size < kSectionHead + kCheck) return;
+    const AVCRC* table = av_crc_get_table(AV_CRC_32_IEEE);
+    if (table && av_crc(table, UINT32_MAX, packet + first, size) == 0) {
+        see_section(packet + first, size - kCheck, place);
+    }
+}
+
+void TransportTables::see_section(const uint8_t* section, int size, int64_t place) {
+    constexpr int kEntry = 5;
+    const bool is_current = section[5] & 1;
+    if (!is_current) return;
+    int at = kSectionHead + (AV_RB16(section + 10) & 0xfff);
+    while (at + kEntry <= size) {
+        const int length = AV_RB16(section + at + 3) & 0xfff;
+        const int known = std::min(length, size - at - kEntry);
+        see_form(AV_RB16(section + 3), AV_RB16(section + at + 1) & 0x1fff,
+                 form_of(section[at], section + at + kEntry, known), place);
+        at += kEntry + length;
+    }
+}
+
+void TransportTables::see_form(int program, int stream_id, int form, int64_t place) {
+    Forms& forms = streams_[{stream_id, program}];
+    const auto after = forms.upper_bound(place);
+    if (after == forms.begin() || std::prev(after)->second != form) forms[place] = form;
+}
+
+bool TransportTables::is_other(int stream_id, int64_t place) const {
+    for (auto it = streams_.lower_bound({stream_id, INT_MIN});
+         it != streams_.end() && it->first.first == stream_id; ++it) {
+        const Forms& forms = it->second;
+        const auto after = forms.upper_bound(place);
+        if (after != forms.begin() && std::prev(after)->second != forms.begin()->second)
+            return true;
+    }
+    return false;
+}
+
+}  // namespace upscale
