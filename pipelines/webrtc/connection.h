@@ -29,6 +29,8 @@ class Connection : public Meter {
 
     const std::string& address() const { return address_; }
     bool is_waiting() const { return !viewer_ && !dropped_; }
+    /// Nothing of its request has come, or its TLS handshake has not ended.
+    bool is_silent() const { return is_waiting() && request_ == 0; }
     bool is_closed() const { return closed_; }
     /// Whether it has had its time: of its request, or as a viewer that says nothing any more.
     bool is_overdue(gint64 now) const;

@@ -146,7 +146,7 @@ bool Connections::accept_one() {
     if (!gone) {
         complain(std::string("a connection cannot be taken (") + error->message +
                  "); the oldest that waits makes room");
-        drop_oldest({});
+        drop_oldest(&Connection::is_waiting);
     }
     g_error_free(error);
     return gone;
@@ -185,29 +185,31 @@ void Connections::admit(GSocket* socket) {
 /// For one more of this address.
 void Connections::make_room(const std::string& address) {
     connections_.remove_if([](const auto& connection) { return connection->is_closed(); });
-    const auto waiting = [&](const std::string& of) {
-        return std::count_if(connections_.begin(), connections_.end(), [&](const auto& connection) {
-            return connection->is_waiting() && (of.empty() || connection->address() == of);
-        });
+    const Which of_address = [&](const Connection& connection) {
+        return connection.is_waiting() && connection.address() == address;
     };
-    if (!pipelines::is_loopback(address) &&
-        waiting(address) >= static_cast<long>(limits::kWaitingOfAddress)) {
+    if (!pipelines::is_loopback(address) && count(of_address) >= limits::kWaitingOfAddress) {
         complain(address + " has too many connections; its oldest that waits makes room");
-        drop_oldest(address);
+        drop_oldest(of_address);
     }
-    if (waiting({}) >= static_cast<long>(limits::kWaiting)) {
+    if (count(&Connection::is_waiting) >= limits::kWaiting) {
         complain("too many connections; the oldest that waits makes room");
-        drop_oldest({});
+        drop_oldest(&Connection::is_waiting);
+    }
+    if (certificate_ && count(&Connection::is_silent) >= limits::kHandshakes) {
+        complain("too many TLS handshakes; the oldest that waits makes room");
+        drop_oldest(&Connection::is_silent);
     }
 }
 
-/// Of those that wait; address: empty: of any.
-void Connections::drop_oldest(const std::string& address) {
-    const auto oldest =
-        std::find_if(connections_.begin(), connections_.end(), [&](const auto& connection) {
-            return connection->is_waiting() &&
-                   (address.empty() || connection->address() == address);
-        });
+size_t Connections::count(const Which& which) const {
+    return std::count_if(connections_.begin(), connections_.end(),
+                         [&](const auto& connection) { return which(*connection); });
+}
+
+void Connections::drop_oldest(const Which& which) {
+    const auto oldest = std::find_if(connections_.begin(), connections_.end(),
+                                     [&](const auto& connection) { return which(*connection); });
     if (oldest != connections_.end()) (*oldest)->drop();
 }
 

@@ -38,7 +38,9 @@ class Connections {
     bool accept_one();
     void admit(GSocket* socket);
     void make_room(const std::string& address);
-    void drop_oldest(const std::string& address);
+    using Which = std::function<bool(const Connection&)>;
+    size_t count(const Which& which) const;
+    void drop_oldest(const Which& which);
     void complain(const std::string& about);
 
     static gboolean on_connection(GSocket*, GIOCondition, gpointer self);

@@ -16,6 +16,9 @@ constexpr int64_t kSecond = 1000000;  // in the unit of g_get_monotonic_time()
 constexpr size_t kWaiting = 64;
 /// Of one address, its own oldest make room. Not of this machine's: a proxy on it brings everyone.
 constexpr size_t kWaitingOfAddress = 16;
+/// Of those, over TLS, that have not said anything yet. Each handshake that does not end keeps one
+/// of GLib's threads for such tasks, of which there are 10 before it slowly adds more.
+constexpr size_t kHandshakes = 8;
 /// From the connection to the end of the answer: TLS handshake, header, body and answer. Each
 /// connection carries one request.
 constexpr int64_t kRequestTime = 10 * kSecond;
