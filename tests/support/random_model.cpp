@@ -111,9 +111,10 @@ Model random_model(const ModelShape& shape, ModelVersion version, const Placemen
 void write_random_model(const ModelShape& shape, const std::string& dir, uint64_t seed) {
     at::manual_seed(seed);
     const at::Tensor prompt = at::randn({1, shape.prompt_tokens, shape.dit.text_dim});
-    auto write = [&](const char* name, TensorMap tensors) {
-        for (auto& [key, tensor] : tensors) tensor = tensor.to(at::kBFloat16);
-        write_safetensors(dir + "/" + name + ".safetensors", tensors, {});
+    auto write = [&](const char* name, const TensorMap& tensors) {
+        TensorMap rounded;
+        for (const auto& [key, tensor] : tensors) rounded[key] = tensor.to(at::kBFloat16);
+        write_safetensors(dir + "/" + name + ".safetensors", rounded, {});
     };
     write("diffusion_pytorch_model_streaming_dmd",
           random_tensors(Dit::manifest(shape.dit), at::kFloat));
