@@ -146,7 +146,8 @@ TEST_P(BicubicOverload, ReplacesWholeChunksAndBlendsBack) {
             EXPECT_EQ(run % 8, 4u) << i; /* and the look-ahead */
         }
         for (int k = 0; run > 0 && k < 8 && i < values.size(); k++, i++) {
-            EXPECT_NEAR(values[i], 200 - (k + 1) * 100 / 9, 1) << i;
+            const int blended = 200 - (k + 1) * 100 / 9;
+            EXPECT_NEAR(values[i], blended, 1) << i;
         }
         for (; i < values.size() && values[i] != 200; i++) EXPECT_EQ(values[i], 100) << i;
     }
