@@ -9,25 +9,17 @@ import socket
 import ssl
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / 'tests/support'))
+from support.program import BUILD, NANO, ROOT
 from cases import PATIENCE  # noqa: E402
 
-BUILD = Path(os.environ.get('FLASHVSR_BUILD', ROOT / 'build'))
 PROGRAM = BUILD / 'pipelines/webrtc/flashvsr-webrtc'
-ENV = dict(os.environ)
-ENV['GST_PLUGIN_PATH'] = ':'.join([str(BUILD / 'gst'), ENV.get('GST_PLUGIN_PATH', '')]).rstrip(':')
-ENV.setdefault('FLASHVSR_ENGINE', str(BUILD / 'core/libflashvsr.so'))
-ENV['FLASHVSR_MODEL_DIR'] = str(ROOT / 'models/nano')
-ENV['FLASHVSR_PAGE_DIR'] = str(ROOT / 'pipelines/webrtc/page')
-ENV['GST_REGISTRY'] = str(BUILD / 'gstreamer-registry.bin')
-ENV['OMP_NUM_THREADS'] = '1'  # the browser and the encoders need a core as well
+ENV = {**NANO, 'FLASHVSR_PAGE_DIR': str(ROOT / 'pipelines/webrtc/page'),
+       'OMP_NUM_THREADS': '1'}  # the browser and the encoders need a core as well
 
 # An engine that repeats pixels and has the model's schedule: for what a busy machine must not change.
 STUB = {'FLASHVSR_ENGINE': str(BUILD / 'tests/gst/libstub_engine.so')}
