@@ -31,6 +31,8 @@ struct Pace {
         constexpr int kLookAhead = FLASHVSR_FIRST_CHUNK_INPUT - FLASHVSR_FIRST_CHUNK_OUTPUT;
         return (FLASHVSR_CHUNK + kLookAhead) / repeats - 1;
     }
+    /* Frames that a chunk takes and gives, but for the first. */
+    constexpr int chunk_frames() const { return FLASHVSR_CHUNK / repeats; }
 };
 
 /* `fast`: with so many frames in front of the first one that no frame of the first chunk waits for

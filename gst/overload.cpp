@@ -25,7 +25,7 @@ void OverloadPolicy::reset() {
 }
 
 bool OverloadPolicy::engine_is_behind(int waiting, int to_push) const {
-    return (started_ || live_) && waiting >= Worker::kCapacity - 1 && to_push < FLASHVSR_CHUNK;
+    return (started_ || live_) && waiting >= Worker::kCapacity - 1 && to_push < chunk_frames_;
 }
 
 void OverloadPolicy::note_chunk(int left_to_push) {

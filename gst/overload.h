@@ -30,6 +30,8 @@ class OverloadPolicy {
     }
 
     void reset();
+    /* Frames that come out of a chunk; before there are any. */
+    void set_chunk_frames(int frames) { chunk_frames_ = frames; }
 
     /* By the worker's thread: what to do with the next frame. Once it is something else than
      * kCompute, a chunk's worth of frames goes the same way. */
@@ -57,6 +59,7 @@ class OverloadPolicy {
 
     GstElement* const element_;
     Statistics* const statistics_;
+    int chunk_frames_ = FLASHVSR_CHUNK;
     Action action_;                         /* of the newest frame */
     int left_to_push_;                      /* at the end of the newest chunk */
     int left_;                              /* frames that still go the way of the newest */

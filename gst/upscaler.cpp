@@ -52,6 +52,7 @@ bool Upscaler::open() {
     enabled_ = properties.enabled;
     latency_.set_active(enabled_);
     latency_.set_waits(pace_.first_wait(), pace_.later_wait());
+    overload_.set_chunk_frames(pace_.chunk_frames());
     note_latency_query(/*live=*/false);
     if (!model_.start(api_, properties)) return false;
     worker_.start();

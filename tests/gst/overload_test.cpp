@@ -1,6 +1,7 @@
 /* Frames that come faster than they can be computed. */
 #include <gtest/gtest.h>
 
+#include <future>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct Stats {
     guint64 out = 0;
     guint64 dropped = 0;
     guint64 replaced = 0;
+    guint64 chunks = 0;
     gint depth = 0;
 };
 
@@ -23,8 +25,8 @@ Stats stats_of(GstElement* element) {
     Stats stats;
     EXPECT_TRUE(gst_structure_get(structure, "in", G_TYPE_UINT64, &stats.in, "out", G_TYPE_UINT64,
                                   &stats.out, "dropped", G_TYPE_UINT64, &stats.dropped, "replaced",
-                                  G_TYPE_UINT64, &stats.replaced, "queue-depth", G_TYPE_INT,
-                                  &stats.depth, nullptr));
+                                  G_TYPE_UINT64, &stats.replaced, "chunks", G_TYPE_UINT64,
+                                  &stats.chunks, "queue-depth", G_TYPE_INT, &stats.depth, nullptr));
     gst_structure_free(structure);
     return stats;
 }
@@ -262,22 +264,46 @@ TEST(Overload, BlockLeavesLatenessToUpstream) {
     EXPECT_EQ(element.frames_out(), 100);
 }
 
-/* Downstream that takes its time is no overload of the engine. */
-TEST(Overload, ASlowSinkCostsNoFrame) {
-    for (const char* mode : {"overload=drop", "overload=bicubic"}) {
-        TestElement element(mode);
-        element.set_caps(video_caps(6, 4));
+/* A sink that takes a frame and no other one before it is told to. */
+class Gate {
+  public:
+    explicit Gate(TestElement& element) {
         gst_pad_add_probe(
             element.harness()->sinkpad, GST_PAD_PROBE_TYPE_BUFFER,
-            [](GstPad*, GstPadProbeInfo*, gpointer) {
-                g_usleep(10000);  // far more than the stub engine takes on a busy machine
+            [](GstPad*, GstPadProbeInfo*, gpointer self) {
+                static_cast<Gate*>(self)->opened_.wait();
                 return GST_PAD_PROBE_OK;
             },
-            nullptr, nullptr);
-        push_in_a_rush(element, 80);
-        const Stats stats = stats_of(element);
-        EXPECT_EQ(stats.out, 80u) << mode;
-        EXPECT_EQ(stats.replaced, 0u) << mode;
+            this, nullptr);
+    }
+    void open() { open_.set_value(); }
+
+  private:
+    std::promise<void> open_;
+    const std::shared_future<void> opened_ = open_.get_future();
+};
+
+/* Downstream that takes its time is no overload of the engine, however few frames a chunk gives. */
+TEST(Overload, ASlowSinkCostsNoFrame) {
+    const Environment slow("FLASHVSR_STUB_CHUNK_MS", "20"); /* frames pile up in front of it */
+    const struct {
+        const char* compression;
+        guint64 chunks; /* that take 30 of the frames */
+    } settings[] = {{"4", 2}, {"1", 13}};
+    for (const auto& [compression, chunks] : settings) {
+        for (const char* mode : {" overload=drop", " overload=bicubic"}) {
+            TestElement element(std::string("temporal-compression=") + compression + mode);
+            Gate sink(element);
+            element.set_caps(video_caps(6, 4));
+            element.push_frames(0, 60);
+            /* Then those that still wait are no pile, however fast the sink is from now on. */
+            while (stats_of(element).chunks < chunks) g_usleep(1000);
+            sink.open();
+            element.push_event(gst_event_new_eos());
+            const Stats stats = stats_of(element);
+            EXPECT_EQ(stats.out, 60u) << compression << mode;
+            EXPECT_EQ(stats.replaced, 0u) << compression << mode;
+        }
     }
 }
 
