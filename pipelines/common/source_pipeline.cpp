@@ -18,9 +18,7 @@ constexpr char kDecoded[] =
     "audio/mpeg, mpegversion=(int)4, framed=(boolean)true; "
     "audio/mpeg, mpegversion=(int)1, parsed=(boolean)true; audio/x-ac3, framed=(boolean)true";
 
-constexpr char kVideo[] =
-    "videoconvert ! deinterlace fields=top ! videoconvert ! appsink name=video "
-    "caps=\"video/x-raw,format=(string){I420,NV12,P010_10LE,RGB,BGR,RGBA,BGRA,RGBx,BGRx}\"";
+constexpr char kVideo[] = "videoconvert ! deinterlace fields=top ! appsink name=video";
 /// Frames of a decoder on the GPU stay there.
 constexpr char kDeviceVideo[] = "appsink name=video";
 constexpr char kCodedSound[] = "appsink name=sound";
@@ -28,12 +26,16 @@ constexpr char kRawSound[] = "audioconvert ! audioresample ! opusenc ! appsink n
 
 bool is_camera(const std::string& place) { return place.rfind("/dev/", 0) == 0; }
 
+/// In a form that is usual, where nobody asks for another.
+std::string test_caps(const SourceOptions& options) {
+    const std::string caps =
+        options.caps.empty() ? "video/x-raw,width=320,height=180,framerate=25/1" : options.caps;
+    return caps.find("format") == std::string::npos ? caps + ",format=I420" : caps;
+}
+
 std::string launch_line(const SourceOptions& options, bool sound) {
     if (options.place == "test") {
-        return "videotestsrc is-live=true pattern=ball ! " +
-               (options.caps.empty() ? "video/x-raw,width=320,height=180,framerate=25/1"
-                                     : options.caps) +
-               " ! " + kVideo +
+        return "videotestsrc is-live=true pattern=ball ! " + test_caps(options) + " ! " + kVideo +
                (sound ? std::string(" audiotestsrc is-live=true wave=ticks ! ") + kRawSound : "");
     }
     if (is_camera(options.place)) {

@@ -30,7 +30,7 @@ std::string shown(const SourceOptions& options);
 
 /// One attempt to play a source:
 ///
-///     uridecodebin ! videoconvert ! appsink   (raw video)
+///     uridecodebin ! deinterlace ! appsink    (raw video, in the decoder's own format)
 ///          sound ! appsink                    (coded as it is, else as Opus)
 ///
 /// The appsinks let everything out at its time and push it into appsrcs of the running pipeline.

@@ -8,7 +8,7 @@ namespace rtsp {
 namespace {
 
 constexpr char kPictures[] =
-    "appsrc name=video ! flashvsrupscale name=upscaler ! "
+    "appsrc name=video ! videoconvert ! flashvsrupscale name=upscaler ! "
     "appsink name=pictures caps=\"video/x-raw,format=(string){I420,NV12}\" ";
 
 /// The queue is as long as the upscaler's latency may be.

@@ -15,8 +15,8 @@ namespace rtsp {
 /// The pipeline that runs from the start of the program to its end, whoever watches and whether the
 /// source is there or not:
 ///
-///     source -> appsrc ! flashvsrupscale ! appsink -> pictures
-///     source -> appsrc !     queue       ! appsink -> sound
+///     source -> appsrc ! videoconvert ! flashvsrupscale ! appsink -> pictures
+///     source -> appsrc !            queue               ! appsink -> sound
 ///
 /// So the model is loaded once, its memory of the past frames is warm when a client comes, and all
 /// clients watch the same frames. The appsinks let every buffer out at its time stamp plus the
