@@ -146,7 +146,9 @@ Source::Source(const std::string& text) : text_(text), name_(text), path_(text) 
 bool Source::is_one_picture() const {
     if (kind_ == Kind::kImages) return images_.size() == 1;
     const bool file = kind_ == Kind::kFile && !is_address(path_) && !is_standard_input();
-    return file && !is_pipe(path_) && count_pictures(path_) == 1;
+    if (!file || is_pipe(path_)) return false;
+    if (!one_picture_) one_picture_ = count_pictures(path_) == 1;
+    return *one_picture_;
 }
 
 void Source::load() {

@@ -1,6 +1,7 @@
 #ifndef FLASHVSR_PIPELINES_UPSCALE_SOURCE_H_
 #define FLASHVSR_PIPELINES_UPSCALE_SOURCE_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,7 @@ class Source {
     const std::string text_;
     std::string name_, path_, head_;
     std::vector<std::string> images_;
+    mutable std::optional<bool> one_picture_;  // once somebody has asked
     int spool_ = -1;
     int pipe_ = -1;  // the standard input, or one that is closed with this
 };
