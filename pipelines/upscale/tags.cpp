@@ -5,8 +5,6 @@ extern "C" {
 }
 
 #include <glib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -16,6 +14,7 @@ extern "C" {
 #include <vector>
 
 #include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/head_trial.h"
 #include "pipelines/upscale/text.h"
 
 namespace upscale {
@@ -35,65 +34,35 @@ void for_each(const AVDictionary* tags,
 
 // ---- What a muxer keeps ----------------------------------------------------------------------
 
-struct FreeOutputContext {
-    void operator()(AVFormatContext* file) const {
-        avio_closep(&file->pb);
-        avformat_free_context(file);
-    }
-};
-using TrialFile = std::unique_ptr<AVFormatContext, FreeOutputContext>;
-
-/// A file without a name, in memory.
-class Memory {
-  public:
-    Memory() : descriptor_(memfd_create("tags", MFD_CLOEXEC)) {
-        if (descriptor_ < 0) throw Failure(ExitCode::kFailed, "out of memory");
-    }
-    ~Memory() { close(descriptor_); }
-    Memory(const Memory&) = delete;
-    Memory& operator=(const Memory&) = delete;
-
-    std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
-
-  private:
-    int descriptor_;
+/// Track of a file that is tried.
+struct StandIn {
+    const AVStream* like;
+    std::string language;  // in place of its own; empty: its own
 };
 
-void add_stand_in(AVFormatContext* file, const AVStream* like) {
+void add_stand_in(AVFormatContext* file, const StandIn& track) {
     AVStream* stream = avformat_new_stream(file, nullptr);
     if (!stream) throw Failure(ExitCode::kFailed, "out of memory");
     stream->codecpar->codec_type = AVMEDIA_TYPE_AUDIO;  // which needs no more to be said than this
     stream->codecpar->codec_id = AV_CODEC_ID_MP3;
     stream->codecpar->sample_rate = 48000;
     av_channel_layout_default(&stream->codecpar->ch_layout, 2);
-    stream->disposition = like->disposition & ~AV_DISPOSITION_ATTACHED_PIC;
-    av_dict_copy(&stream->metadata, like->metadata, 0);
-}
-
-/// What is read from the head of an mp4 or mov file that was written with the tags of `like` and of
-/// the streams; null: the muxer refuses them.
-InputFile read_back(const AVFormatContext* like, const std::vector<const AVStream*>& streams,
-                    const char* flags) {
-    const Memory memory;
-    AVFormatContext* context = nullptr;
-    if (avformat_alloc_output_context2(&context, like->oformat, nullptr, nullptr) < 0) {
-        throw Failure(ExitCode::kFailed, "out of memory");
+    stream->disposition = track.like->disposition & ~AV_DISPOSITION_ATTACHED_PIC;
+    av_dict_copy(&stream->metadata, track.like->metadata, 0);
+    if (!track.language.empty()) {
+        av_dict_set(&stream->metadata, "language", track.language.c_str(), 0);
     }
-    TrialFile file(context);
-    for (const AVStream* stream : streams) add_stand_in(file.get(), stream);
-    av_dict_copy(&file->metadata, like->metadata, 0);
-    AVDictionary* settings = nullptr;
-    av_dict_set(&settings, "movflags", flags, 0);
-    int status = avio_open(&file->pb, ("file:" + memory.path()).c_str(), AVIO_FLAG_WRITE);
-    if (status >= 0) status = avformat_write_header(file.get(), &settings);
-    av_dict_free(&settings);
-    if (status < 0) return nullptr;
-    avio_flush(file->pb);
-    return open_input(memory.path(), "tags");
 }
 
-constexpr char kHeadAlone[] = "+empty_moov+frag_custom";
-constexpr char kWithKeys[] = "+empty_moov+frag_custom+use_metadata_tags";
+/// The head of an mp4 or mov file with the tags of `like` and these tracks, as it is read; null:
+/// the muxer refuses them.
+InputFile read_back(const AVFormatContext* like, const std::vector<StandIn>& tracks,
+                    bool keys = false) {
+    const TrialFile file = make_trial(like->oformat);
+    for (const StandIn& track : tracks) add_stand_in(file.get(), track);
+    av_dict_copy(&file->metadata, like->metadata, 0);
+    return head_as_read(file.get(), keys);
+}
 
 /// Whether the container has fields for some tags, and no others.
 bool has_fields(const AVFormatContext* output) {
@@ -156,21 +125,40 @@ void use_standard_name(AVStream* stream) {
     }
 }
 
-void fit_language(AVFormatContext* output, AVStream* stream, Report* report) {
-    use_standard_name(stream);
-    const char* value = value_of(stream->metadata, "language");
-    if (!value || !has_fields(output) || !std::strcmp(value, "und")) return;
-    const std::string language = value;
-    for (const std::string& name : spellings(language)) {
-        av_dict_set(&stream->metadata, "language", name.c_str(), 0);
-        const InputFile found = read_back(output, {stream}, kHeadAlone);
-        const char* kept = found ? value_of(found->streams[0]->metadata, "language") : nullptr;
-        if (kept && name == kept) return;
+/// The first of its spellings that came back; null: none did.
+const char* kept_spelling(const AVStream* stream, const std::vector<StandIn>& trials,
+                          const AVFormatContext* found) {
+    for (unsigned i = 0; found && i < trials.size() && i < found->nb_streams; ++i) {
+        const char* language = value_of(found->streams[i]->metadata, "language");
+        if (trials[i].like == stream && language && trials[i].language == language) {
+            return trials[i].language.c_str();
+        }
     }
-    av_dict_set(&stream->metadata, "language", nullptr, 0);
-    report->loss("tags", "the language " + printable(language) + " of " + track_name(stream) +
-                             " of the output is not said: " + output->oformat->name +
-                             " does not hold it");
+    return nullptr;
+}
+
+void fit_languages(AVFormatContext* output, Report* report) {
+    std::vector<AVStream*> streams;
+    std::vector<StandIn> trials;
+    for (unsigned i = 0; i < output->nb_streams; ++i) {
+        use_standard_name(output->streams[i]);
+        const char* language = value_of(output->streams[i]->metadata, "language");
+        if (!language || !has_fields(output) || !std::strcmp(language, "und")) continue;
+        streams.push_back(output->streams[i]);
+        for (const std::string& name : spellings(language)) {
+            trials.push_back({output->streams[i], name});
+        }
+    }
+    const InputFile found = trials.empty() ? nullptr : read_back(output, trials);
+    for (AVStream* stream : streams) {
+        const std::string language = value_of(stream->metadata, "language");
+        const char* kept = kept_spelling(stream, trials, found.get());
+        av_dict_set(&stream->metadata, "language", kept, 0);
+        if (kept) continue;
+        report->loss("tags", "the language " + printable(language) + " of " + track_name(stream) +
+                                 " of the output is not said: " + output->oformat->name +
+                                 " does not hold it");
+    }
 }
 
 // ---- Tags ------------------------------------------------------------------------------------
@@ -204,7 +192,7 @@ bool wants_key_list(const AVFormatContext* output) {
 
 void fit_file_tags(AVFormatContext* output, Report* report) {
     const bool list = wants_key_list(output);
-    const InputFile found = read_back(output, {output->streams[0]}, list ? kWithKeys : kHeadAlone);
+    const InputFile found = read_back(output, {{output->streams[0], ""}}, list);
     if (!found) return;
     if (list) av_opt_set(output->priv_data, "movflags", "+use_metadata_tags", 0);
     const std::vector<std::string> lost = lost_tags(output->metadata, found->metadata);
@@ -249,9 +237,9 @@ void fit_track_tags(AVFormatContext* output, AVStream* stream, const AVStream* f
 }
 
 void fit_all_track_tags(AVFormatContext* output, Report* report) {
-    const std::vector<const AVStream*> streams(output->streams,
-                                               output->streams + output->nb_streams);
-    const InputFile found = read_back(output, streams, kHeadAlone);
+    std::vector<StandIn> tracks;
+    for (unsigned i = 0; i < output->nb_streams; ++i) tracks.push_back({output->streams[i], ""});
+    const InputFile found = read_back(output, tracks);
     if (!found || found->nb_streams < output->nb_streams) return;
     for (unsigned i = 0; i < output->nb_streams; ++i) {
         AVStream* stream = output->streams[i];
@@ -278,9 +266,7 @@ void drop_stale_tags(AVDictionary** tags) {
 }
 
 void fit_tags(AVFormatContext* output, Report* report) {
-    for (unsigned i = 0; i < output->nb_streams; ++i) {
-        fit_language(output, output->streams[i], report);
-    }
+    fit_languages(output, report);
     if (!has_fields(output)) return;
     fit_file_tags(output, report);
     fit_all_track_tags(output, report);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "pipelines/upscale/exit_code.h"
+#include "pipelines/upscale/head_trial.h"
 #include "pipelines/upscale/video_stream.h"
 
 namespace upscale {
@@ -11,6 +12,9 @@ namespace upscale {
 namespace {
 
 bool is_matroska(const AVOutputFormat* format) { return !std::strcmp(format->name, "matroska"); }
+bool is_quicktime(const AVOutputFormat* format) {
+    return !std::strcmp(format->name, "mp4") || !std::strcmp(format->name, "mov");
+}
 
 /// "image/png"; null: no type of file is known that holds this codec alone.
 const char* mime_type(AVCodecID id) {
@@ -50,6 +54,20 @@ void attach(const AVStream* cover, AVStream* to) {
     set_if_missing(&to->metadata, "mimetype", mime_type(codec->codec_id));
 }
 
+TrialFile with_track(const AVOutputFormat* format, const AVStream* track) {
+    TrialFile file = make_trial(format);
+    AVStream* copy = avformat_new_stream(file.get(), nullptr);
+    if (!copy) throw Failure(ExitCode::kFailed, "out of memory");
+    copy_form(track, format, copy);
+    return file;
+}
+
+/// One code stands for all layers of MPEG audio.
+bool is_same(AVCodecID codec, const AVStream* found) {
+    const AVCodecID other = found->codecpar->codec_id;
+    return codec == other || (codec == AV_CODEC_ID_MP2 && other == AV_CODEC_ID_MP3);
+}
+
 }  // namespace
 
 bool is_cover(const AVStream* track) { return track->disposition & AV_DISPOSITION_ATTACHED_PIC; }
@@ -67,23 +85,15 @@ void copy_form(const AVStream* from, const AVOutputFormat* format, AVStream* to)
 }
 
 /// Has the muxer write the head of a file with this track alone: what it says about itself
-/// (avformat_query_codec) is not all that it asks for.
+/// (avformat_query_codec) is not all that it asks for. mp4's and mov's write codes of some codecs
+/// that no reader knows.
 bool holds(const AVOutputFormat* format, const AVStream* track) {
     if (!has_place_for(format, track)) return false;
-    AVFormatContext* trial = nullptr;
-    if (avformat_alloc_output_context2(&trial, format, nullptr, nullptr) < 0) return false;
-    trial->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;
-    AVStream* copy = avformat_new_stream(trial, nullptr);
-    bool good = copy && avio_open_dyn_buf(&trial->pb) >= 0;
-    if (good) {
-        copy_form(track, format, copy);
-        good = avformat_write_header(trial, nullptr) >= 0;
-        uint8_t* bytes = nullptr;
-        avio_close_dyn_buf(trial->pb, &bytes);
-        av_free(bytes);
-    }
-    avformat_free_context(trial);
-    return good;
+    if (!takes_tracks(with_track(format, track).get())) return false;
+    const AVCodecParameters* codec = track->codecpar;
+    if (!is_quicktime(format) || codec->codec_type != AVMEDIA_TYPE_AUDIO) return true;
+    const InputFile found = head_as_read(with_track(format, track).get());
+    return !found || found->nb_streams == 0 || is_same(codec->codec_id, found->streams[0]);
 }
 
 }  // namespace upscale
