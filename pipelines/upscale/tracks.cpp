@@ -95,6 +95,10 @@ void Tracks::add_track(AVFormatContext* output, AVStream* stream, Report* report
     if ((is_time_code(stream) && counted) || is_chapter_text(input_.file(), stream)) return;
     if (is_about_others(stream)) return;
     if (codec->codec_type == AVMEDIA_TYPE_AUDIO && !with_sound_) return;
+    if (codec->codec_type == AVMEDIA_TYPE_AUDIO && codec->sample_rate <= 0) {
+        targets_[stream->index].unknown = true;  // which is a loss if there is any of it
+        return;
+    }
     if (codec->codec_type == AVMEDIA_TYPE_VIDEO && !is_cover(stream)) {
         report->loss("track", track_name(stream) + " is left out: one video is written");
         return;
@@ -144,6 +148,12 @@ bool Tracks::has_place(const AVPacket* packet) {
     const auto index = static_cast<size_t>(packet->stream_index);
     if (index < targets_.size()) {
         const Target& target = targets_[index];
+        if (target.unknown) {
+            report_->loss("track", track_name(stream) +
+                                       " is left out: the beginning of the file does not tell what "
+                                       "it is like");
+            return false;
+        }
         const bool same = stream->codecpar->codec_id == target.codec;
         if (target.stream < 0 || target.codec == AV_CODEC_ID_NONE || same) return true;
     }
@@ -248,7 +258,7 @@ void Tracks::report_losses(const PacketWriter& output) const {
         if (input_.changed().count(static_cast<int>(i))) {
             report_->loss("packets",
                           track_name(input_.file()->streams[i]) +
-                              " has another codec from somewhere on, and is left out there");
+                              " is coded otherwise from somewhere on, and is left out there");
         }
         const PacketWriter::Refused& refused = output.refused(targets_[i].stream);
         if (refused.packets == 0) continue;

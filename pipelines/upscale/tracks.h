@@ -47,6 +47,7 @@ class Tracks {
         int stream = -1;                     // in the output; -1: it is not copied
         int64_t last_dts = INT64_MIN;        // in the output's time base
         std::optional<SampleTimes> times;    // of sound
+        bool unknown = false;                // nothing is known of its sound but the codec
     };
 
     void add_track(AVFormatContext* output, AVStream* stream, Report* report);
