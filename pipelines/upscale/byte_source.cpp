@@ -68,7 +68,7 @@ void ByteSource::rewind() {
 
 bool ByteSource::wait_for_bytes() const {
     struct pollfd waiting = {fd_, POLLIN, 0};
-    while (!stop_ || !*stop_) {
+    while (!stopped()) {
         const int ready = poll(&waiting, 1, kPatienceMs);
         if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
     }
@@ -76,6 +76,28 @@ bool ByteSource::wait_for_bytes() const {
 }
 
 int ByteSource::read(uint8_t* data, int size) {
+    const int count = read_descriptor(data, size);
+    if (count <= 0) return count;
+    patch(data, count);
+    if (listener_) listener_(place_, data, count);
+    place_ += count;
+    return count;
+}
+
+/// What was read at `place_`.
+void ByteSource::patch(uint8_t* data, int size) const {
+    constexpr int64_t kSize = std::tuple_size<Patch>();
+    for (auto it = patches_.upper_bound(place_ - kSize);
+         it != patches_.end() && it->first < place_ + size; ++it) {
+        const int64_t begin = std::max(it->first, place_);
+        const int64_t end = std::min(it->first + kSize, place_ + size);
+        std::copy(it->second.data() + (begin - it->first), it->second.data() + (end - it->first),
+                  data + (begin - place_));
+    }
+}
+
+/// Never 0.
+int ByteSource::read_descriptor(uint8_t* data, int size) {
     if (!head_.empty()) {
         const size_t count = std::min(head_.size(), static_cast<size_t>(size));
         std::memcpy(data, head_.data(), count);
@@ -107,10 +129,12 @@ size_t ByteSource::peek(int64_t at, uint8_t* data, size_t size) const {
 
 int64_t ByteSource::seek(int64_t offset, int whence) {
     if (whence & AVSEEK_SIZE) return size_;
-    if (stop_ && *stop_) return AVERROR_EXIT;
+    if (stopped()) return AVERROR_EXIT;
     if (--seeks_left_ <= 0) return AVERROR(ELOOP);
     const int64_t position = lseek(fd_, offset, whence & ~AVSEEK_FORCE);
-    return position < 0 ? AVERROR(errno) : position;
+    if (position < 0) return AVERROR(errno);
+    place_ = position;
+    return position;
 }
 
 int ByteSource::on_read(void* self, uint8_t* data, int size) {

@@ -7,7 +7,6 @@
 #include "pipelines/upscale/encryption.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav_complaints.h"
-#include "pipelines/upscale/ogg.h"
 
 namespace upscale {
 
@@ -53,6 +52,7 @@ AVStream* choose_video(const AVFormatContext* file) {
 
 Demuxer::Demuxer(std::unique_ptr<ByteSource> bytes, const std::string& name, const std::string& url)
     : bytes_(std::move(bytes)), name_(name), url_(url) {
+    bytes_->set_patches(as_one_ogg(*bytes_));
     open();
 }
 
@@ -72,11 +72,15 @@ void Demuxer::open_container() {
     context->probesize = kProbedBytes;
     context->max_analyze_duration = kProbedTime;
     bytes_->begin_step();
+    bytes_->set_listener([this](int64_t place, const uint8_t* data, size_t size) {
+        tables_.hear(place, data, size);
+    });
     const LibavComplaints complaints;
     // Frees the context when it fails.
     const int status = avformat_open_input(&context, url_.c_str(), nullptr, nullptr);
     if (status < 0) refuse(status);
     file_.reset(context);
+    if (!is_transport_stream()) bytes_->set_listener(nullptr);
 }
 
 /// Reads the first packets, which read() gives again.
@@ -95,7 +99,7 @@ void Demuxer::refuse_encrypted() const {
 /// Throws: the head of the file cannot be read.
 void Demuxer::refuse(int status) const {
     if (status == AVERROR(ENOMEM)) throw Failure(ExitCode::kFailed, "out of memory");
-    if (bytes_->stop() && *bytes_->stop()) throw Failure(ExitCode::kInput, libav_error(status));
+    if (bytes_->stopped()) throw Failure(ExitCode::kInput, libav_error(status));
     if (bytes_->size() == 0)
         throw Failure(ExitCode::kInput, name_ + " cannot be read: it is empty");
     const std::string why = LibavComplaints::say(status);
@@ -116,6 +120,7 @@ void Demuxer::reopen() {
     error_ = 0;
     file_.reset();
     completeness_ = {};
+    ogg_headers_ = {};
     places_.clear();
     bytes_->rewind();
     open();
@@ -135,37 +140,42 @@ int Demuxer::read_frame(AVPacket* packet) {
     return status;
 }
 
-/// Within a transport stream.
-bool Demuxer::is_other_codec(const AVPacket* packet) {
-    if (std::string(file_->iformat->name) != "mpegts") return false;
-    tables_.see(*bytes_, avio_tell(file_->pb));
+bool Demuxer::is_transport_stream() const { return std::string(file_->iformat->name) == "mpegts"; }
+
+/// Whether its track is coded otherwise there than at the beginning, in a transport stream.
+bool Demuxer::is_foreign(const AVPacket* packet) {
+    if (!is_transport_stream()) return false;
     // Frames that came in one packet of the container have no places of their own.
     int64_t& place = places_[packet->stream_index];
     if (packet->pos >= 0) place = packet->pos;
-    if (!tables_.is_other(file_->streams[packet->stream_index]->id, place)) return false;
-    changed_.insert(packet->stream_index);
-    return true;
+    return tables_.is_other(file_->streams[packet->stream_index]->id, place);
+}
+
+/// Not what its track cannot hold, and no spare headers.
+bool Demuxer::is_wanted(AVPacket* packet) {
+    const OggHeaders::Verdict verdict = ogg_headers_.look_at(file_.get(), packet);
+    if (verdict == OggHeaders::Verdict::kForeign || is_foreign(packet)) {
+        changed_.insert(packet->stream_index);
+        return false;
+    }
+    if (verdict == OggHeaders::Verdict::kNeeded) {
+        packet->pts = packet->dts = AV_NOPTS_VALUE;
+        packet->duration = 0;
+    }
+    return verdict != OggHeaders::Verdict::kSpare;
 }
 
 bool Demuxer::fetch() {
     Packet packet = make_packet();
     int status = 0;
-    OggHeader header = OggHeader::kNone;
     do {
         status = read_frame(packet.get());
-        header = status < 0 ? OggHeader::kNone : ogg_header(file_.get(), packet.get());
-        if (header == OggHeader::kOther) completeness_.see_damage();
-    } while (header == OggHeader::kSpare || header == OggHeader::kOther ||
-             (status >= 0 && is_other_codec(packet.get())));
+    } while (status >= 0 && !is_wanted(packet.get()));
     if (status < 0) {
         error_ = status == AVERROR_EOF || status == AVERROR_EXIT ? 0 : status;
         return false;
     }
     if (is_encrypted(packet.get())) refuse_encrypted();
-    if (header == OggHeader::kNeeded) {
-        packet->pts = packet->dts = AV_NOPTS_VALUE;
-        packet->duration = 0;
-    }
     completeness_.see(file_.get(), packet.get());
     ahead_.push_back(std::move(packet));
     return true;

@@ -11,6 +11,7 @@
 #include "pipelines/upscale/byte_source.h"
 #include "pipelines/upscale/completeness.h"
 #include "pipelines/upscale/libav.h"
+#include "pipelines/upscale/ogg.h"
 #include "pipelines/upscale/timeline.h"
 #include "pipelines/upscale/transport_tables.h"
 
@@ -36,7 +37,7 @@ class Demuxer {
     /// Where else packets may be missing.
     int64_t gaps() const { return completeness_.gaps(file_.get()); }
 
-    /// Tracks whose codec is another from somewhere on, by index: those packets are left out.
+    /// Tracks that are coded otherwise from somewhere on, by index: those packets are left out.
     const std::set<int>& changed() const { return changed_; }
 
     /// Goes to a place from which all packets at and after `time` come, be it the beginning.
@@ -63,7 +64,9 @@ class Demuxer {
     bool may_seek(bool steady) const;
     bool go_to(int64_t time);
     int read_frame(AVPacket* packet);
-    bool is_other_codec(const AVPacket* packet);
+    bool is_transport_stream() const;
+    bool is_foreign(const AVPacket* packet);
+    bool is_wanted(AVPacket* packet);
     bool fetch();
     bool next(Packet* packet);
     void begin_piece();
@@ -79,6 +82,7 @@ class Demuxer {
     std::unique_ptr<Timeline> timeline_;
     Completeness completeness_;
     TransportTables tables_;
+    OggHeaders ogg_headers_;
     std::map<int, int64_t> places_;  // of each track's last packet
     std::set<int> changed_;
     std::deque<Packet> ahead_;   // read, not yet on the time line

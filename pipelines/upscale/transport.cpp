@@ -6,13 +6,12 @@ namespace upscale {
 
 namespace {
 
-constexpr uint8_t kSync = 0x47;
-constexpr int64_t kPacket = 188;
-constexpr int64_t kStrides[] = {188, 192, 204};  // plain, with times before it, with check bytes
+constexpr int64_t kStrides[] = {kTransportPacket, 192,
+                                204};  // plain, with times before it, with check bytes
 
 bool is_sync(const ByteSource& bytes, int64_t at) {
     uint8_t byte = 0;
-    return at >= 0 && bytes.peek(at, &byte, 1) == 1 && byte == kSync;
+    return at >= 0 && bytes.peek(at, &byte, 1) == 1 && byte == kTransportSync;
 }
 
 /// Of the packets that follow each other there; 0: none do.
@@ -21,7 +20,7 @@ int64_t stride_at(const std::vector<uint8_t>& data, size_t at) {
     for (const int64_t stride : kStrides) {
         size_t found = 0;
         while (found < kInARow && at + found * stride < data.size() &&
-               data[at + found * stride] == kSync) {
+               data[at + found * stride] == kTransportSync) {
             ++found;
         }
         if (found == kInARow) return stride;
@@ -42,7 +41,7 @@ bool is_scrambled(const ByteSource& bytes) {
     int64_t scrambled = 0, clear = 0;
     for (; stride && at + 3 < data.size(); at += stride) {
         const int identifier = (data[at + 1] & 0x1f) << 8 | data[at + 2];
-        if (data[at] != kSync || identifier < kFirstFree || identifier == kNull) continue;
+        if (data[at] != kTransportSync || identifier < kFirstFree || identifier == kNull) continue;
         ++(data[at + 3] & 0x80 ? scrambled : clear);
     }
     return scrambled > clear;
@@ -55,7 +54,7 @@ bool ends_within_transport_packet(const ByteSource& bytes, int64_t near_end) {
     for (const int64_t stride : kStrides) {
         const int64_t last = first + (size - first) / stride * stride;
         const bool follow = is_sync(bytes, last - stride) && is_sync(bytes, last - 2 * stride);
-        if (follow && is_sync(bytes, last)) return size - last < kPacket;
+        if (follow && is_sync(bytes, last)) return size - last < kTransportPacket;
     }
     return false;
 }

@@ -7,6 +7,9 @@
 
 namespace upscale {
 
+inline constexpr uint8_t kTransportSync = 0x47;  ///< every packet begins with it
+inline constexpr int kTransportPacket = 188;     ///< bytes
+
 /// What libavformat does not tell of the packets of an MPEG transport stream. Both look at the
 /// bytes of a file and are false for a pipe.
 

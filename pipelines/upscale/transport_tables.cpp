@@ -4,19 +4,19 @@
 #include <climits>
 #include <cstring>
 #include <iterator>
-#include <vector>
 
 extern "C" {
 #include <libavutil/crc.h>
 #include <libavutil/intreadwrite.h>
 }
 
+#include "pipelines/upscale/transport.h"
+
 namespace upscale {
 
 namespace {
 
-constexpr uint8_t kSync = 0x47, kProgramMap = 2;
-constexpr int kPacket = 188;
+constexpr uint8_t kProgramMap = 2;
 constexpr int kSectionHead = 12, kCheck = 4;
 
 /// Stream types that mean the same codec become one. Private data say it by a descriptor.
@@ -38,25 +38,23 @@ int form_of(int type, const uint8_t* descriptors, int size) {
 
 }  // namespace
 
-void TransportTables::see(const ByteSource& bytes, int64_t end) {
-    constexpr int64_t kFarthest = 64 << 20, kBlock = 1 << 16;
-    if (end < seen_ || end - seen_ > kFarthest) seen_ = std::max<int64_t>(0, end - kFarthest);
-    if (end - seen_ < kPacket) return;
-    std::vector<uint8_t> data(kBlock + kPacket);
-    while (end - seen_ >= kPacket) {
-        const size_t wanted = std::min<int64_t>(end - seen_, kBlock + kPacket - 1);
-        const size_t count = bytes.peek(seen_, data.data(), wanted);
-        if (count < kPacket) return;
-        const size_t places = count - kPacket + 1;
-        const uint8_t* const begin = data.data();
-        for (const uint8_t* at = begin; at < begin + places; ++at) {
-            const size_t left = begin + places - at;
-            at = static_cast<const uint8_t*>(std::memchr(at, kSync, left));
-            if (!at) break;
-            see_packet(at, seen_ + (at - begin));
-        }
-        seen_ += static_cast<int64_t>(places);
+void TransportTables::hear(int64_t place, const uint8_t* data, size_t size) {
+    if (place != end_) {
+        rest_.clear();
+        for (auto& [stream, forms] : streams_) forms.latest = 0;
     }
+    end_ = place + static_cast<int64_t>(size);
+    rest_.insert(rest_.end(), data, data + size);
+    if (rest_.size() < kTransportPacket) return;
+    const uint8_t* const begin = rest_.data();
+    const uint8_t* const last = begin + rest_.size() - kTransportPacket;
+    const int64_t first_place = end_ - static_cast<int64_t>(rest_.size());
+    for (const uint8_t* at = begin; at <= last; ++at) {
+        at = static_cast<const uint8_t*>(std::memchr(at, kTransportSync, last + 1 - at));
+        if (!at) break;
+        see_packet(at, first_place + (at - begin));
+    }
+    rest_.erase(rest_.begin(), rest_.end() - (kTransportPacket - 1));
 }
 
 /// A table that is whole in a packet; its check sum tells it from anything else.
@@ -64,11 +62,11 @@ void TransportTables::see_packet(const uint8_t* packet, int64_t place) {
     const bool begins = packet[1] & 0x40, has_more = packet[3] & 0x20;
     if (!begins || !(packet[3] & 0x10)) return;
     const int head = has_more ? 5 + packet[4] : 4;
-    if (head + 1 >= kPacket) return;
+    if (head + 1 >= kTransportPacket) return;
     const int first = head + 1 + packet[head];
-    if (first + kSectionHead > kPacket || packet[first] != kProgramMap) return;
+    if (first + kSectionHead > kTransportPacket || packet[first] != kProgramMap) return;
     const int size = 3 + (AV_RB16(packet + first + 1) & 0xfff);
-    if (first + size > kPacket || size < kSectionHead + kCheck) return;
+    if (first + size > kTransportPacket || size < kSectionHead + kCheck) return;
     const AVCRC* table = av_crc_get_table(AV_CRC_32_IEEE);
     if (table && av_crc(table, UINT32_MAX, packet + first, size) == 0) {
         see_section(packet + first, size - kCheck, place);
@@ -91,17 +89,16 @@ void TransportTables::see_section(const uint8_t* section, int size, int64_t plac
 
 void TransportTables::see_form(int program, int stream_id, int form, int64_t place) {
     Forms& forms = streams_[{stream_id, program}];
-    const auto after = forms.upper_bound(place);
-    if (after == forms.begin() || std::prev(after)->second != form) forms[place] = form;
+    if (forms.latest != form) forms.from[place] = form;
+    forms.latest = form;
 }
 
 bool TransportTables::is_other(int stream_id, int64_t place) const {
     for (auto it = streams_.lower_bound({stream_id, INT_MIN});
          it != streams_.end() && it->first.first == stream_id; ++it) {
-        const Forms& forms = it->second;
-        const auto after = forms.upper_bound(place);
-        if (after != forms.begin() && std::prev(after)->second != forms.begin()->second)
-            return true;
+        const auto& from = it->second.from;
+        const auto after = from.upper_bound(place);
+        if (after != from.begin() && std::prev(after)->second != from.begin()->second) return true;
     }
     return false;
 }

@@ -1,11 +1,11 @@
 #ifndef FLASHVSR_PIPELINES_UPSCALE_TRANSPORT_TABLES_H_
 #define FLASHVSR_PIPELINES_UPSCALE_TRANSPORT_TABLES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <utility>
-
-#include "pipelines/upscale/byte_source.h"
+#include <vector>
 
 namespace upscale {
 
@@ -13,8 +13,8 @@ namespace upscale {
 /// they come. libavformat goes by the first one, and cuts what is coded otherwise into garbage.
 class TransportTables {
   public:
-    /// Looks at a file's bytes from where it was to `end`. Sees nothing of a pipe.
-    void see(const ByteSource& bytes, int64_t end);
+    /// Bytes of the file, as they are read: from anywhere, and again.
+    void hear(int64_t place, const uint8_t* data, size_t size);
 
     /// Whether the stream is coded otherwise at `place`, a byte of the file, than at first.
     bool is_other(int stream_id, int64_t place) const;
@@ -24,9 +24,13 @@ class TransportTables {
     void see_section(const uint8_t* section, int size, int64_t place);
     void see_form(int program, int stream_id, int form, int64_t place);
 
-    using Forms = std::map<int64_t, int>;           // from a place on
+    struct Forms {
+        std::map<int64_t, int> from;  // a place on
+        int latest = 0;               // since a place was skipped; 0: none yet
+    };
     std::map<std::pair<int, int>, Forms> streams_;  // by stream and program
-    int64_t seen_ = 0;                              // bytes
+    std::vector<uint8_t> rest_;                     // less than a packet, as far as was heard
+    int64_t end_ = 0;                               // where that ends in the file
 };
 
 }  // namespace upscale

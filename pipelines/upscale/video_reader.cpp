@@ -267,7 +267,7 @@ void VideoReader::report_losses() const {
     if (demuxer_->changed().count(demuxer_->video()->index)) {
         report_->loss(
             "undecodable",
-            name_ + ": its video has another codec from somewhere on, and is left out there");
+            name_ + ": its video is coded otherwise from somewhere on, and is left out there");
     }
     if (failed > 0) {
         report_->loss("undecodable", name_ + ": " + "of its video " + count_is(failed, "packet") +
