@@ -101,7 +101,9 @@ bool EngineStream::drain(FlashvsrError* error) {
 bool EngineStream::reset(FlashvsrError* error) {
     fresh_ = true;
     unseen_ = 0;
-    return !stream_ || api_->stream_reset(stream_.get(), error) == FLASHVSR_OK;
+    if (!stream_ || api_->stream_reset(stream_.get(), error) == FLASHVSR_OK) return true;
+    close(); /* or the frames that are still inside would come out as later ones */
+    return false;
 }
 
 bool EngineStream::configure(const FlashvsrSettings& settings, FlashvsrError* error) {

@@ -64,7 +64,7 @@ class EngineStream {
     bool take(FlashvsrFrame* frame, FlashvsrError* error);
     /* Every frame that was pushed becomes ready; the next push starts afresh. */
     bool drain(FlashvsrError* error);
-    /* Forgets every frame inside. */
+    /* Forgets every frame inside; where the engine fails to, the stream is closed. */
     bool reset(FlashvsrError* error);
     /* From the next chunk on. */
     bool configure(const FlashvsrSettings& settings, FlashvsrError* error);

@@ -76,7 +76,7 @@ void ModelLoad::load() {
     if (status == FLASHVSR_OK) {
         warn_of_other_decoder();
         post_progress(GST_PROGRESS_TYPE_COMPLETE, "The model is loaded");
-    } else if (status == FLASHVSR_CANCELLED) {
+    } else if (status == FLASHVSR_CANCELLED && cancelled_) {
         post_progress(GST_PROGRESS_TYPE_CANCELED, "Loading the model was cancelled");
     } else {
         post_progress(GST_PROGRESS_TYPE_ERROR, error.message);

@@ -20,8 +20,8 @@ void Output::configure(const FrameLayout& in, const FrameLayout& out) {
 }
 
 void Output::set_allocation(PoolPtr pool, bool downstream_video_meta) {
-    if (pool) gst_buffer_pool_set_active(pool.get(), TRUE);
     pool_ = std::move(pool);
+    pool_started_ = false;
     downstream_video_meta_ = downstream_video_meta;
 }
 
@@ -88,11 +88,28 @@ void Output::scale_meta(GstBuffer* out, GstMeta* meta, GstBuffer* in) const {
     meta->info->transform_func(out, meta, in, gst_video_meta_transform_scale_get_quark(), &sizes);
 }
 
+/* With the first buffer: the base class stops the pool before, where it has had the same one. */
+bool Output::start_pool() {
+    if (pool_started_) return true;
+    pool_started_ = gst_buffer_pool_set_active(pool_.get(), TRUE);
+    if (!pool_started_) {
+        GST_ELEMENT_ERROR(transform_, RESOURCE, NO_SPACE_LEFT,
+                          ("Downstream's pool of buffers does not start."), (nullptr));
+    }
+    return pool_started_;
+}
+
 /* A buffer of the pool with the times, flags and metas of `origin`. */
 GstFlowReturn Output::allocate(GstBuffer* origin, BufferPtr* output) {
     if (!pool_) return GST_FLOW_NOT_NEGOTIATED;
+    if (!start_pool()) return GST_FLOW_ERROR;
     GstBuffer* buffer = nullptr;
     const GstFlowReturn flow = gst_buffer_pool_acquire_buffer(pool_.get(), &buffer, nullptr);
+    if (flow < GST_FLOW_EOS) {
+        GST_ELEMENT_ERROR(transform_, RESOURCE, NO_SPACE_LEFT,
+                          ("Downstream's pool has no buffer for a frame."),
+                          ("%s", gst_flow_get_name(flow)));
+    }
     if (flow != GST_FLOW_OK) return flow;
     output->reset(buffer);
     GST_BASE_TRANSFORM_GET_CLASS(transform_)->copy_metadata(transform_, origin, buffer);

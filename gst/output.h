@@ -42,6 +42,7 @@ class Output {
     void scale_meta(GstBuffer* out, GstMeta* meta, GstBuffer* in) const;
 
   private:
+    bool start_pool();
     GstFlowReturn allocate(GstBuffer* origin, BufferPtr* output);
 
     GstBaseTransform* const transform_;
@@ -50,6 +51,7 @@ class Output {
     bool same_memory_ = true;
     bool engine_writes_to_device_ = false;
     PoolPtr pool_;
+    bool pool_started_ = false;
     BufferPtr resized_;                   /* for blend() */
     std::unique_ptr<PlainResize> resize_; /* made when first needed */
     bool downstream_video_meta_ = false;

@@ -100,25 +100,6 @@ TEST(Errors, AnEngineThatIsNoWholeFileIsNotOpened) {
     g_rmdir(folder);
 }
 
-TEST(Errors, OfTheEngineComeInTheRightDomain) {
-    const std::pair<FlashvsrStatus, std::string> cases[] = {
-        {FLASHVSR_NOT_FOUND, name_of(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND)},
-        {FLASHVSR_READ_FAILED, name_of(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ)},
-        {FLASHVSR_NO_MEMORY, name_of(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT)},
-        {FLASHVSR_BAD_FORMAT, name_of(GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT)},
-        {FLASHVSR_BAD_SETTINGS, name_of(GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS)},
-        {FLASHVSR_DEVICE_FAILED, name_of(GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED)},
-        {FLASHVSR_INTERNAL, name_of(GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED)},
-    };
-    for (const auto& [status, expected] : cases) {
-        for (const std::string where : {"open:", "stream:", "chunk:"}) {
-            const std::string plan = where + std::to_string(status) + ":2";
-            const Environment fault("FLASHVSR_STUB_FAIL", plan.c_str());
-            EXPECT_EQ(run(with_model()).error, expected) << plan;
-        }
-    }
-}
-
 TEST(Errors, AFailedChunkLeavesTheElementUsable) {
     TestElement element;
     {

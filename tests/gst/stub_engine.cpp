@@ -2,12 +2,13 @@
  * component is multiplied by the setting `strength` of their chunk; in the colours that are asked
  * for.
  *
- * FLASHVSR_STUB_FAIL="open:STATUS", "stream:STATUS" or "chunk:STATUS:N" makes engine_open,
- * stream_open or the Nth chunk of a stream (from 1) fail with that status; FLASHVSR_STUB_CHUNK_MS
- * makes every chunk take that long. Both are read when a stream is opened.
- * FLASHVSR_STUB_NUMBERS makes the first component of each picture its number since the start.
- * FLASHVSR_STUB_LOAD_MS makes engine_open take that long. FLASHVSR_STUB_DEVICE is the device that
- * engine_info tells of; if it is "cuda", chunks are computed behind the caller's back. */
+ * FLASHVSR_STUB_FAIL="CALL:STATUS:N" makes the Nth such call (from 1) on an engine or a stream fail
+ * with that status; without N every call. CALL is "chunk" or a call's name without "stream_" and
+ * "engine_", but "engine_open" and "stream_open". FLASHVSR_STUB_CHUNK_MS makes every chunk take
+ * that long. Both are read when an engine or a stream is opened. FLASHVSR_STUB_NUMBERS makes the
+ * first component of each picture its number since the start. FLASHVSR_STUB_LOAD_MS makes
+ * engine_open take that long. FLASHVSR_STUB_DEVICE is the device that engine_info tells of; if it
+ * is "cuda", chunks are computed behind the caller's back. */
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -24,10 +25,6 @@
 
 #include "core/formats.h"
 #include "tests/gst/stub_colours.h"
-
-struct FlashvsrEngine {
-    std::string device = "cpu";
-};
 
 namespace {
 
@@ -101,20 +98,6 @@ void write(const Picture& picture, const FlashvsrFrame& frame) {
     }
 }
 
-struct Fault {
-    char where[8] = "";
-    int status = 0;
-    int chunk = 0;
-};
-
-Fault planned_fault() {
-    Fault fault;
-    if (const char* text = getenv("FLASHVSR_STUB_FAIL")) {
-        sscanf(text, "%7[^:]:%d:%d", fault.where, &fault.status, &fault.chunk);
-    }
-    return fault;
-}
-
 FlashvsrStatus result(FlashvsrError* error, int status, const std::string& message) {
     if (error) {
         error->status = static_cast<FlashvsrStatus>(status);
@@ -123,12 +106,38 @@ FlashvsrStatus result(FlashvsrError* error, int status, const std::string& messa
     return static_cast<FlashvsrStatus>(status);
 }
 
+/* What FLASHVSR_STUB_FAIL asks for, of one engine or stream. */
+class Fault {
+  public:
+    Fault() {
+        const char* text = getenv("FLASHVSR_STUB_FAIL");
+        if (text) sscanf(text, "%15[^:]:%d:%d", call_, &status_, &nth_);
+    }
+
+    /* The status of a call that is made now. */
+    FlashvsrStatus status_of(const char* call, FlashvsrError* error) {
+        if (std::string(call) != call_ || (++calls_ != nth_ && nth_ > 0)) return FLASHVSR_OK;
+        return result(error, status_, std::string("the stub was told to fail in ") + call);
+    }
+
+  private:
+    char call_[16] = "";
+    int status_ = 0;
+    int nth_ = 0;
+    int calls_ = 0;
+};
+
 bool same_info(const FlashvsrFrameInfo& a, const FlashvsrFrameInfo& b) {
     return a.format == b.format && a.width == b.width && a.height == b.height &&
            a.matrix == b.matrix && a.range == b.range && a.chroma_site == b.chroma_site;
 }
 
 }  // namespace
+
+struct FlashvsrEngine {
+    std::string device = "cpu";
+    mutable Fault fault;
+};
 
 struct FlashvsrStream {
     FlashvsrStreamConfig config;
@@ -137,7 +146,7 @@ struct FlashvsrStream {
     bool started = false;
     int pushed = 0; /* since the start */
     FlashvsrStreamStats stats = FLASHVSR_STREAM_STATS_INIT;
-    Fault fault;
+    mutable Fault fault;
     int chunk_ms = 0;
     bool asynchronous = false;
     Clock::time_point busy_until = {};
@@ -150,9 +159,8 @@ struct FlashvsrStream {
                                                    : begin + std::chrono::milliseconds(chunk_ms));
         busy_until = begin + std::chrono::milliseconds(chunk_ms);
         stats.last_chunk_ms = chunk_ms;
-        if (std::string(fault.where) == "chunk" && stats.chunks == uint64_t(fault.chunk)) {
-            return result(error, fault.status, "the stub was told to fail in this chunk");
-        }
+        const FlashvsrStatus status = fault.status_of("chunk", error);
+        if (status != FLASHVSR_OK) return status;
         const int count = started ? FLASHVSR_CHUNK : FLASHVSR_FIRST_CHUNK_OUTPUT;
         started = true;
         for (int i = 0; i < count; i++) {
@@ -192,10 +200,8 @@ FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress 
         return result(error, FLASHVSR_NOT_FOUND,
                       std::string("model folder ") + config->model_dir + " does not exist");
     }
-    const Fault fault = planned_fault();
-    if (std::string(fault.where) == "open") {
-        return result(error, fault.status, "the stub was told to fail in engine_open");
-    }
+    const FlashvsrStatus status = Fault().status_of("engine_open", error);
+    if (status != FLASHVSR_OK) return status;
     const char* load_ms = getenv("FLASHVSR_STUB_LOAD_MS");
     const int steps = load_ms ? atoi(load_ms) : 0;
     for (int i = 0; i < steps; i++) {
@@ -213,20 +219,20 @@ FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress 
 
 void engine_close(FlashvsrEngine* engine) { delete engine; }
 
-FlashvsrStatus engine_info(const FlashvsrEngine* engine, FlashvsrEngineInfo* info, FlashvsrError*) {
+FlashvsrStatus engine_info(const FlashvsrEngine* engine, FlashvsrEngineInfo* info,
+                           FlashvsrError* error) {
+    const FlashvsrStatus status = engine->fault.status_of("info", error);
+    if (status != FLASHVSR_OK) return status;
     snprintf(info->device, sizeof(info->device), "%s", engine->device.c_str());
     return FLASHVSR_OK;
 }
 
 FlashvsrStatus stream_open(FlashvsrEngine* engine, const FlashvsrStreamConfig* config,
                            FlashvsrStream** stream, FlashvsrError* error) {
-    const Fault fault = planned_fault();
-    if (std::string(fault.where) == "stream") {
-        return result(error, fault.status, "the stub was told to fail in stream_open");
-    }
+    const FlashvsrStatus status = Fault().status_of("stream_open", error);
+    if (status != FLASHVSR_OK) return status;
     *stream = new FlashvsrStream;
     (*stream)->config = *config;
-    (*stream)->fault = fault;
     (*stream)->asynchronous = engine->device == "cuda";
     if (const char* ms = getenv("FLASHVSR_STUB_CHUNK_MS")) (*stream)->chunk_ms = atoi(ms);
     return FLASHVSR_OK;
@@ -236,6 +242,8 @@ void stream_close(FlashvsrStream* stream) { delete stream; }
 
 FlashvsrStatus stream_push(FlashvsrStream* stream, const FlashvsrFrame* frame,
                            FlashvsrError* error) {
+    const FlashvsrStatus fault = stream->fault.status_of("push", error);
+    if (fault != FLASHVSR_OK) return fault;
     if (!same_info(frame->info, stream->config.input)) {
         return result(error, FLASHVSR_INVALID_ARGUMENT, "frame is not as configured");
     }
@@ -253,6 +261,8 @@ FlashvsrStatus stream_push(FlashvsrStream* stream, const FlashvsrFrame* frame,
 int32_t stream_ready(const FlashvsrStream* stream) { return int32_t(stream->ready.size()); }
 
 FlashvsrStatus stream_pop(FlashvsrStream* stream, FlashvsrFrame* frame, FlashvsrError* error) {
+    const FlashvsrStatus fault = stream->fault.status_of("pop", error);
+    if (fault != FLASHVSR_OK) return fault;
     if (frame && !same_info(frame->info, stream->config.output)) {
         return result(error, FLASHVSR_INVALID_ARGUMENT, "frame is not as configured");
     }
@@ -265,6 +275,8 @@ FlashvsrStatus stream_pop(FlashvsrStream* stream, FlashvsrFrame* frame, Flashvsr
 }
 
 FlashvsrStatus stream_drain(FlashvsrStream* stream, FlashvsrError* error) {
+    const FlashvsrStatus fault = stream->fault.status_of("drain", error);
+    if (fault != FLASHVSR_OK) return fault;
     size_t real = stream->ready.size() + stream->waiting.size();
     while (stream->ready.size() < real) {
         stream->waiting.push_back(stream->waiting.back());
@@ -279,7 +291,9 @@ FlashvsrStatus stream_drain(FlashvsrStream* stream, FlashvsrError* error) {
     return FLASHVSR_OK;
 }
 
-FlashvsrStatus stream_reset(FlashvsrStream* stream, FlashvsrError*) {
+FlashvsrStatus stream_reset(FlashvsrStream* stream, FlashvsrError* error) {
+    const FlashvsrStatus fault = stream->fault.status_of("reset", error);
+    if (fault != FLASHVSR_OK) return fault;
     stream->waiting.clear();
     stream->ready.clear();
     stream->started = false;
@@ -288,19 +302,24 @@ FlashvsrStatus stream_reset(FlashvsrStream* stream, FlashvsrError*) {
 }
 
 FlashvsrStatus stream_configure(FlashvsrStream* stream, const FlashvsrSettings* settings,
-                                FlashvsrError*) {
+                                FlashvsrError* error) {
+    const FlashvsrStatus fault = stream->fault.status_of("configure", error);
+    if (fault != FLASHVSR_OK) return fault;
     stream->config.settings = *settings;
     return FLASHVSR_OK;
 }
 
 FlashvsrStatus stream_stats(const FlashvsrStream* stream, FlashvsrStreamStats* stats,
-                            FlashvsrError*) {
+                            FlashvsrError* error) {
+    const FlashvsrStatus fault = stream->fault.status_of("stats", error);
+    if (fault != FLASHVSR_OK) return fault;
     *stats = stream->stats;
     return FLASHVSR_OK;
 }
 
-FlashvsrStatus stream_memory(const FlashvsrStream*, FlashvsrMemoryEstimate*, FlashvsrError*) {
-    return FLASHVSR_OK;
+FlashvsrStatus stream_memory(const FlashvsrStream* stream, FlashvsrMemoryEstimate*,
+                             FlashvsrError* error) {
+    return stream->fault.status_of("memory", error);
 }
 
 }  // namespace
