@@ -22,6 +22,7 @@ WORK = {
     'pipelines rtsp': (70, 6),
     'pipelines upscale': (25, 11),
     'pipelines upscale_codecs': (60, 11),
+    'pipelines upscale_faults': (80, 7),
     'pipelines upscale_inputs': (80, 19),
     'pipelines upscale_jobs': (45, 11),
     'pipelines upscale_kills': (15, 1),
