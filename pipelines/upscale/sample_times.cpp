@@ -12,6 +12,8 @@ namespace upscale {
 
 namespace {
 
+constexpr size_t kSkipSize = 10;  // of what a packet says about samples that are not to be heard
+
 /// Packets say by themselves how long they are, and the last may be shorter than the others (ALAC).
 bool needs_decoding(AVCodecID id) {
     constexpr int kEachByItself = AV_CODEC_PROP_INTRA_ONLY | AV_CODEC_PROP_LOSSLESS;
@@ -40,21 +42,30 @@ void SampleTimes::refine(AVPacket* packet, AVRational to) {
     if (samples > 0) packet->duration = nanoseconds(samples, sample);
     const bool coarse = unit_ > kSecond / rate_ && unit_ > nanoseconds(1, to);
     if (!coarse || packet->dts == AV_NOPTS_VALUE) return;
-    const int64_t expected =
-        anchor_ == INT64_MIN ? INT64_MIN : anchor_ + nanoseconds(counted_, sample);
-    if (expected == INT64_MIN || std::llabs(expected - packet->dts) > unit_) {
-        anchor_ = packet->dts;
+    const int64_t counted = nanoseconds(counted_, sample);
+    if (anchor_ == INT64_MIN || std::llabs(anchor_ + counted - packet->dts) > unit_) {
+        anchor_ = exact(packet->dts);
         counted_ = 0;
-    } else {
-        if (packet->pts != AV_NOPTS_VALUE) packet->pts += expected - packet->dts;
-        packet->dts = expected;
     }
+    const int64_t time = anchor_ + nanoseconds(counted_, sample);
+    if (packet->pts != AV_NOPTS_VALUE) packet->pts += time - packet->dts;
+    packet->dts = time;
     counted_ += samples;
     if (samples == 0) anchor_ = INT64_MIN;
 }
 
+/// What leads decoders in ends at 0.
+int64_t SampleTimes::exact(int64_t begin) const {
+    const int64_t lead_in = nanoseconds(track_->codecpar->initial_padding, {1, rate_});
+    return lead_in > 0 && std::llabs(begin + lead_in) <= unit_ ? -lead_in : begin;
+}
+
 /// 0: not known but for the container's word.
 int64_t SampleTimes::samples_in(const AVPacket* packet) {
+    constexpr int kOpusFrames = 400;  // a second: the shortest there are
+    if (track_->codecpar->codec_id == AV_CODEC_ID_OPUS) {
+        return av_rescale(packet->duration, kOpusFrames, kSecond) * rate_ / kOpusFrames;
+    }
     if (packet->duration == 0 && needs_decoding(track_->codecpar->codec_id)) {
         return count_decoded(packet);
     }
@@ -79,6 +90,15 @@ int64_t SampleTimes::count_decoded(const AVPacket* packet) {
     return samples;
 }
 
+void leave_out_padding(const AVStream* track, AVPacket* packet) {
+    size_t size = 0;
+    const uint8_t* skip = av_packet_get_side_data(packet, AV_PKT_DATA_SKIP_SAMPLES, &size);
+    const int rate = track->codecpar->sample_rate;
+    if (!skip || size < kSkipSize || rate <= 0) return;
+    packet->duration -= nanoseconds(AV_RL32(skip + 4), {1, rate});
+    if (packet->duration <= 0) av_shrink_packet(packet, 0);
+}
+
 void cut_sound(const AVStream* track, int64_t end, AVPacket* packet) {
     const int64_t begin = packet->pts;
     if (begin == AV_NOPTS_VALUE || packet->duration <= 0 || end <= begin) return;
@@ -93,7 +113,6 @@ void cut_sound(const AVStream* track, int64_t end, AVPacket* packet) {
     }
     size_t size = 0;
     uint8_t* skip = av_packet_get_side_data(packet, AV_PKT_DATA_SKIP_SAMPLES, &size);
-    constexpr size_t kSkipSize = 10;
     if (!skip) {
         skip = av_packet_new_side_data(packet, AV_PKT_DATA_SKIP_SAMPLES, kSkipSize);
         if (!skip) return;

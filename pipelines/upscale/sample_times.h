@@ -19,6 +19,7 @@ class SampleTimes {
     void refine(AVPacket* packet, AVRational to);
 
   private:
+    int64_t exact(int64_t begin) const;
     int64_t samples_in(const AVPacket* packet);
     int64_t count_decoded(const AVPacket* packet);
 
@@ -33,6 +34,10 @@ class SampleTimes {
     int64_t counted_ = 0;         // samples since then
     std::unique_ptr<AVCodecContext, FreeContext> decoder_;
 };
+
+/// For a container that says by a packet's duration alone where sound ends: the packet is as long as
+/// what is to be heard of it, and empty where that is nothing.
+void leave_out_padding(const AVStream* track, AVPacket* packet);
 
 /// Takes away what a packet of sound holds at `end` and later, in nanoseconds: of PCM the bytes, of
 /// other codecs its duration says it, and where the container has a word for it (Matroska) that.

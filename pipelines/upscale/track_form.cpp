@@ -1,10 +1,12 @@
 #include "pipelines/upscale/track_form.h"
 
 #include <cstring>
+#include <memory>
 #include <string>
 
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/head_trial.h"
+#include "pipelines/upscale/libav_complaints.h"
 #include "pipelines/upscale/video_stream.h"
 
 namespace upscale {
@@ -62,10 +64,33 @@ TrialFile with_track(const AVOutputFormat* format, const AVStream* track) {
     return file;
 }
 
+struct FreeDecoder {
+    void operator()(AVCodecContext* decoder) const { avcodec_free_context(&decoder); }
+};
+
+/// Whether a decoder has all that it needs. True where there is none.
+bool opens(const AVCodecParameters* codec) {
+    const AVCodec* decoder = avcodec_find_decoder(codec->codec_id);
+    if (!decoder) return true;
+    const LibavComplaints unheard;
+    const std::unique_ptr<AVCodecContext, FreeDecoder> context(avcodec_alloc_context3(decoder));
+    return context && avcodec_parameters_to_context(context.get(), codec) >= 0 &&
+           avcodec_open2(context.get(), decoder, nullptr) >= 0;
+}
+
 /// One code stands for all layers of MPEG audio.
-bool is_same(AVCodecID codec, const AVStream* found) {
-    const AVCodecID other = found->codecpar->codec_id;
-    return codec == other || (codec == AV_CODEC_ID_MP2 && other == AV_CODEC_ID_MP3);
+bool is_same(const AVCodecParameters* codec, const AVCodecParameters* found) {
+    const bool mpeg = codec->codec_id == AV_CODEC_ID_MP2 && found->codec_id == AV_CODEC_ID_MP3;
+    return (mpeg || codec->codec_id == found->codec_id) && (!opens(codec) || opens(found));
+}
+
+/// Their muxers take a packet for a sample where one has less than a byte and a packet says nothing
+/// of its length.
+bool counts_packets(const AVCodecParameters* codec) {
+    const AVCodecID id = codec->codec_id;
+    const int bits = av_get_bits_per_sample(id);
+    const bool known = id == AV_CODEC_ID_ADPCM_MS || id == AV_CODEC_ID_ADPCM_IMA_WAV;
+    return bits > 0 && bits < 8 && codec->frame_size <= 1 && !known;
 }
 
 }  // namespace
@@ -85,15 +110,16 @@ void copy_form(const AVStream* from, const AVOutputFormat* format, AVStream* to)
 }
 
 /// Has the muxer write the head of a file with this track alone: what it says about itself
-/// (avformat_query_codec) is not all that it asks for. mp4's and mov's write codes of some codecs
-/// that no reader knows.
+/// (avformat_query_codec) is not all that it asks for. mp4's and mov's write some codecs so that no
+/// reader knows them, or without what decoders need.
 bool holds(const AVOutputFormat* format, const AVStream* track) {
     if (!has_place_for(format, track)) return false;
     if (!takes_tracks(with_track(format, track).get())) return false;
     const AVCodecParameters* codec = track->codecpar;
+    if (is_quicktime(format) && counts_packets(codec)) return false;
     if (!is_quicktime(format) || codec->codec_type != AVMEDIA_TYPE_AUDIO) return true;
     const InputFile found = head_as_read(with_track(format, track).get());
-    return !found || found->nb_streams == 0 || is_same(codec->codec_id, found->streams[0]);
+    return !found || found->nb_streams == 0 || is_same(codec, found->streams[0]->codecpar);
 }
 
 }  // namespace upscale

@@ -218,7 +218,9 @@ bool Tracks::set_times(AVPacket* packet, const AVFormatContext* output, Target* 
     if (!belongs_to_cover(packet)) {
         if (target->times) {
             target->times->refine(packet, to->time_base);
-            cut_sound(input_.file()->streams[packet->stream_index], span_.end, packet);
+            const AVStream* track = input_.file()->streams[packet->stream_index];
+            if (has_edit_lists_) leave_out_padding(track, packet);
+            cut_sound(track, span_.end, packet);
             if (packet->size == 0) return false;
         }
         if (packet->pts != AV_NOPTS_VALUE) packet->pts -= span_.zero;
