@@ -10,6 +10,8 @@ namespace webrtc {
 
 namespace {
 
+constexpr char kBad[] =
+    "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 constexpr char kTooLong[] =
     "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
@@ -34,7 +36,7 @@ Connection::~Connection() { g_object_unref(socket_); }
 
 bool Connection::become_socket() {
     is_socket_ = true;
-    if (behind_ > 0) drop();
+    if (request_.behind() > 0) drop();
     return !dropped_;
 }
 
@@ -65,31 +67,20 @@ bool Connection::on_read(const uint8_t* data, size_t size) {
     if (dropped_) return false;
     heard_ = g_get_monotonic_time();
     if (!is_socket_) {
-        note_request(data, size);
-        return request_ <= limits::kLongestRequest;
+        request_verdict_ = request_.take(data, size);
+        return request_verdict_ == RequestMeter::Verdict::kFine;
     }
     verdict_ = frames_.take(data, size, heard_);
     queue(frames_.take_answers());
     return verdict_ == FrameMeter::Verdict::kFine && !dropped_;
 }
 
-/// The header ends, for the library as well, at the first empty line at the latest.
-void Connection::note_request(const uint8_t* data, size_t size) {
-    request_ += size;
-    for (size_t i = 0; i < size; ++i) {
-        if (blank_ == Blank::kEnded) {
-            ++behind_;
-        } else if (data[i] == '\n') {
-            blank_ = blank_ == Blank::kNone ? Blank::kLine : Blank::kEnded;
-        } else {
-            blank_ = data[i] == '\r' && blank_ == Blank::kLine ? Blank::kReturn : Blank::kNone;
-        }
-    }
-}
-
 std::string Connection::last_words() {
     if (dropped_) return {};
-    if (!is_socket_) return answering_ ? "" : kTooLong;
+    if (!is_socket_) {
+        if (answering_) return {};
+        return request_verdict_ == RequestMeter::Verdict::kBad ? kBad : kTooLong;
+    }
     if (queued_ > 0) return {};  // the frame would land in the middle of another
     return verdict_ == FrameMeter::Verdict::kTooLong ? close_frame(1009, "The message is too long.")
                                                      : close_frame(1008, "Too many messages.");

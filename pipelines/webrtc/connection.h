@@ -7,6 +7,7 @@
 
 #include "pipelines/webrtc/frame_meter.h"
 #include "pipelines/webrtc/metered_stream.h"
+#include "pipelines/webrtc/request_meter.h"
 
 namespace webrtc {
 
@@ -30,7 +31,7 @@ class Connection : public Meter {
     const std::string& address() const { return address_; }
     bool is_waiting() const { return !viewer_ && !dropped_; }
     /// Nothing of its request has come, or its TLS handshake has not ended.
-    bool is_silent() const { return is_waiting() && request_ == 0; }
+    bool is_silent() const { return is_waiting() && request_.bytes() == 0; }
     bool is_closed() const { return closed_; }
     /// Whether it has had its time: of its request, or as a viewer that says nothing any more.
     bool is_overdue(gint64 now) const;
@@ -40,15 +41,13 @@ class Connection : public Meter {
     std::string last_words() override;
     void on_written(size_t size) override;
     void on_closing() override;
-    void note_request(const uint8_t* data, size_t size);
     void on_closed() override { closed_ = true; }
 
     GSocket* const socket_;
     const std::string address_;
     gint64 since_, heard_;
-    size_t request_ = 0;  // bytes of it so far
-    size_t behind_ = 0;   // bytes of it behind the header
-    enum class Blank { kNone, kLine, kReturn, kEnded } blank_ = Blank::kNone;  // where it ends
+    RequestMeter request_;
+    RequestMeter::Verdict request_verdict_ = RequestMeter::Verdict::kFine;
     size_t queued_ = 0;  // bytes that the peer has not taken yet
     FrameMeter frames_;
     FrameMeter::Verdict verdict_ = FrameMeter::Verdict::kFine;
