@@ -33,6 +33,14 @@ std::string nearest(const std::string& name, const std::vector<std::string>& nam
     });
 }
 
+bool is_text(const GOptionEntry& entry) {
+    return entry.arg == G_OPTION_ARG_STRING || entry.arg == G_OPTION_ARG_FILENAME;
+}
+
+bool is_list(const GOptionEntry& entry) {
+    return entry.arg == G_OPTION_ARG_STRING_ARRAY || entry.arg == G_OPTION_ARG_FILENAME_ARRAY;
+}
+
 }  // namespace
 
 CommandLine::CommandLine(const char* words, const char* description)
@@ -41,10 +49,22 @@ CommandLine::CommandLine(const char* words, const char* description)
     g_option_context_set_description(context_, description);
 }
 
-CommandLine::~CommandLine() { g_option_context_free(context_); }
+CommandLine::~CommandLine() {
+    for (const GOptionEntry& entry : texts_) {
+        if (is_list(entry)) {
+            g_clear_pointer(static_cast<gchar***>(entry.arg_data), g_strfreev);
+        } else {
+            g_clear_pointer(static_cast<gchar**>(entry.arg_data), g_free);
+        }
+    }
+    g_option_context_free(context_);
+}
 
 void CommandLine::add_group(const char* title, std::vector<GOptionEntry> entries, gpointer data) {
-    for (const GOptionEntry& entry : entries) names_.emplace_back(entry.long_name);
+    for (const GOptionEntry& entry : entries) {
+        names_.emplace_back(entry.long_name);
+        if (is_text(entry) || is_list(entry)) texts_.push_back(entry);
+    }
     entries.push_back({});
     GOptionGroup* group = g_option_group_new(title, title, title, data, nullptr);
     g_option_group_add_entries(group, entries.data());

@@ -19,8 +19,9 @@ class CommandLine {
     CommandLine(const CommandLine&) = delete;
     CommandLine& operator=(const CommandLine&) = delete;
 
-    /// `entries` without the empty one at the end. Callbacks among them get `data`; what the
-    /// entries point to outlives the command line.
+    /// `entries` without the empty one at the end. Callbacks among them get `data`. What the
+    /// entries point to outlives the command line; strings that GLib puts there do not, and are
+    /// null from then on.
     void add_group(const char* title, std::vector<GOptionEntry> entries, gpointer data = nullptr);
 
     /// Returns the words that are no options. Prints the help and ends the program at --help.
@@ -31,6 +32,7 @@ class CommandLine {
 
     GOptionContext* context_;
     std::vector<std::string> names_;
+    std::vector<GOptionEntry> texts_;  // entries whose values have to be freed
 };
 
 /// Throws Failure (kUsage) where the number is not within the range.

@@ -2,8 +2,9 @@
 
 #include <glib.h>
 
+#include <algorithm>
 #include <cmath>
-#include <regex>
+#include <optional>
 
 #include "pipelines/upscale/exit_code.h"
 
@@ -12,6 +13,7 @@ namespace upscale {
 namespace {
 
 constexpr char kConfig[] = "--config";
+constexpr size_t kShown = 80;  // bytes of a bad value that its error repeats
 
 std::string trimmed(const std::string& text) {
     const size_t begin = text.find_first_not_of(" \t\r");
@@ -43,6 +45,30 @@ std::vector<std::string> read_config(const std::string& path) {
     return words;
 }
 
+bool is_digits(const std::string& text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+/// Of "[[HOURS:]MINUTES:]SECONDS", the last with or without a fraction.
+std::optional<double> seconds_of(const std::string& text) {
+    const size_t last = text.rfind(':');
+    const std::string seconds = last == std::string::npos ? text : text.substr(last + 1);
+    const size_t point = std::min(seconds.find('.'), seconds.size());
+    const std::string fraction = seconds.substr(std::min(point + 1, seconds.size()));
+    if (!is_digits(seconds.substr(0, point)) || !(fraction.empty() || is_digits(fraction))) {
+        return {};
+    }
+    double total = g_ascii_strtod(seconds.c_str(), nullptr);
+    if (last == std::string::npos) return total;
+    const size_t first = text.find(':');
+    const std::string hours = first < last ? text.substr(0, first) : "0";
+    const std::string minutes =
+        first < last ? text.substr(first + 1, last - first - 1) : text.substr(0, last);
+    if (!is_digits(hours) || !is_digits(minutes) || minutes.size() > 2) return {};
+    total += 60 * g_ascii_strtod(minutes.c_str(), nullptr);
+    return total + 3600 * g_ascii_strtod(hours.c_str(), nullptr);
+}
+
 }  // namespace
 
 std::vector<std::string> expand_arguments(int argc, char** argv) {
@@ -63,18 +89,14 @@ std::vector<std::string> expand_arguments(int argc, char** argv) {
 }
 
 unsigned long long parse_time(const std::string& option, const std::string& text) {
-    static const std::regex form("(?:(?:([0-9]+):)?([0-9]{1,2}):)?([0-9]+(?:\\.[0-9]*)?)");
-    std::smatch match;
-    if (!std::regex_match(text, match, form)) {
-        throw Failure(ExitCode::kUsage, option + " is '" + text +
+    constexpr double kLongest = 9e9;  // seconds, whose nanoseconds a 64-bit number holds
+    const std::optional<double> seconds = seconds_of(text);
+    if (!seconds || *seconds > kLongest) {
+        throw Failure(ExitCode::kUsage, option + " is '" + text.substr(0, kShown) +
                                             "': allowed are seconds (90, 1.5) and hours, minutes "
                                             "and seconds (1:30, 0:01:30.5)");
     }
-    const double hours = g_ascii_strtod(match[1].str().c_str(), nullptr);
-    const double minutes = g_ascii_strtod(match[2].str().c_str(), nullptr);
-    const double seconds = g_ascii_strtod(match[3].str().c_str(), nullptr);
-    return static_cast<unsigned long long>(
-        std::llround((hours * 3600 + minutes * 60 + seconds) * 1e9));
+    return static_cast<unsigned long long>(std::llround(*seconds * 1e9));
 }
 
 }  // namespace upscale

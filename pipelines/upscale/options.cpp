@@ -30,10 +30,11 @@ constexpr char kDescription[] =
     "6 some files of several failed, 7 done, but something was lost (it is said what), 130 "
     "interrupted (the output then holds what was done).\n";
 
-/// What GLib writes into; it owns the strings until the program ends.
+/// What GLib writes into. The command line owns the strings.
 struct Raw {
     gchar** inputs = nullptr;
-    gchar *output = nullptr, *format = nullptr, *codec = nullptr, *compare = nullptr;
+    gchar *output = nullptr, *format = nullptr, *codec = nullptr;
+    std::string compare;
     gchar* deinterlace = nullptr;
     gchar *encoder = nullptr, *pixel_format = nullptr;
     gchar *start = nullptr, *end = nullptr, *convert = nullptr, *config = nullptr;
@@ -43,7 +44,6 @@ struct Raw {
              overwrite = FALSE;
     gboolean strict = FALSE, dry_run = FALSE, json = FALSE, quiet = FALSE, list_models = FALSE;
 };
-Raw raw;
 
 /// Called for every option of settings.h; `data` is the Options.
 gboolean keep_setting(const gchar* option, const gchar* value, gpointer data, GError**) {
@@ -52,94 +52,90 @@ gboolean keep_setting(const gchar* option, const gchar* value, gpointer data, GE
     return TRUE;
 }
 
-gboolean keep_compare(const gchar*, const gchar* value, gpointer, GError**) {
-    raw.compare = g_strdup(value ? value : "side-by-side");
+gboolean keep_compare(const gchar*, const gchar* value, gpointer raw, GError**) {
+    static_cast<Raw*>(raw)->compare = value ? value : "side-by-side";
     return TRUE;
 }
 
-const std::vector<GOptionEntry>& file_entries() {
-    static const std::vector<GOptionEntry> entries = {
-        {"input", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &raw.inputs,
+std::vector<GOptionEntry> file_entries(Raw* raw) {
+    return {
+        {"input", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &raw->inputs,
          "Video, folder of images or of videos, pattern (%04d.png), URL, or - (standard input); "
          "several -i and a folder of videos are a batch",
          "INPUT"},
-        {"output", 'o', 0, G_OPTION_ARG_FILENAME, &raw.output,
+        {"output", 'o', 0, G_OPTION_ARG_FILENAME, &raw->output,
          "Result; its ending names the container: mp4, mov, mkv, webm, y4m; a folder; a pattern "
          "of images (%04d.png); - (standard output)",
          "OUTPUT"},
-        {"format", 0, 0, G_OPTION_ARG_STRING, &raw.format,
+        {"format", 0, 0, G_OPTION_ARG_STRING, &raw->format,
          "Instead of the ending; of - y4m by default, of images in a folder png", "FORMAT"},
-        {"start", 0, 0, G_OPTION_ARG_STRING, &raw.start, "First time that is upscaled, 1:30.5",
+        {"start", 0, 0, G_OPTION_ARG_STRING, &raw->start, "First time that is upscaled, 1:30.5",
          "TIME"},
-        {"end", 0, 0, G_OPTION_ARG_STRING, &raw.end, "Time up to which is upscaled", "TIME"},
-        {"fps", 0, 0, G_OPTION_ARG_DOUBLE, &raw.fps, "Of images (default 30); videos keep theirs",
+        {"end", 0, 0, G_OPTION_ARG_STRING, &raw->end, "Time up to which is upscaled", "TIME"},
+        {"fps", 0, 0, G_OPTION_ARG_DOUBLE, &raw->fps, "Of images (default 30); videos keep theirs",
          "FPS"},
-        {"stills", 0, 0, G_OPTION_ARG_NONE, &raw.stills,
+        {"stills", 0, 0, G_OPTION_ARG_NONE, &raw->stills,
          "Pictures that do not belong together: each by itself, of any size and kind", nullptr},
-        {"deinterlace", 0, 0, G_OPTION_ARG_STRING, &raw.deinterlace,
+        {"deinterlace", 0, 0, G_OPTION_ARG_STRING, &raw->deinterlace,
          "auto (default): frames that are flagged; off; frame: all; field: all, two frames of each",
          "HOW"},
-        {"overwrite", 0, 0, G_OPTION_ARG_NONE, &raw.overwrite, "Replace an output that exists",
+        {"overwrite", 0, 0, G_OPTION_ARG_NONE, &raw->overwrite, "Replace an output that exists",
          nullptr},
-        {"strict", 0, 0, G_OPTION_ARG_NONE, &raw.strict,
+        {"strict", 0, 0, G_OPTION_ARG_NONE, &raw->strict,
          "Fail where the result would lack something that the input holds", nullptr},
-        {"resume", 0, 0, G_OPTION_ARG_NONE, &raw.resume,
+        {"resume", 0, 0, G_OPTION_ARG_NONE, &raw->resume,
          "Work in parts that a crash leaves; the same command again goes on", nullptr},
-        {"part", 0, 0, G_OPTION_ARG_DOUBLE, &raw.part, "Length of a part (default 30)", "SECONDS"}};
-    return entries;
+        {"part", 0, 0, G_OPTION_ARG_DOUBLE, &raw->part, "Length of a part (default 30)",
+         "SECONDS"}};
 }
 
-const std::vector<GOptionEntry>& coding_entries() {
-    static const std::vector<GOptionEntry> entries = {
-        {"codec", 0, 0, G_OPTION_ARG_STRING, &raw.codec,
+std::vector<GOptionEntry> coding_entries(Raw* raw) {
+    return {
+        {"codec", 0, 0, G_OPTION_ARG_STRING, &raw->codec,
          "Of the video: h264 (default), h265, vp9 (default in webm), av1, prores, ffv1", "CODEC"},
-        {"encoder", 0, 0, G_OPTION_ARG_STRING, &raw.encoder,
+        {"encoder", 0, 0, G_OPTION_ARG_STRING, &raw->encoder,
          "auto (default: the best picture, which is software's), software, hardware (nvenc, qsv, "
          "vaapi, v4l2m2m, else software), or one of libavcodec's names: h264_nvenc",
          "ENCODER"},
-        {"pixel-format", 0, 0, G_OPTION_ARG_STRING, &raw.pixel_format,
+        {"pixel-format", 0, 0, G_OPTION_ARG_STRING, &raw->pixel_format,
          "auto (default: 4:2:0 of the input's depth), yuv420p, yuv420p10, yuv422p10, yuv444p, ...",
          "FORMAT"},
-        {"quality", 0, 0, G_OPTION_ARG_INT, &raw.quality,
+        {"quality", 0, 0, G_OPTION_ARG_INT, &raw->quality,
          "Of the video, 0 to 10 (default 10), as in infer.py: crf 26 to 20", "N"},
-        {"crf", 0, 0, G_OPTION_ARG_INT, &raw.crf,
+        {"crf", 0, 0, G_OPTION_ARG_INT, &raw->crf,
          "Constant rate factor of the encoder, 0 (best) to 50; before --quality", "N"},
-        {"keep-audio", 0, 0, G_OPTION_ARG_NONE, &raw.keep_audio,
+        {"keep-audio", 0, 0, G_OPTION_ARG_NONE, &raw->keep_audio,
          "Copy every audio track (done anyway)", nullptr},
-        {"no-audio", 0, 0, G_OPTION_ARG_NONE, &raw.no_audio, "Leave the sound out", nullptr}};
-    return entries;
+        {"no-audio", 0, 0, G_OPTION_ARG_NONE, &raw->no_audio, "Leave the sound out", nullptr}};
 }
 
-const std::vector<GOptionEntry>& looking_entries() {
-    static const std::vector<GOptionEntry> entries = {
+std::vector<GOptionEntry> looking_entries(Raw* raw) {
+    return {
         {"compare", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK,
          reinterpret_cast<gpointer>(keep_compare),
          "Input, bicubic and result in one picture: side-by-side (default) or split", "LAYOUT"},
-        {"preview", 0, 0, G_OPTION_ARG_INT, &raw.preview,
+        {"preview", 0, 0, G_OPTION_ARG_INT, &raw->preview,
          "Only N frames, evenly spread, as PNG pictures", "N"},
-        {"dry-run", 0, 0, G_OPTION_ARG_NONE, &raw.dry_run,
+        {"dry-run", 0, 0, G_OPTION_ARG_NONE, &raw->dry_run,
          "Say what would be done, and after a trial of two chunks how long it takes and how much "
          "memory",
          nullptr},
-        {"list-models", 0, 0, G_OPTION_ARG_NONE, &raw.list_models, "Models that are found",
+        {"list-models", 0, 0, G_OPTION_ARG_NONE, &raw->list_models, "Models that are found",
          nullptr},
-        {"convert", 0, 0, G_OPTION_ARG_FILENAME, &raw.convert,
+        {"convert", 0, 0, G_OPTION_ARG_FILENAME, &raw->convert,
          "Repack the files of a model into bf16 safetensors in the folder that -o names; with "
          "--dtype fp32 or fp16 into those",
          "FOLDER"}};
-    return entries;
 }
 
-const std::vector<GOptionEntry>& reporting_entries() {
-    static const std::vector<GOptionEntry> entries = {
-        {"json", 0, 0, G_OPTION_ARG_NONE, &raw.json,
-         "Progress as one JSON object a line on the standard output", nullptr},
-        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &raw.quiet, "Say nothing but what goes wrong",
-         nullptr},
-        // Read by expand_arguments(); here for the help.
-        {"config", 0, 0, G_OPTION_ARG_FILENAME, &raw.config,
-         "Options from a file, one a line: scale = 4", "FILE"}};
-    return entries;
+std::vector<GOptionEntry> reporting_entries(Raw* raw) {
+    return {{"json", 0, 0, G_OPTION_ARG_NONE, &raw->json,
+             "Progress as one JSON object a line on the standard output", nullptr},
+            {"quiet", 'q', 0, G_OPTION_ARG_NONE, &raw->quiet, "Say nothing but what goes wrong",
+             nullptr},
+            // Read by expand_arguments(); here for the help.
+            {"config", 0, 0, G_OPTION_ARG_FILENAME, &raw->config,
+             "Options from a file, one a line: scale = 4", "FILE"}};
 }
 
 std::vector<GOptionEntry> settings_entries() {
@@ -190,7 +186,7 @@ void check_combinations(const Options& options) {
 }
 
 /// Checks what GLib does not, and moves it over.
-void take(Options* options) {
+void take(const Raw& raw, Options* options) {
     for (gchar** input = raw.inputs; input && *input; ++input) options->inputs.emplace_back(*input);
     if (raw.crf != -1) check_number("--crf", raw.crf, 0, 50);
     check_number("--quality", raw.quality, 0, 10);
@@ -203,7 +199,7 @@ void take(Options* options) {
     if (raw.deinterlace) options->deinterlace = raw.deinterlace;
     if (raw.encoder) options->encoder = raw.encoder;
     if (raw.pixel_format) options->pixel_format = raw.pixel_format;
-    options->compare = text_or_empty(raw.compare);
+    options->compare = raw.compare;
     options->convert = text_or_empty(raw.convert);
     if (raw.start) options->window.start = parse_time("--start", raw.start);
     if (raw.end) options->window.end = parse_time("--end", raw.end);
@@ -229,12 +225,13 @@ void take(Options* options) {
 
 Options parse_options(int argc, char** argv) {
     Options options;
+    Raw raw;
     pipelines::CommandLine line("- upscale videos with FlashVSR", kDescription);
-    line.add_group("Input and output:", file_entries());
+    line.add_group("Input and output:", file_entries(&raw));
     line.add_group("Model and picture:", settings_entries(), &options);
-    line.add_group("Video and sound:", coding_entries());
-    line.add_group("Looking before:", looking_entries());
-    line.add_group("Reporting:", reporting_entries());
+    line.add_group("Video and sound:", coding_entries(&raw));
+    line.add_group("Looking before:", looking_entries(&raw), &raw);
+    line.add_group("Reporting:", reporting_entries(&raw));
     std::vector<std::string> words = expand_arguments(argc, argv);
     std::vector<char*> arguments = {argv[0]};
     for (std::string& word : words) arguments.push_back(word.data());
@@ -245,7 +242,7 @@ Options parse_options(int argc, char** argv) {
         throw Failure(ExitCode::kUsage,
                       "what is '" + left.front() + "'? Files are named with -i and -o");
     }
-    take(&options);
+    take(raw, &options);
     return options;
 }
 

@@ -12,6 +12,7 @@
 #include <iterator>
 #include <regex>
 #include <set>
+#include <string_view>
 
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav.h"
@@ -81,9 +82,12 @@ bool is_animated(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     file.read(head.data(), static_cast<std::streamsize>(head.size()));
     head.resize(file.gcount());
-    if (head.compare(1, 3, "PNG") == 0) return head.find("acTL") < head.find("IDAT");
-    return head.size() > kWebPFlags && head.compare(0, 4, "RIFF") == 0 &&
-           head.compare(8, 8, "WEBPVP8X") == 0 && head[kWebPFlags] & kAnimation;
+    const auto has = [&head](size_t at, std::string_view mark) {
+        return head.size() >= at + mark.size() && head.compare(at, mark.size(), mark) == 0;
+    };
+    if (has(1, "PNG")) return head.find("acTL") < head.find("IDAT");
+    return head.size() > kWebPFlags && has(0, "RIFF") && has(8, "WEBPVP8X") &&
+           head[kWebPFlags] & kAnimation;
 }
 
 /// Of a file's packets of video as many as there are, 2 at most; 0: it holds other tracks too.

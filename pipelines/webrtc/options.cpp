@@ -26,7 +26,7 @@ constexpr char kDescription[] =
     "\n"
     "Open the address that it prints in a browser.\n";
 
-/// What GLib writes into; it owns the strings until the program ends.
+/// What GLib writes into. The command line owns the strings.
 struct Raw {
     gchar* caps = nullptr;
     gchar* codec = nullptr;
@@ -155,7 +155,7 @@ void take_network(const Raw& raw, Options* options) {
 }  // namespace
 
 Options parse_options(int argc, char** argv) {
-    static Raw raw;
+    Raw raw;
     Options options;
     pipelines::CommandLine line("SOURCE - show a video and its upscaled form in a browser",
                                 kDescription);
