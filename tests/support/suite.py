@@ -37,6 +37,7 @@ WORK = {
     'gst sanitize address': (80, 1),
     'gst sanitize thread': (80, 1),
     'gst sanitize valgrind': (80, 1),
+    'fuzz run': (200, 1),
 }
 THOROUGHLY = {'upscale_kills': ['--kills', 200]}  # where all is asked for
 SLOW_SCRIPTS = {'catalogue', 'demo', 'examples', 'upscale', 'rtsp', 'launch', 'webrtc', 'webrtc_attacks', 'raw_frames'}
@@ -94,12 +95,12 @@ def meson_checks(build, gpu_only, quick):
         if gpu_only and not any(suite.endswith(':gpu') for suite in test['suite']):
             continue
         command = [build.here(word) for word in test['cmd']]
-        if quick:
+        if quick and test['protocol'] == 'gtest':
             command.append('--gtest_filter=-*Slow*')
         env = {key: build.here(value) for key, value in test['env'].items()}
         if 'LD_LIBRARY_PATH' in env and 'LD_LIBRARY_PATH' in elsewhere:  # LibTorch of another machine
             env['LD_LIBRARY_PATH'] += ':' + elsewhere['LD_LIBRARY_PATH']
-        yield sized_check(Path(command[0]).name, command, gtest=True, env=env)
+        yield sized_check(Path(command[0]).name, command, gtest=test['protocol'] == 'gtest', env=env)
 
 
 def parity_checks(build, gpu_only, gpu):
@@ -175,6 +176,11 @@ def lint_checks(changes):
             arguments = ['--minutes', 10]
         yield sized_check(f'style {script.name}', [script, *arguments],
                           slow=script.name in ('docs', 'tidy'))
+    yield from sanitizer_checks(changes)
+    yield sized_check('fuzz run', [ROOT / 'tests/fuzz/run', *(['--changed'] if changes else [])], slow=True)
+
+
+def sanitizer_checks(changes):
     for folder, sources, kinds in (
             ('core', ('core/', 'tests/core/'), ('address', 'thread')),
             ('gst', ('gst/', 'core/flashvsr.h', 'tests/gst/'), ('address', 'thread', 'valgrind'))):
