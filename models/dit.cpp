@@ -101,7 +101,7 @@ Dit::Dit(Weights& weights, const at::Tensor& prompt, const Placement& placement,
     const at::Tensor patches =
         weights.take("patch_embedding.weight", {config_.dim, channels, 1, kPatch, kPatch});
     patch_embedding_ = {placement.place(patches).view({config_.dim, -1}),
-                        placement.place(weights.take("patch_embedding.bias", {config_.dim}))};
+                        weights.take("patch_embedding.bias", {config_.dim}, placement.options())};
     const Placement constants = constants_of(placement);
     const Time time = embed_time(weights, constants);
     const at::Tensor context = embed_prompt(weights, prompt, constants);
@@ -155,7 +155,7 @@ void Dit::take_head(Weights& weights, const at::Tensor& t_emb) {
     const int64_t dim = config_.dim;
     const Placement constants = constants_of(placement_);
     const at::Tensor sum =
-        (constants.place(weights.take("head.modulation", {1, 2, dim})) + t_emb.unsqueeze(1))
+        (weights.take("head.modulation", {1, 2, dim}, constants.options()) + t_emb.unsqueeze(1))
             .squeeze(0);
     const int64_t out = kPatch * kPatch * config_.latent_channels;
     const Linear head = Linear::take(weights, "head.head", out, dim, constants);

@@ -22,7 +22,7 @@ DitBlock::DitBlock(Weights& weights, const std::string& prefix, const DitConfig&
         return Linear::take(weights, prefix + name, out, in, placement);
     };
     auto vector = [&](const std::string& name) {
-        return placement.place(weights.take(prefix + name, {dim}));
+        return weights.take(prefix + name, {dim}, placement.options());
     };
     take_modulation(weights, prefix, placement, time);
     self_attn_ = {linear("self_attn.q", dim, dim),   linear("self_attn.k", dim, dim),
@@ -38,7 +38,7 @@ DitBlock::DitBlock(Weights& weights, const std::string& prefix, const DitConfig&
 void DitBlock::take_modulation(Weights& weights, const std::string& prefix,
                                const Placement& placement, const at::Tensor& time) {
     const at::Tensor sum =
-        (placement.place(weights.take(prefix + "modulation", {1, 6, config_.dim})) + time)
+        (weights.take(prefix + "modulation", {1, 6, config_.dim}, placement.options()) + time)
             .squeeze(0);
     attention_modulation_ = {sum[0].clone(), 1 + sum[1], sum[2].clone()};
     ffn_modulation_ = {sum[3].clone(), 1 + sum[4], sum[5].clone()};
@@ -52,7 +52,7 @@ void DitBlock::take_cross_attention(Weights& weights, const std::string& prefix,
         return Linear::take(weights, name + part, dim, dim, placement);
     };
     auto vector = [&](const char* part) {
-        return placement.place(weights.take(name + part, {dim}));
+        return weights.take(name + part, {dim}, placement.options());
     };
     auto by_head = [&](const at::Tensor& x) {
         return x.view({1, x.size(0), config_.heads, kHeadDim}).transpose(1, 2).contiguous();

@@ -9,8 +9,8 @@ Manifest LatentAdapter::manifest(int64_t in, int64_t out) {
 LatentAdapter::LatentAdapter(Weights& weights, int64_t in, int64_t out,
                              const Placement& placement) {
     check(weights, manifest(in, out));
-    weight_ = placement.place(weights.take("weight", {out, kSide * kSide * in, 3, 3}));
-    bias_ = placement.place(weights.take("bias", {out}));
+    weight_ = weights.take("weight", {out, kSide * kSide * in, 3, 3}, placement.options());
+    bias_ = weights.take("bias", {out}, placement.options());
 }
 
 at::Tensor LatentAdapter::stacked(const at::Tensor& latents) {

@@ -16,8 +16,8 @@ struct Linear {
 
     static Linear take(Weights& weights, const std::string& name, int64_t out, int64_t in,
                        const Placement& placement) {
-        return {placement.place(weights.take(name + ".weight", {out, in})),
-                placement.place(weights.take(name + ".bias", {out}))};
+        return {weights.take(name + ".weight", {out, in}, placement.options()),
+                weights.take(name + ".bias", {out}, placement.options())};
     }
     // x: [..., in]
     at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }

@@ -58,8 +58,8 @@ LqProjector::Conv LqProjector::take_conv(Weights& weights, int index, int64_t in
     const at::Tensor weight = weights.take(conv + ".weight", {-1, in, kTimeTaps, 3, 3});
     const int64_t out = weight.size(0);
     const at::Tensor stacked = weight.permute({0, 2, 1, 3, 4}).reshape({out, -1, 3, 3});
-    return {placement.place(stacked), placement.place(weights.take(conv + ".bias", {out})),
-            placement.place(weights.take(norm + ".gamma", {out, 1, 1, 1})).view({out, 1, 1})};
+    return {placement.place(stacked), weights.take(conv + ".bias", {out}, placement.options()),
+            weights.take(norm + ".gamma", {out, 1, 1, 1}, placement.options()).view({out, 1, 1})};
 }
 
 at::Tensor LqProjector::apply(const Conv& conv, const at::Tensor& x, const at::Tensor& taps) {

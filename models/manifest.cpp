@@ -12,7 +12,7 @@ namespace flashvsr {
 void pass_over(Weights& weights, const std::vector<std::string>& prefixes) {
     for (const std::string& name : weights.names())
         for (const std::string& prefix : prefixes)
-            if (name.rfind(prefix, 0) == 0) weights.take(name, *weights.shape(name));
+            if (name.rfind(prefix, 0) == 0) weights.expect(name, *weights.shape(name));
 }
 
 int64_t parameter_count(const Manifest& manifest) {

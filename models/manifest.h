@@ -15,11 +15,11 @@ using Manifest = std::vector<std::pair<std::string, std::vector<int64_t>>>;
 // Throws one Error kBadFormat that names every tensor of `weights` that is missing, mis-shaped or
 // unexpected. After it, a loader may compute with what it takes.
 inline void check(Weights weights, const Manifest& manifest) {
-    for (const auto& [name, shape] : manifest) weights.take(name, shape);
+    for (const auto& [name, shape] : manifest) weights.expect(name, shape);
     weights.finish();
 }
 
-// Takes what begins with one of `prefixes`, for networks that are not wanted.
+// Expects what begins with one of `prefixes`, for networks that are not wanted.
 void pass_over(Weights& weights, const std::vector<std::string>& prefixes);
 
 int64_t parameter_count(const Manifest& manifest);

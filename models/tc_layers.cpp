@@ -71,10 +71,10 @@ void add_stage(Manifest& m, int64_t first, int64_t in, int64_t out, int64_t fram
 }
 
 Conv read_conv(Weights& weights, const std::string& name, const Placement& placement) {
-    const at::Tensor weight = placement.place(weights.take(name + ".weight", {-1, -1, -1, -1}))
+    const at::Tensor weight = weights.take(name + ".weight", {-1, -1, -1, -1}, placement.options())
                                   .contiguous(at::MemoryFormat::ChannelsLast);
     if (!weights.has(name + ".bias")) return {weight, {}};
-    return {weight, placement.place(weights.take(name + ".bias", {-1}))};
+    return {weight, weights.take(name + ".bias", {-1}, placement.options())};
 }
 
 MemBlock read_block(Weights& weights, const std::string& name, const Placement& placement) {

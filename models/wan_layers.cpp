@@ -115,7 +115,7 @@ void add_middle(Manifest& m, const std::string& half, int64_t width) {
 }
 
 at::Tensor Reader::take(const std::string& name) const {
-    return placement_.place(weights_.take(name, *weights_.shape(name)));
+    return weights_.take(name, *weights_.shape(name), placement_.options());
 }
 
 Conv Reader::conv(const std::string& name) const {

@@ -58,21 +58,21 @@ at::Tensor narrowed(const at::Tensor& tensor, at::ScalarType type, const std::st
     return rounded;
 }
 
-TensorMap narrowed(const TensorMap& tensors, at::ScalarType type) {
+TensorMap narrowed(const StoredTensors& tensors, at::ScalarType type) {
     TensorMap result;
     for (const auto& [name, tensor] : tensors)
         // The prompt is a tensor without a name, which safetensors does not know.
-        result[name.empty() ? "context" : name] = narrowed(tensor, type, name);
+        result[name.empty() ? "context" : name] = narrowed(tensor.read(), type, name);
     return result;
 }
 
 void compare(const TensorMap& expected, const std::string& path) {
-    const TensorMap found = read_safetensors(path);
+    const StoredTensors found = open_checkpoint(path);
     bool equal = found.size() == expected.size();
     for (const auto& [name, tensor] : expected) {
         const auto other = found.find(name);
-        equal = equal && other != found.end() && other->second.dtype() == tensor.dtype() &&
-                other->second.equal(tensor);
+        equal = equal && other != found.end() && other->second.dtype() == tensor.scalar_type() &&
+                other->second.read().equal(tensor);
     }
     if (!equal)
         throw Error(Error::Kind::kReadFailed,
@@ -80,7 +80,7 @@ void compare(const TensorMap& expected, const std::string& path) {
 }
 
 Repacked repack(const fs::path& file, const fs::path& target, at::ScalarType type) {
-    const TensorMap tensors = narrowed(read_checkpoint(file.string()), type);
+    const TensorMap tensors = narrowed(open_checkpoint(file.string()), type);
     write_safetensors(target.string(), tensors);
     compare(tensors, target.string());
     return {file.string(), target.string(), static_cast<int64_t>(tensors.size()),

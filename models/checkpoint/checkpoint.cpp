@@ -1,7 +1,6 @@
 #include "models/checkpoint/checkpoint.h"
 
 #include <memory>
-#include <string_view>
 
 #include "models/checkpoint/safetensors.h"
 #include "models/checkpoint/torch_zip.h"
@@ -9,16 +8,17 @@
 
 namespace flashvsr {
 
-TensorMap read_checkpoint(const std::string& path) {
-    const auto file = std::make_shared<const MappedFile>(path);
-    const std::string_view bytes = file->bytes();
-    if (bytes.size() < 9) {
+StoredTensors open_checkpoint(const std::string& path) {
+    constexpr uint64_t kLeast = 9;
+    const auto file = std::make_shared<const File>(path);
+    if (file->size() < kLeast) {
         throw Error(Error::Kind::kReadFailed,
-                    path + ": cut short: " + std::to_string(bytes.size()) + " bytes");
+                    path + ": cut short: " + std::to_string(file->size()) + " bytes");
     }
-    if (bytes.substr(0, 4) == "PK\x03\x04") return read_torch_zip(file);
-    if (bytes[8] == '{') return read_safetensors(file);
-    if (bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5) {
+    const std::string begin = file->text(0, kLeast);
+    if (begin.compare(0, 4, "PK\x03\x04") == 0) return open_torch_zip(file);
+    if (begin[8] == '{') return open_safetensors(file);
+    if (begin[0] == '\x80' && begin[1] >= 2 && begin[1] <= 5) {
         throw Error(Error::Kind::kBadFormat,
                     path +
                         ": written in PyTorch's format from before 1.6; load it in PyTorch and "

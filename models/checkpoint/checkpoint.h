@@ -7,8 +7,8 @@
 
 namespace flashvsr {
 
-// Reads a safetensors or torch.save file, told apart by content, not by name; every tensor under
+// Opens a safetensors or torch.save file, told apart by content, not by name; every tensor under
 // the name that the file gives it. Throws Error kNotFound, kReadFailed or kBadFormat.
-TensorMap read_checkpoint(const std::string& path);
+StoredTensors open_checkpoint(const std::string& path);
 
 }  // namespace flashvsr

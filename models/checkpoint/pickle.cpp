@@ -340,6 +340,9 @@ class Unpickler {
                                                      *name == "state_dict" || *name == "params");
             if (wrapper && std::holds_alternative<Dict*>(value)) dict = std::get<Dict*>(value);
         }
+        if (dict->items.size() > kMostTensors) {
+            throw Error(Error::Kind::kBadFormat, source_ + ": " + kTooManyTensors);
+        }
         std::map<std::string, PickledTensor> tensors;
         for (const auto& [key, value] : dict->items) {
             const std::string name(as<std::string_view>(key));

@@ -1,7 +1,8 @@
 #include "models/checkpoint/safetensors.h"
 
+#include <c10/util/strides.h>
+
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -17,8 +18,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kLengthBytes = 8;                 // the header's length, little endian
-constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
+constexpr size_t kLengthBytes = 8;              // the header's length, little endian
+constexpr uint64_t kMaxHeaderBytes = 16 << 20;  // the format allows 100 MB
 constexpr size_t kMaxRank = 16;
 const std::string kMetadataKey = "__metadata__";
 
@@ -55,6 +56,7 @@ class HeaderReader : public json::json_sax_t {
     bool key(std::string& key) override {
         if (depth_ == 1) {
             if (!names_.insert(key).second) refuse("names " + printable(key) + " twice");
+            if (names_.size() > kMostTensors + 1) refuse(kTooManyTensors);
             in_metadata_ = key == kMetadataKey;
             entry_ = Entry();
             entry_.name = key;
@@ -141,35 +143,33 @@ class HeaderReader : public json::json_sax_t {
 };
 
 // The header's text, after its length has been checked against the file.
-std::string_view header_text(const MappedFile& file) {
-    const std::string_view bytes = file.bytes();
+std::string header_text(const File& file) {
     uint64_t length = 0;
-    if (bytes.size() < kLengthBytes) {
+    if (file.size() < kLengthBytes) {
         fail(Error::Kind::kReadFailed, file.path(), "cut short: no safetensors header");
     }
-    std::memcpy(&length, bytes.data(), kLengthBytes);
+    file.read(0, &length, kLengthBytes);
     if (length > kMaxHeaderBytes) {
         fail(Error::Kind::kBadFormat, file.path(),
-             "not a safetensors file: a header of " + std::to_string(length) + " bytes");
+             "not a safetensors file of this model: a header of " + std::to_string(length) +
+                 " bytes, where 16 MiB are read at most");
     }
-    if (length > bytes.size() - kLengthBytes) {
+    if (length > file.size() - kLengthBytes) {
         fail(Error::Kind::kReadFailed, file.path(),
              "cut short: the safetensors header needs " + std::to_string(length) + " bytes, " +
-                 std::to_string(bytes.size() - kLengthBytes) + " are left");
+                 std::to_string(file.size() - kLengthBytes) + " are left");
     }
-    return bytes.substr(kLengthBytes, length);
+    return file.text(kLengthBytes, length);
 }
 
 // Shapes agree with byte ranges, and the ranges fill the data without holes or overlaps, as the
 // format demands.
 void check_entries(std::vector<Entry>& entries, size_t data_size, const std::string& path) {
     for (Entry& entry : entries) {
-        int64_t bytes = c10::elementSize(*entry.dtype);
-        for (const int64_t size : *entry.shape) {
-            if (!checked_multiply(bytes, size, &bytes)) {
-                fail(Error::Kind::kBadFormat, path,
-                     printable(entry.name) + " has an impossible shape");
-            }
+        int64_t bytes = 0;
+        if (!checked_numel(*entry.shape, &bytes) ||
+            !checked_multiply(bytes, c10::elementSize(*entry.dtype), &bytes)) {
+            fail(Error::Kind::kBadFormat, path, printable(entry.name) + " has an impossible shape");
         }
         const std::vector<int64_t>& range = *entry.offsets;
         if (range.size() != 2 || range[0] > range[1] || range[1] - range[0] != bytes) {
@@ -206,25 +206,24 @@ void check_entries(std::vector<Entry>& entries, size_t data_size, const std::str
 
 }  // namespace
 
-TensorMap read_safetensors(const std::shared_ptr<const MappedFile>& file, Metadata* metadata) {
-    const std::string_view header = header_text(*file);
+StoredTensors open_safetensors(const std::shared_ptr<const File>& file, Metadata* metadata) {
+    const std::string header = header_text(*file);
     HeaderReader reader(file->path(), metadata);
     json::sax_parse(header.begin(), header.end(), &reader);
-    const size_t data_begin = kLengthBytes + header.size();
-    check_entries(reader.entries, file->bytes().size() - data_begin, file->path());
+    const uint64_t data_begin = kLengthBytes + header.size();
+    check_entries(reader.entries, file->size() - data_begin, file->path());
 
-    TensorMap tensors;
+    StoredTensors tensors;
     for (const Entry& entry : reader.entries) {
-        const auto item = static_cast<int64_t>(c10::elementSize(*entry.dtype));
-        const int64_t count = (entry.end - entry.begin) / item;
-        tensors[entry.name] =
-            map_elements(file, data_begin + entry.begin, count, *entry.dtype).view(*entry.shape);
+        const auto strides = c10::contiguous_strides(*entry.shape);
+        tensors.emplace(entry.name, StoredTensor(file, data_begin + entry.begin, *entry.dtype,
+                                                 *entry.shape, {strides.begin(), strides.end()}));
     }
     return tensors;
 }
 
 TensorMap read_safetensors(const std::string& path, Metadata* metadata) {
-    return read_safetensors(std::make_shared<const MappedFile>(path), metadata);
+    return read_all(open_safetensors(std::make_shared<const File>(path), metadata));
 }
 
 void write_safetensors(const std::string& path, const TensorMap& tensors,

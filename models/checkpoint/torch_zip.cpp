@@ -20,6 +20,10 @@ constexpr uint32_t kEndRecord = 0x06054b50;        // 4.3.16
 constexpr size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22, kLocatorBytes = 20;
 constexpr size_t kZip64EndBytes = 56;
 constexpr size_t kMaxComment = 0xffff;
+constexpr uint64_t kMaxDirectoryBytes = 16 << 20, kMaxTextBytes = 16 << 20;
+constexpr uint64_t kMostMembers = kMostTensors + 100;  // a storage for each tensor, and the rest
+// Of the tensors together, in sizes of the file: weights that are used twice share their storage.
+constexpr int64_t kMostShares = 4;
 constexpr uint16_t kZip64Extra = 1;  // id of the extra field with 64-bit sizes (4.5.3)
 constexpr uint16_t kEncrypted = 1 << 0, kSizesFollow = 1 << 3;  // general purpose flags
 
@@ -35,20 +39,23 @@ struct Extent {
 
 class Archive {
   public:
-    explicit Archive(const std::shared_ptr<const MappedFile>& file)
-        : file_(file), bytes_(file->bytes()) {
+    explicit Archive(const File& file) : file_(file) {
         read_directory();
         check_disjoint();
+        window_ = {};
     }
 
     const std::map<std::string, Member, std::less<>>& members() const { return members_; }
-    std::string_view data(const Member& member) const {
-        return bytes_.substr(member.offset, member.size);
+    std::string text(const Member& member) const {
+        if (member.size > kMaxTextBytes) {
+            fail(Error::Kind::kBadFormat, "holds a text of over 16 MB; only tensors may be larger");
+        }
+        return file_.text(member.offset, member.size);
     }
 
   private:
     [[noreturn]] void fail(Error::Kind kind, const std::string& what) const {
-        throw Error(kind, file_->path() + ": " + what);
+        throw Error(kind, file_.path() + ": " + what);
     }
     [[noreturn]] void bad(const std::string& what) const {
         fail(Error::Kind::kBadFormat, "damaged zip archive: " + what);
@@ -56,27 +63,33 @@ class Archive {
 
     template <typename T>
     T at(uint64_t offset) const {
-        if (offset > bytes_.size() || bytes_.size() - offset < sizeof(T)) {
-            bad("a record reaches past the end of the file");
-        }
         T value;
-        std::memcpy(&value, bytes_.data() + offset, sizeof(T));
+        std::memcpy(&value, slice(offset, sizeof(T)).data(), sizeof(T));
         return value;
     }
-    std::string_view slice(uint64_t offset, uint64_t size) const {
-        if (offset > bytes_.size() || bytes_.size() - offset < size) {
+    std::string slice(uint64_t offset, uint64_t size) const {
+        if (offset > file_.size() || file_.size() - offset < size) {
             bad("a record reaches past the end of the file");
         }
-        return bytes_.substr(offset, size);
+        if (offset < window_begin_ || offset + size > window_begin_ + window_.size()) {
+            return file_.text(offset, size);
+        }
+        return window_.substr(offset - window_begin_, size);
+    }
+    // Keeps the end of the file in memory, from `begin` on.
+    void open_window(uint64_t begin) {
+        window_ = file_.text(begin, file_.size() - begin);
+        window_begin_ = begin;
     }
 
-    uint64_t find_end_record() const {
+    uint64_t find_end_record() {
         const uint64_t lowest =
-            bytes_.size() > kEndBytes + kMaxComment ? bytes_.size() - kEndBytes - kMaxComment : 0;
-        for (uint64_t end = bytes_.size(); end >= lowest + kEndBytes; --end) {
+            file_.size() > kEndBytes + kMaxComment ? file_.size() - kEndBytes - kMaxComment : 0;
+        open_window(lowest);
+        for (uint64_t end = file_.size(); end >= lowest + kEndBytes; --end) {
             const uint64_t candidate = end - kEndBytes;
             if (at<uint32_t>(candidate) == kEndRecord &&
-                candidate + kEndBytes + at<uint16_t>(candidate + 20) == bytes_.size()) {
+                candidate + kEndBytes + at<uint16_t>(candidate + 20) == file_.size()) {
                 return candidate;
             }
         }
@@ -102,6 +115,10 @@ class Archive {
         if (begin > limit || size != limit - begin) {
             bad("its directory does not lie before its end record");
         }
+        if (count > kMostMembers || size > kMaxDirectoryBytes) {
+            fail(Error::Kind::kBadFormat, kTooManyTensors);
+        }
+        open_window(begin);
         uint64_t position = begin;
         for (uint64_t i = 0; i < count; ++i) position = read_entry(position, limit, begin);
         if (position != limit) bad("its directory holds more than its entries");
@@ -117,7 +134,7 @@ class Archive {
         const uint64_t entry_size =
             kCentralBytes + name_size + extra_size + at<uint16_t>(position + 32);
         if (entry_size > limit - position) bad("a directory entry is cut short");
-        const std::string name(slice(position + kCentralBytes, name_size));
+        const std::string name = slice(position + kCentralBytes, name_size);
         if (at<uint16_t>(position + 8) & kEncrypted) {
             fail(Error::Kind::kBadFormat, printable(name) + " is encrypted");
         }
@@ -149,7 +166,7 @@ class Archive {
         if (slice(header + kLocalBytes, name_size) != name || at<uint16_t>(header + 8) != 0) {
             bad("local header and directory disagree about " + printable(name));
         }
-        const std::string_view extra = slice(header + kLocalBytes + name_size, extra_size);
+        const std::string extra = slice(header + kLocalBytes + name_size, extra_size);
         if (!(at<uint16_t>(header + 6) & kSizesFollow)) {
             const Extent local =
                 widen({at<uint32_t>(header + 22), at<uint32_t>(header + 18), 0}, extra);
@@ -190,8 +207,9 @@ class Archive {
         }
     }
 
-    std::shared_ptr<const MappedFile> file_;
-    std::string_view bytes_;
+    const File& file_;
+    std::string window_;
+    uint64_t window_begin_ = 0;
     std::map<std::string, Member, std::less<>> members_;
 };
 
@@ -206,20 +224,17 @@ constexpr StorageType kStorageTypes[] = {
     {"BoolStorage", at::kBool},
 };
 
-// Turns the views that the pickle describes into tensors over the archive's storages.
+// Checks the views that the pickle describes against the archive's storages.
 class StorageReader {
   public:
-    StorageReader(const std::shared_ptr<const MappedFile>& file, const Archive& archive,
+    StorageReader(const std::shared_ptr<const File>& file, const Archive& archive,
                   std::string folder)
         : file_(file), archive_(archive), folder_(std::move(folder)) {}
 
-    at::Tensor view(const std::string& name, const PickledTensor& tensor) {
-        const at::Tensor& storage = read(name, tensor);
-        int64_t count = 1, last = tensor.offset;
-        bool fits = true;
-        for (size_t i = 0; i < tensor.sizes.size(); ++i) {
-            fits = fits && checked_multiply(count, tensor.sizes[i], &count);
-        }
+    StoredTensor view(const std::string& name, const PickledTensor& tensor) {
+        const Storage storage = find(name, tensor);
+        int64_t count = 0, last = tensor.offset;
+        bool fits = checked_numel(tensor.sizes, &count);
         for (size_t i = 0; i < tensor.sizes.size() && fits && count > 0; ++i) {
             int64_t step = 0;
             fits = checked_multiply(tensor.sizes[i] - 1, tensor.strides[i], &step) &&
@@ -227,12 +242,20 @@ class StorageReader {
         }
         // An expanded tensor (stride 0) has more elements than its storage: a copy of it could be
         // of any size, so it is refused like a view that leaves its storage.
-        if (!fits || count > storage.numel() || (count > 0 && last >= storage.numel())) {
+        if (!fits || count > storage.numel || (count > 0 && last >= storage.numel)) {
             fail(name,
-                 "does not fit its storage of " + std::to_string(storage.numel()) + " elements");
+                 "does not fit its storage of " + std::to_string(storage.numel) + " elements");
         }
-        if (count == 0) return at::empty(tensor.sizes, storage.options());
-        return storage.as_strided(tensor.sizes, tensor.strides, tensor.offset);
+        if (count == 0) return at::empty(tensor.sizes, storage.dtype);
+        const int64_t item = c10::elementSize(storage.dtype);
+        bytes_left_ -= (last - tensor.offset + 1) * item;
+        if (bytes_left_ < 0) {
+            fail(name,
+                 "shares its data with so many that they take several times the file; "
+                 "save copies of them");
+        }
+        return StoredTensor(file_, storage.offset + tensor.offset * item, storage.dtype,
+                            tensor.sizes, tensor.strides);
     }
 
   private:
@@ -241,7 +264,13 @@ class StorageReader {
                     file_->path() + ": tensor " + printable(name) + " " + what);
     }
 
-    const at::Tensor& read(const std::string& name, const PickledTensor& tensor) {
+    struct Storage {
+        uint64_t offset;  // in the file
+        int64_t numel;
+        at::ScalarType dtype;
+    };
+
+    Storage find(const std::string& name, const PickledTensor& tensor) const {
         const auto type =
             std::find_if(std::begin(kStorageTypes), std::end(kStorageTypes),
                          [&](const auto& t) { return t.name == tensor.storage_type; });
@@ -264,17 +293,13 @@ class StorageReader {
                            "archive holds " +
                            std::to_string(size) + " bytes");
         }
-        at::Tensor& storage = storages_[{member->first, type->dtype}];
-        if (!storage.defined()) {
-            storage = map_elements(file_, offset, tensor.storage_numel, type->dtype);
-        }
-        return storage;
+        return {offset, tensor.storage_numel, type->dtype};
     }
 
-    const std::shared_ptr<const MappedFile>& file_;
+    const std::shared_ptr<const File>& file_;
     const Archive& archive_;
     const std::string folder_;
-    std::map<std::pair<std::string, at::ScalarType>, at::Tensor> storages_;
+    int64_t bytes_left_ = kMostShares * static_cast<int64_t>(file_->size());
 };
 
 // The folder inside the archive that holds data.pkl, with its slash.
@@ -297,27 +322,23 @@ std::string find_folder(const Archive& archive, const std::string& path) {
 
 }  // namespace
 
-TensorMap read_torch_zip(const std::shared_ptr<const MappedFile>& file) {
-    const Archive archive(file);
+StoredTensors open_torch_zip(const std::shared_ptr<const File>& file) {
+    const Archive archive(*file);
     const std::string folder = find_folder(archive, file->path());
     const auto& members = archive.members();
     const auto order = members.find(folder + "byteorder");
-    if (order != members.end() && archive.data(order->second) != "little") {
+    if (order != members.end() && archive.text(order->second) != "little") {
         throw Error(Error::Kind::kBadFormat,
                     file->path() + ": not in little-endian byte order; save it again on a PC");
     }
-    const std::string_view pickle = archive.data(members.find(folder + "data.pkl")->second);
+    const std::string pickle = archive.text(members.find(folder + "data.pkl")->second);
 
     StorageReader storages(file, archive, folder);
-    TensorMap tensors;
+    StoredTensors tensors;
     for (const auto& [name, tensor] : read_pickled_tensors(pickle, file->path())) {
-        tensors[name] = storages.view(name, tensor);
+        tensors.emplace(name, storages.view(name, tensor));
     }
     return tensors;
-}
-
-TensorMap read_torch_zip(const std::string& path) {
-    return read_torch_zip(std::make_shared<const MappedFile>(path));
 }
 
 }  // namespace flashvsr

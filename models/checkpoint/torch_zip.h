@@ -8,11 +8,9 @@
 
 namespace flashvsr {
 
-// Reads the dict of tensors (or the one tensor, under the name "") that the archive holds; see
-// read_pickled_tensors for what is understood and TensorMap for who owns the memory. Tensors keep
-// their strides and share storages as they did when saved.
+// Describes the dict of tensors (or the one tensor, under the name "") that the archive holds; see
+// read_pickled_tensors for what is understood. Tensors keep their strides.
 // Throws Error kNotFound, kReadFailed (cut short) or kBadFormat, naming the file and the part.
-TensorMap read_torch_zip(const std::string& path);
-TensorMap read_torch_zip(const std::shared_ptr<const MappedFile>& file);
+StoredTensors open_torch_zip(const std::shared_ptr<const File>& file);
 
 }  // namespace flashvsr

@@ -21,21 +21,21 @@ bool begins_with(std::string_view name, std::string_view prefix) {
 }
 
 // The tensors whose names begin with `prefix`, without it.
-TensorMap without_prefix(const TensorMap& tensors, std::string_view prefix) {
-    TensorMap rest;
+StoredTensors without_prefix(const StoredTensors& tensors, std::string_view prefix) {
+    StoredTensors rest;
     for (const auto& [name, tensor] : tensors) {
-        if (begins_with(name, prefix)) rest[name.substr(prefix.size())] = tensor;
+        if (begins_with(name, prefix)) rest.emplace(name.substr(prefix.size()), tensor);
     }
     return rest;
 }
 
-TensorMap unwrapped(TensorMap tensors) {
+StoredTensors unwrapped(StoredTensors tensors) {
     for (auto entry = tensors.begin(); entry != tensors.end();) {
         entry = begins_with(entry->first, kUnused) ? tensors.erase(entry) : std::next(entry);
     }
     for (const std::string_view wrapper : kWrappers) {
         if (tensors.empty()) break;
-        TensorMap rest = without_prefix(tensors, wrapper);
+        StoredTensors rest = without_prefix(tensors, wrapper);
         if (rest.size() == tensors.size()) return unwrapped(std::move(rest));
     }
     return tensors;
@@ -65,24 +65,24 @@ std::string listed(const char* title, const std::vector<std::string>& problems) 
 
 }  // namespace
 
-Weights::Weights(TensorMap tensors, std::string source)
+Weights::Weights(StoredTensors tensors, std::string source)
     : tensors_(unwrapped(std::move(tensors))), source_(std::move(source)) {}
 
-Weights Weights::open(const std::string& path) { return Weights(read_checkpoint(path), path); }
+Weights Weights::open(const std::string& path) { return Weights(open_checkpoint(path), path); }
 
-Weights Weights::from(TensorMap tensors, std::string source) {
-    return Weights(std::move(tensors), std::move(source));
+Weights Weights::from(const TensorMap& tensors, std::string source) {
+    return Weights({tensors.begin(), tensors.end()}, std::move(source));
 }
 
 Weights Weights::select(const std::string& prefix) const {
-    TensorMap own = without_prefix(tensors_, prefix);
+    StoredTensors own = without_prefix(tensors_, prefix);
     if (!own.empty()) return Weights(std::move(own), source_ + " (" + prefix + ")");
     for (const auto& [name, tensor] : tensors_) {
         bool elsewhere = false;
         for (const std::string_view network : kNetworks) {
             elsewhere = elsewhere || begins_with(name, network);
         }
-        if (!elsewhere) own[name] = tensor;
+        if (!elsewhere) own.emplace(name, tensor);
     }
     return Weights(std::move(own), source_);
 }
@@ -101,31 +101,44 @@ std::optional<std::vector<int64_t>> Weights::shape(const std::string& name) cons
     return named->second.sizes().vec();
 }
 
-at::Tensor Weights::take(const std::string& name, at::IntArrayRef sizes) {
-    const at::Tensor nothing = at::empty(std::vector<int64_t>(sizes.size(), 0), at::kFloat);
+const StoredTensor* Weights::expect(const std::string& name, at::IntArrayRef sizes) {
     const auto named = tensors_.find(name);
     if (named == tensors_.end()) {
         missing_.insert(name);
-        return nothing;
+        return nullptr;
     }
     taken_.insert(name);
-    const at::Tensor& tensor = named->second;
+    const StoredTensor& tensor = named->second;
+    const at::IntArrayRef own = tensor.sizes();
     std::vector<int64_t> wanted = sizes.vec();
     std::replace(wanted.begin(), wanted.end(), int64_t{0}, int64_t{-1});
-    bool fits = tensor.dim() == static_cast<int64_t>(wanted.size()) && tensor.numel() > 0;
+    bool fits = own.size() == wanted.size();
     for (size_t i = 0; fits && i < wanted.size(); ++i) {
-        fits = wanted[i] == -1 || wanted[i] == tensor.size(i);
+        fits = own[i] > 0 && (wanted[i] == -1 || wanted[i] == own[i]);
     }
     if (!fits) {
-        mismatched_[name] = "has " + shape_text(tensor.sizes()) + ", needs " + shape_text(wanted);
-        return nothing;
+        mismatched_[name] = "has " + shape_text(own) + ", needs " + shape_text(wanted);
+        return nullptr;
     }
-    if (!tensor.is_floating_point()) {
+    if (!c10::isFloatingType(tensor.dtype())) {
         mismatched_[name] =
-            std::string("holds ") + c10::toString(tensor.scalar_type()) + ", needs floating point";
-        return nothing;
+            std::string("holds ") + c10::toString(tensor.dtype()) + ", needs floating point";
+        return nullptr;
     }
-    return tensor.contiguous();
+    return &tensor;
+}
+
+at::Tensor Weights::take(const std::string& name, at::IntArrayRef sizes) {
+    const StoredTensor* tensor = expect(name, sizes);
+    if (tensor) return tensor->read().contiguous();
+    return at::empty(std::vector<int64_t>(sizes.size(), 0), at::kFloat);
+}
+
+at::Tensor Weights::take(const std::string& name, at::IntArrayRef sizes,
+                         const at::TensorOptions& options) {
+    const StoredTensor* tensor = expect(name, sizes);
+    if (tensor) return tensor->read(options).contiguous();
+    return at::empty(std::vector<int64_t>(sizes.size(), 0), options);
 }
 
 void Weights::finish() const {

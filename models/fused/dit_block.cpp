@@ -55,7 +55,8 @@ FusedDitBlock::FusedDitBlock(Weights& weights, const std::string& prefix, const 
                              const at::Tensor& context)
     : config_(config) {
     const at::Tensor modulation =
-        (unrounded(placement).place(weights.take(prefix + "modulation", {1, 6, config.dim})) + time)
+        (weights.take(prefix + "modulation", {1, 6, config.dim}, unrounded(placement).options()) +
+         time)
             .squeeze(0);
     take_attention(weights, prefix + "self_attn.", placement, modulation);
     take_cross_attention(weights, prefix, placement, context);
@@ -77,8 +78,8 @@ void FusedDitBlock::take_attention(Weights& weights, const std::string& prefix,
     const Linear v = linear("v");
     self_attn_.v = after_norm(modulated(v), placement, e4m3);
     self_attn_.o = {fold_output(linear("o"), modulation[kGateAttention]), placement};
-    self_attn_.norm_q = placement.place(weights.take(prefix + "norm_q.weight", {dim}));
-    self_attn_.norm_k = placement.place(weights.take(prefix + "norm_k.weight", {dim}));
+    self_attn_.norm_q = weights.take(prefix + "norm_q.weight", {dim}, placement.options());
+    self_attn_.norm_k = weights.take(prefix + "norm_k.weight", {dim}, placement.options());
     if (placement.fp8 != Fp8::kAll) return;
     e4m3_ = {bound_after_rms_norm(self_attn_.norm_q) / kLargestE4m3,
              bound_after_rms_norm(self_attn_.norm_k) / kLargestE4m3,
@@ -94,7 +95,7 @@ void FusedDitBlock::take_cross_attention(Weights& weights, const std::string& pr
         return Linear::take(weights, name + part, dim, dim, exact);
     };
     auto vector = [&](const std::string& part) {
-        return exact.place(weights.take(prefix + part, {dim}));
+        return weights.take(prefix + part, {dim}, exact.options());
     };
     auto by_head = [&](const at::Tensor& x) {
         return placement.place(

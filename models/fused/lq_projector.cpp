@@ -45,7 +45,8 @@ FusedLqProjector::Conv FusedLqProjector::take_conv(Weights& weights, int index, 
                                                    const Placement& placement) const {
     const std::string conv = "conv" + std::to_string(index);
     const std::string norm = "norm" + std::to_string(index);
-    at::Tensor weight = placement.place(weights.take(conv + ".weight", {-1, in, kTimeTaps, 3, 3}));
+    at::Tensor weight =
+        weights.take(conv + ".weight", {-1, in, kTimeTaps, 3, 3}, placement.options());
     const int64_t out = weight.size(0);
     Conv result;
     result.group = index == 1 ? 4 : 2;
@@ -56,8 +57,8 @@ FusedLqProjector::Conv FusedLqProjector::take_conv(Weights& weights, int index, 
     // Taps before channels, as they lie in a stack.
     result.conv = FusedConv(weight.permute({0, 2, 1, 3, 4}).reshape({out, -1, 3, 3}), {},
                             {/*pad=*/0, /*history=*/0}, placement);
-    result.bias = placement.place(weights.take(conv + ".bias", {out}));
-    result.gamma = placement.place(weights.take(norm + ".gamma", {out, 1, 1, 1})).flatten();
+    result.bias = weights.take(conv + ".bias", {out}, placement.options());
+    result.gamma = weights.take(norm + ".gamma", {out, 1, 1, 1}, placement.options()).flatten();
     return result;
 }
 

@@ -197,8 +197,23 @@ TEST_F(DescriptionTest, RefusesWhatItCannotRead) {
           R"({"version": "1", "decoder": {"patch": 3, "shuffle": 3, "upsample": [1, 1, 1]}})",
           R"({"version": "1", "decoder": {"patch": 4}})",
           R"({"version": "1", "decoder": {"upsample": [-2, -4, 1]}})",
+          R"({"version": "1", "decoder": {"upsample": [2, 2, 2, 1]}})",
+          R"({"version": "1", "decoder": {"shuffle": 9223372036854775807}})",
+          R"({"version": "1", "decoder": {"patch": 1e300}})",
+          R"({"version": "1", "decoder": {"leak": 1e300}})",
           R"({"version": "1", "decoder": {"leak": "much"}})"})
         EXPECT_ERROR(describe_text(text), kBadFormat, "model.json");
+    EXPECT_ERROR(describe_text(std::string(1 << 20, '[')), kBadFormat, "more than 64 KiB");
+    EXPECT_ERROR(describe_text(std::string(60 << 10, '[')), kBadFormat, "model.json");
+}
+
+// A description that is there and cannot be read is not passed over.
+TEST_F(DescriptionTest, IsARegularFile) {
+    fs::create_directories(folder_.path("text/model.json"));
+    EXPECT_ERROR(describe("text"), kReadFailed, "model.json: not a regular file");
+    fs::remove(folder_.path("text/model.json"));
+    fs::create_symlink("nowhere", folder_.path("text/model.json"));
+    EXPECT_ERROR(describe("text"), kNotFound, "model.json");
 }
 
 }  // namespace

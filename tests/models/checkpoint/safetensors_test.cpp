@@ -44,7 +44,7 @@ TEST(Safetensors, ReadsMisalignedTensors) {
     }
 }
 
-// The released DiT is 5.7 GB; opening it must cost address space, not memory.
+// The released DiT is 5.7 GB; opening it must take no memory.
 TEST(Safetensors, OpeningALargeFileTakesNoMemory) {
     const auto resident_pages = [] {
         int64_t total = 0, resident = 0;
@@ -60,8 +60,8 @@ TEST(Safetensors, OpeningALargeFileTakesNoMemory) {
     std::filesystem::resize_file(path, 8 + header.size() + 4 * count);
 
     const int64_t before = resident_pages();
-    const TensorMap tensors = read_safetensors(path);
-    EXPECT_EQ(tensors.at("w")[count - 1].item<float>(), 0);
+    const StoredTensors tensors = open_safetensors(std::make_shared<const File>(path));
+    EXPECT_EQ(tensors.at("w").sizes(), at::IntArrayRef{count});
     EXPECT_LT((resident_pages() - before) * sysconf(_SC_PAGESIZE), int64_t{32} << 20);
 }
 
@@ -82,6 +82,8 @@ TEST(Safetensors, RefusesHeadersThatLie) {
          "impossible shape"},
         {R"({"a":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,0]}})", 0,
          "impossible shape"},
+        {R"({"a":{"dtype":"F32","shape":[4611686018427387904,4611686018427387904,0],"data_offsets":[0,0]}})",
+         0, "impossible shape"},
         {R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4, "unexpected value"},
         {R"({"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}})", 4,
          "unexpected value"},
@@ -115,17 +117,18 @@ TEST(Safetensors, RefusesHeadersThatLie) {
 // The length in the first eight bytes is believed only as far as the file goes.
 TEST(Safetensors, RefusesHeaderLengthsBeyondTheFile) {
     const TempFolder folder;
-    for (const uint64_t length : {uint64_t{3}, uint64_t{99'999'999}}) {
+    for (const uint64_t length : {uint64_t{3}, uint64_t{9'999'999}}) {
         EXPECT_ERROR(read_safetensors(folder.write("long", raw(length) + "{}")), kReadFailed,
                      "cut short");
     }
-    const uint64_t most = std::numeric_limits<uint64_t>::max();
-    EXPECT_ERROR(read_safetensors(folder.write("long", raw(most) + "{}")), kBadFormat,
-                 "not a safetensors file");
+    for (const uint64_t length : {uint64_t{99'999'999}, std::numeric_limits<uint64_t>::max()}) {
+        EXPECT_ERROR(read_safetensors(folder.write("long", raw(length) + "{}")), kBadFormat,
+                     "not a safetensors file");
+    }
     EXPECT_ERROR(read_safetensors(folder.write("short", "1234567")), kReadFailed, "cut short");
 }
 
-TEST(Safetensors, FilesThatCannotBeMappedAreNamed) {
+TEST(Safetensors, FilesThatCannotBeOpenedAreNamed) {
     const TempFolder folder;
     EXPECT_ERROR(read_safetensors(folder.path("none")), kNotFound, folder.path("none"));
     EXPECT_ERROR(read_safetensors(folder.path("")), kReadFailed, "not a regular file");
@@ -148,7 +151,7 @@ TEST(Safetensors, WritesWhatItReads) {
     EXPECT_EQ(read_metadata, metadata);
 }
 
-// Replacing a file that is mapped, even by its own tensors, leaves old readers what they had.
+// Replacing a file, even by its own tensors, leaves old readers what they had.
 TEST(Safetensors, ReplacesAFileThatIsInUse) {
     const TempFolder folder;
     const std::string path = folder.path("weights");

@@ -8,6 +8,10 @@
 namespace flashvsr {
 namespace {
 
+TensorMap read_torch_zip(const std::string& path) {
+    return read_all(open_torch_zip(std::make_shared<const File>(path)));
+}
+
 void expect_types(const TensorMap& tensors) {
     EXPECT_EQ(tensors.size(), 9u);
     EXPECT_TRUE(same(tensors.at("f32"), counting({2, 3})));
@@ -26,14 +30,13 @@ TEST(TorchZip, ReadsEveryTypeThatPyTorchWrote) {
     expect_types(read_torch_zip(data_file("protocol5.pth")));
 }
 
-TEST(TorchZip, KeepsViewsAndSharedStorage) {
+TEST(TorchZip, KeepsViews) {
     const TensorMap tensors = read_torch_zip(data_file("views.pth"));
     const at::Tensor base = counting({4, 6});
     EXPECT_TRUE(same(tensors.at("whole"), base));
     EXPECT_TRUE(same(tensors.at("rows"), base.slice(0, 1, 3)));
     EXPECT_TRUE(same(tensors.at("column"), base.select(1, 2)));
     EXPECT_TRUE(same(tensors.at("transposed"), base.t()));
-    EXPECT_EQ(tensors.at("whole").data_ptr(), tensors.at("transposed").data_ptr());
 }
 
 TEST(TorchZip, ReadsStateDictsAndUnwrapsThem) {
