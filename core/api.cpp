@@ -1,7 +1,9 @@
 // The C interface: the one place where exceptions become statuses.
 #include <c10/util/Exception.h>
+#include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -70,9 +72,29 @@ class WarningsInLog {
     c10::WarningUtils::WarningHandlerGuard guard_;
 };
 
+std::atomic<bool> forked{false};  // after the first engine was opened
+
+void watch_forks() {
+    static const int watched = pthread_atfork(nullptr, nullptr, [] { forked = true; });
+    (void)watched;
+}
+
+// LibTorch has one type for most of its errors.
+FlashvsrStatus status_of(const c10::Error& error) {
+    const auto says = [&](const char* part) {
+        return std::strstr(error.what_without_backtrace(), part) != nullptr;
+    };
+    if (says("DefaultCPUAllocator")) return FLASHVSR_NO_MEMORY;
+    return says("CUDA") ? FLASHVSR_DEVICE_FAILED : FLASHVSR_INTERNAL;
+}
+
 // Runs `call`, which returns a status, and turns whatever it throws into one.
 template <typename Call>
 FlashvsrStatus guarded(FlashvsrError* error, Call call) {
+    if (forked)
+        return report(error, FLASHVSR_INVALID_ARGUMENT,
+                      "the engine does not work in a process that was forked after it was opened; "
+                      "start a program of its own");
     const WarningsInLog warnings;
     try {
         const FlashvsrStatus status = call();
@@ -88,9 +110,7 @@ FlashvsrStatus guarded(FlashvsrError* error, Call call) {
     } catch (const flashvsr::kernels::CudaError& e) {
         return report(error, FLASHVSR_DEVICE_FAILED, e.what());
     } catch (const c10::Error& e) {
-        const bool cuda = std::strstr(e.what_without_backtrace(), "CUDA") != nullptr;
-        return report(error, cuda ? FLASHVSR_DEVICE_FAILED : FLASHVSR_INTERNAL,
-                      e.what_without_backtrace());
+        return report(error, status_of(e), e.what_without_backtrace());
     } catch (const std::exception& e) {
         return report(error, FLASHVSR_INTERNAL, e.what());
     } catch (...) {
@@ -132,6 +152,7 @@ FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress 
     return guarded(error, [&] {
         require(engine != nullptr, "engine is NULL");
         *engine = nullptr;
+        watch_forks();
         const auto settings = read_struct(config, FlashvsrEngineConfig FLASHVSR_ENGINE_CONFIG_INIT);
         auto opened = flashvsr::Engine::open(settings, [&](double fraction, const char* stage) {
             if (progress && !progress(fraction, stage, user))
@@ -143,6 +164,7 @@ FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress 
 }
 
 void engine_close(FlashvsrEngine* engine) {
+    if (forked) return;
     const WarningsInLog warnings;
     delete engine;
 }
@@ -182,6 +204,7 @@ FlashvsrStatus stream_open(FlashvsrEngine* engine, const FlashvsrStreamConfig* c
 }
 
 void stream_close(FlashvsrStream* stream) {
+    if (forked) return;
     const WarningsInLog warnings;
     delete stream;
 }

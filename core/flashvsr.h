@@ -18,6 +18,9 @@
  * thread at a time; its calls may move between threads. Several Streams of one Engine may run at
  * the same time and share the Engine's weights.
  *
+ * Processes: what was opened before a fork() is of use in the parent only. In the child every call
+ * that can fail answers FLASHVSR_INVALID_ARGUMENT, and the close functions do nothing.
+ *
  * Ownership: the caller owns every pointer that it passes in and may release it when the call has
  * returned (pixel data and strings included). Handles are released by their close function.
  *

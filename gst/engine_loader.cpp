@@ -4,9 +4,11 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <vector>
 
@@ -17,6 +19,13 @@ namespace flashvsr {
 namespace {
 
 constexpr char kLibraryName[] = "libflashvsr.so";
+
+std::atomic<bool> forked{false}; /* after the engine was loaded */
+
+void watch_forks() {
+    static const int watched = pthread_atfork(nullptr, nullptr, [] { forked = true; });
+    (void)watched;
+}
 
 void log_from_engine(int level, const char* message, void*) {
     constexpr GstDebugLevel kLevels[] = {GST_LEVEL_ERROR, GST_LEVEL_WARNING, GST_LEVEL_INFO,
@@ -92,7 +101,18 @@ void* open_library(const std::string& path, std::string* reason) {
 
 }  // namespace
 
+const char kForkAdvice[] =
+    "This process was forked from one that had loaded the FlashVSR engine, which does not work "
+    "here. Start a program of its own (exec) for the pipeline, or fork before the first "
+    "flashvsrupscale leaves the state NULL.";
+
+bool without_engine() { return forked; }
+
 const FlashvsrApi* load_engine(std::string* error) {
+    if (without_engine()) {
+        *error = kForkAdvice;
+        return nullptr;
+    }
     const std::string path = find_library();
     std::string reason;
     void* library = open_library(path, &reason);
@@ -110,6 +130,7 @@ const FlashvsrApi* load_engine(std::string* error) {
                  " of its interface. Install the engine that was built with this plugin.";
         return nullptr;
     }
+    watch_forks();
     api->set_log(log_from_engine, nullptr);
     GST_CAT_INFO(flashvsr_upscale_debug, "engine opened from %s", path.c_str());
     return api;

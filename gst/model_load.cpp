@@ -1,5 +1,7 @@
 #include "gst/model_load.h"
 
+#include <chrono>
+#include <exception>
 #include <utility>
 
 #include "gst/engine_error.h"
@@ -14,6 +16,10 @@ namespace {
 
 constexpr char kCode[] = "load-model";
 constexpr int kPercentStep = 5; /* between two messages */
+/* How long a state change waits for a load that fails at once. An error after the state change is
+ * as good for most applications, but not for gst-launch-1.0, which waits for ever when one comes
+ * before its main loop runs. */
+constexpr std::chrono::milliseconds kAtOnce(100);
 
 }  // namespace
 
@@ -43,8 +49,13 @@ bool ModelLoad::start(const FlashvsrApi* api, const Properties& properties) {
     percent_ = 0;
     cancelled_ = done_ = false;
     post_progress(GST_PROGRESS_TYPE_START, "Loading the model " + model_dir_);
-    thread_ = std::thread([this] { load(); });
-    return true;
+    loaded_ = {};
+    std::future<void> loaded = loaded_.get_future();
+    thread_ = std::thread([this] {
+        load();
+        loaded_.set_value();
+    });
+    return loaded.wait_for(kAtOnce) == std::future_status::timeout || engine_;
 }
 
 void ModelLoad::cancel() { cancelled_ = true; }
@@ -56,6 +67,17 @@ void ModelLoad::close() {
 }
 
 void ModelLoad::load() {
+    try {
+        open_engine();
+    } catch (const std::exception& exception) {
+        GST_ELEMENT_ERROR(element_, RESOURCE, NO_SPACE_LEFT,
+                          ("The model could not be loaded: %s.", exception.what()), (nullptr));
+    }
+    done_ = true;
+    on_done_();
+}
+
+void ModelLoad::open_engine() {
     FlashvsrEngineConfig config = FLASHVSR_ENGINE_CONFIG_INIT;
     config.model_dir = model_dir_.c_str();
     config.device = properties_.device.empty() ? "auto" : properties_.device.c_str();
@@ -82,8 +104,6 @@ void ModelLoad::load() {
         post_progress(GST_PROGRESS_TYPE_ERROR, error.message);
         post_engine_error(element_, error);
     }
-    done_ = true;
-    on_done_();
 }
 
 /* A decoder of the other mode is no error: the engine takes the mode's own. */

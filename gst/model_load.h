@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -21,8 +22,9 @@ class ModelLoad {
     /* `on_done` is called by the loading thread when done() has become true. */
     ModelLoad(GstElement* element, std::function<void()> on_done);
 
-    /* All three by the thread that changes the element's state. start() posts an error and returns
-     * false if there is no model to be found. */
+    /* All by the thread that changes the element's state. start() returns false, and an error has
+     * been posted, if there is no model to be found or loading it fails at once; it throws where no
+     * thread can be had. */
     bool start(const FlashvsrApi* api, const Properties& properties);
     void cancel(); /* asks the loading thread to give up; does not wait for it */
     void close();  /* cancels, waits, and closes the engine */
@@ -38,6 +40,7 @@ class ModelLoad {
     };
 
     void load();
+    void open_engine();
     void warn_of_other_decoder();
     bool report(double fraction, const char* stage);
     void post_progress(GstProgressType type, const std::string& text);
@@ -52,6 +55,7 @@ class ModelLoad {
     int percent_ = 0; /* last reported */
     std::atomic<bool> cancelled_{false};
     std::atomic<bool> done_{false};
+    std::promise<void> loaded_; /* the thread is at its end */
 };
 
 }  // namespace flashvsr

@@ -52,7 +52,7 @@ class Upscaler {
 
     /* Waits until the worker has taken up what was queued. Then everything here is the caller's
      * until it queues again. False: a flush or the end came first. */
-    bool settle() { return worker_.settle(); }
+    bool settle() { return has_engine() && worker_.settle(); }
     /* The same, after every frame has left; the next one starts afresh. */
     bool drain();
     /* An event that gives downstream cause to answer anew: the beginning of a stream forgives
@@ -89,6 +89,9 @@ class Upscaler {
     CudaContext* cuda() { return &cuda_; }
 
   private:
+    /* False, after an error message: the process was forked, and nobody would do the work. */
+    bool has_engine();
+
     /* ---- worker's thread ---- */
 
     void run(Item item);
@@ -110,6 +113,7 @@ class Upscaler {
     void emit_when_due();
     void forget_frames();
     void fail(const FlashvsrError& error);
+    void fail(const char* exception);
 
     void sync_controlled_properties(GstBuffer* buffer);
     GstClockTime distance_of(GstClockTime time) const;

@@ -1,5 +1,7 @@
 #include "gst/worker.h"
 
+#include <exception>
+#include <stdexcept>
 #include <utility>
 
 #include "gst/log.h"
@@ -15,8 +17,10 @@ void Worker::start() {
     in_.open();
     out_.open();
     thread_ = std::thread([this] { run_items(); });
-    gst_pad_start_task(
-        pad_, [](gpointer self) { static_cast<Worker*>(self)->push_item(); }, this, nullptr);
+    const auto push = [](gpointer self) { static_cast<Worker*>(self)->push_item(); };
+    if (!gst_pad_start_task(pad_, push, this, nullptr)) {
+        throw std::runtime_error("no thread for the source pad");
+    }
 }
 
 void Worker::begin_stop() {
@@ -26,7 +30,8 @@ void Worker::begin_stop() {
 
 void Worker::finish_stop() {
     begin_stop();
-    if (thread_.joinable()) thread_.join();
+    if (!thread_.joinable()) return;
+    thread_.join();
     gst_pad_stop_task(pad_);
 }
 
@@ -84,7 +89,13 @@ void Worker::fail(GstFlowReturn flow) {
 void Worker::run_items() {
     GST_DEBUG_OBJECT(pad_, "worker begins");
     Item item;
-    while (in_.receive(&item)) calls_.run(std::exchange(item, {}));
+    while (in_.receive(&item)) {
+        try {
+            calls_.run(std::exchange(item, {}));
+        } catch (const std::exception& exception) {
+            calls_.threw(exception.what());
+        }
+    }
     GST_DEBUG_OBJECT(pad_, "worker ends");
 }
 

@@ -24,6 +24,7 @@ class Worker {
   public:
     struct Calls {
         std::function<void(Item)> run;                /* by the worker's thread */
+        std::function<void(const char*)> threw;       /* what, when that has */
         std::function<GstFlowReturn(BufferPtr)> push; /* by the pad's task */
     };
 
@@ -35,7 +36,7 @@ class Worker {
 
     /* ---- state changes ---- */
 
-    void start();
+    void start();      /* throws where no thread can be had; then to be stopped */
     void begin_stop(); /* before the pads are deactivated */
     void finish_stop();
 

@@ -2,6 +2,8 @@
 #include <glib/gstdio.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -207,6 +209,29 @@ TEST(Processes, InspectIsQuickAndNeedsNoEngine) {
     EXPECT_EQ(child.status, 0) << child.errors;
     EXPECT_NE(child.output.find("model-dir"), std::string::npos);
     EXPECT_LT(child.seconds, 1.0);
+}
+
+TEST(Processes, AForkFromOneWithTheEngineGetsAnError) {
+    TestPipeline before(launch_line(with_model(), 1));
+    EXPECT_EQ(before.run().error, "");
+    before.set_state(GST_STATE_READY);
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(60); /* ends it if it hangs */
+        bool refused = true;
+        TestPipeline after(launch_line(with_model(), 1));
+        for (TestPipeline* pipeline : {&before, &after}) {
+            const Outcome outcome = pipeline->run();
+            refused = refused &&
+                      outcome.error == name_of(GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT) &&
+                      outcome.message.find("forked") != std::string::npos;
+        }
+        _exit(refused ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(before.run().error, "");
 }
 
 TEST(Processes, TheEngineLogsThroughGStreamer) {

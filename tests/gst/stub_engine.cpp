@@ -7,8 +7,8 @@
  * "engine_", but "engine_open" and "stream_open". FLASHVSR_STUB_CHUNK_MS makes every chunk take
  * that long. Both are read when an engine or a stream is opened. FLASHVSR_STUB_NUMBERS makes the
  * first component of each picture its number since the start. FLASHVSR_STUB_LOAD_MS makes
- * engine_open take that long. FLASHVSR_STUB_DEVICE is the device that engine_info tells of; if it
- * is "cuda", chunks are computed behind the caller's back. */
+ * engine_open take that long, also where it fails. FLASHVSR_STUB_DEVICE is the device that
+ * engine_info tells of; if it is "cuda", chunks are computed behind the caller's back. */
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -200,8 +200,6 @@ FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress 
         return result(error, FLASHVSR_NOT_FOUND,
                       std::string("model folder ") + config->model_dir + " does not exist");
     }
-    const FlashvsrStatus status = Fault().status_of("engine_open", error);
-    if (status != FLASHVSR_OK) return status;
     const char* load_ms = getenv("FLASHVSR_STUB_LOAD_MS");
     const int steps = load_ms ? atoi(load_ms) : 0;
     for (int i = 0; i < steps; i++) {
@@ -210,6 +208,8 @@ FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress 
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
+    const FlashvsrStatus status = Fault().status_of("engine_open", error);
+    if (status != FLASHVSR_OK) return status;
     *engine = new FlashvsrEngine;
     if (const char* device = getenv("FLASHVSR_STUB_DEVICE")) (*engine)->device = device;
     const std::lock_guard<std::mutex> lock(log_mutex);

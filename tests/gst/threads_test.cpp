@@ -77,9 +77,25 @@ TEST(Loading, DoesNotHoldUpTheStateChange) {
 
 TEST(Loading, ThatFailsIsAnErrorWithItsOwnMessage) {
     Alone element("/no/such/folder");
-    element.set(GST_STATE_PAUSED);
+    /* At once: nobody has to hear of the error to know. */
+    EXPECT_EQ(element.set(GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
     element.set(GST_STATE_NULL);
     EXPECT_EQ(progress(element.bus()), (Words{"start", "error"}));
+}
+
+/* As of any element that fails: the error first, then the end for those who wait for it. */
+TEST(Loading, ThatFailsLaterPassesTheEndOfAShortStreamAfterTheError) {
+    const Environment slow("FLASHVSR_STUB_LOAD_MS", "300");
+    const Environment fault("FLASHVSR_STUB_FAIL", "engine_open:9");
+    TestElement element;
+    element.set_caps(video_caps(6, 4));
+    element.push_frames(0, 2);
+    element.push_event(gst_event_new_eos());
+    EXPECT_EQ(element.log().back(), "eos");
+    EXPECT_EQ(element.frames_out(), 0);
+    GstMessage* message = gst_bus_pop_filtered(element.bus(), GST_MESSAGE_ERROR);
+    EXPECT_NE(message, nullptr);
+    if (message) gst_message_unref(message);
 }
 
 TEST(Loading, FramesWaitForIt) {
@@ -126,7 +142,7 @@ TEST(Stopping, IsQuickInTheMiddleOfAChunk) {
 
 TEST(Stopping, IsQuickWhileTheModelLoads) {
     const Environment slow("FLASHVSR_STUB_LOAD_MS", "10000");
-    stop_in_the_middle(50, "fakesink");
+    stop_in_the_middle(20, "fakesink");
 }
 
 TEST(Stopping, IsNoErrorForTheSource) {
