@@ -35,8 +35,8 @@ class SampleTimes {
     std::unique_ptr<AVCodecContext, FreeContext> decoder_;
 };
 
-/// For a container that says by a packet's duration alone where sound ends: the packet is as long as
-/// what is to be heard of it, and empty where that is nothing.
+/// For a container that says by a packet's duration alone where sound ends: the packet is as long
+/// as what is to be heard of it, and empty where that is nothing.
 void leave_out_padding(const AVStream* track, AVPacket* packet);
 
 /// Takes away what a packet of sound holds at `end` and later, in nanoseconds: of PCM the bytes, of
