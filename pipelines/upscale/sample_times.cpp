@@ -40,6 +40,7 @@ void SampleTimes::refine(AVPacket* packet, AVRational to) {
     const AVRational sample = {1, rate_};
     const int64_t samples = samples_in(packet);
     if (samples > 0) packet->duration = nanoseconds(samples, sample);
+    look_at_step(packet);
     const bool coarse = unit_ > kSecond / rate_ && unit_ > nanoseconds(1, to);
     if (!coarse || packet->dts == AV_NOPTS_VALUE) return;
     const int64_t counted = nanoseconds(counted_, sample);
@@ -54,6 +55,15 @@ void SampleTimes::refine(AVPacket* packet, AVRational to) {
     if (samples == 0) anchor_ = INT64_MIN;
 }
 
+/// Where nobody says how long a packet is, it is as long as others: the last has none after it.
+void SampleTimes::look_at_step(AVPacket* packet) {
+    if (packet->dts == AV_NOPTS_VALUE) return;
+    const int64_t step = last_dts_ == INT64_MIN ? 0 : packet->dts - last_dts_;
+    if (step > 0) step_ = step_ == 0 ? step : std::min(step_, step);
+    if (packet->duration == 0) packet->duration = step_;
+    last_dts_ = packet->dts;
+}
+
 /// What leads decoders in ends at 0.
 int64_t SampleTimes::exact(int64_t begin) const {
     const int64_t lead_in = nanoseconds(track_->codecpar->initial_padding, {1, rate_});
@@ -66,7 +76,9 @@ int64_t SampleTimes::samples_in(const AVPacket* packet) {
     if (track_->codecpar->codec_id == AV_CODEC_ID_OPUS) {
         return av_rescale(packet->duration, kOpusFrames, kSecond) * rate_ / kOpusFrames;
     }
-    if (packet->duration == 0 && needs_decoding(track_->codecpar->codec_id)) {
+    // Matroska has all of TTA's as long as the first, and its reader needs the true end.
+    const bool doubtful = track_->codecpar->codec_id == AV_CODEC_ID_TTA;
+    if ((packet->duration == 0 || doubtful) && needs_decoding(track_->codecpar->codec_id)) {
         return count_decoded(packet);
     }
     const int64_t usual = av_get_audio_frame_duration2(track_->codecpar, packet->size);

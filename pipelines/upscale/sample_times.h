@@ -19,6 +19,7 @@ class SampleTimes {
     void refine(AVPacket* packet, AVRational to);
 
   private:
+    void look_at_step(AVPacket* packet);
     int64_t exact(int64_t begin) const;
     int64_t samples_in(const AVPacket* packet);
     int64_t count_decoded(const AVPacket* packet);
@@ -32,6 +33,8 @@ class SampleTimes {
     const int64_t unit_;          // of the container's time
     int64_t anchor_ = INT64_MIN;  // a time that the container said
     int64_t counted_ = 0;         // samples since then
+    int64_t last_dts_ = INT64_MIN;
+    int64_t step_ = 0;  // the shortest from packet to packet
     std::unique_ptr<AVCodecContext, FreeContext> decoder_;
 };
 
