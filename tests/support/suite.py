@@ -30,6 +30,7 @@ WORK = {
     'pipelines upscale_tracks': (45, 4),
     'pipelines webrtc': (130, 6),
     'pipelines webrtc_attacks': (90, 6),
+    'soak': (60, 1),
     'style tidy': (1200, 2),
     'style docs': (300, 1),
     'core sanitize address': (200, 1),
@@ -166,6 +167,11 @@ def script_checks(thorough):
                                   slow=script.name in SLOW_SCRIPTS)
 
 
+def soak_checks(thorough):
+    """Of everything a little; hours are for by hand."""
+    yield sized_check('soak', [ROOT / 'tests/soak', '--stub', '--minutes', 1 if thorough else 0.15], slow=True)
+
+
 def lint_checks(changes):
     """Style, documents, sanitizers: everything, or the part that a change touches."""
     for script in scripts('style'):
@@ -205,4 +211,4 @@ def gpu_checks(build, quick):
 def product_checks(build, quick, thorough):
     gpu = has_gpu()
     return [*meson_checks(build, False, quick), *parity_checks(build, False, gpu),
-            *quality_checks(build, False, gpu), *script_checks(thorough)]
+            *quality_checks(build, False, gpu), *script_checks(thorough), *soak_checks(thorough)]
