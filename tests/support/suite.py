@@ -21,6 +21,7 @@ WORK = {
     'pipelines launch': (35, 10),
     'pipelines rtsp': (70, 6),
     'pipelines upscale': (25, 11),
+    'pipelines network': (90, 3),
     'pipelines upscale_codecs': (60, 11),
     'pipelines upscale_faults': (80, 7),
     'pipelines upscale_inputs': (80, 19),

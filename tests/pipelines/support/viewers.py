@@ -135,12 +135,12 @@ def frame(opcode, data=b'', final=True, reserved=0, length=None):
 
 class Viewer:
     """A WebSocket of the server's. Reads only when asked to."""
-    def __init__(self, server, path='/socket', headers=(), tls=False, early=b'', receive_buffer=None):
+    def __init__(self, server, path='/socket', headers=(), tls=False, early=b'', receive_buffer=None, port=None):
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(PATIENCE)
-        self.socket.connect(('127.0.0.1', server.port))
+        self.socket.connect(('127.0.0.1', port or server.port))
         if tls:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -191,14 +191,14 @@ class Viewer:
     def send(self, message):
         self.send_bytes(frame(TEXT, message if isinstance(message, (str, bytes)) else json.dumps(message)))
 
-    def wait(self, kind):
-        """The next message of this type."""
+    def wait(self, kind=None):
+        """The next message, of this type."""
         while True:
             opcode, data = self.receive()
             assert opcode != CLOSE, f'closed: {data[2:]}'
             if opcode == TEXT:
                 message = json.loads(data)
-                if message['type'] == kind:
+                if kind in (None, message['type']):
                     return message
 
     def end(self):
