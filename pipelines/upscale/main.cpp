@@ -1,10 +1,14 @@
 // flashvsr-upscale: a video in, the same video larger out, all else in it untouched.
 #include <gst/gst.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <clocale>
 #include <csignal>
 #include <cstdio>
+#include <exception>
+#include <string>
 
 #include "pipelines/upscale/batch.h"
 #include "pipelines/upscale/exit_code.h"
@@ -18,6 +22,20 @@ namespace upscale {
 
 namespace {
 
+/// GLib ends a process that cannot have a descriptor more.
+void require_descriptors() {
+    constexpr rlim_t kLeast = 64;
+    struct rlimit limit {};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kLeast) return;
+    limit.rlim_cur = std::min(kLeast, limit.rlim_max);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < kLeast) {
+        throw Failure(ExitCode::kFailed,
+                      "no more than " + std::to_string(limit.rlim_cur) +
+                          " files may be open, and 64 are needed: see ulimit -n");
+    }
+}
+
 ExitCode run(int argc, char** argv) {
     const Options options = parse_options(argc, argv);
     if (!options.convert.empty()) convert_model(options);
@@ -25,6 +43,7 @@ ExitCode run(int argc, char** argv) {
         list_models();
         return ExitCode::kDone;
     }
+    require_descriptors();
     catch_signals();
     gst_init(nullptr, nullptr);
     av_log_set_level(AV_LOG_FATAL);  // what goes wrong is said in our own words
@@ -52,5 +71,8 @@ int main(int argc, char** argv) {
     } catch (const upscale::Failure& failure) {
         std::fprintf(stderr, "flashvsr-upscale: %s\n", upscale::printable(failure.what()).c_str());
         return upscale::finish(failure.code());
+    } catch (const std::exception& exception) {  // no memory, or no thread, to be had
+        std::fprintf(stderr, "flashvsr-upscale: %s\n", exception.what());
     }
+    return upscale::finish(upscale::ExitCode::kFailed);
 }

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <future>
 #include <iterator>
 #include <regex>
 #include <set>
@@ -124,6 +126,24 @@ bool is_pipe(const std::string& path) {
            (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode) || S_ISSOCK(status.st_mode));
 }
 
+/// Opens a pipe that somebody writes to, or will within half a minute.
+int open_pipe(const std::string& path, const std::string& name) {
+    constexpr std::chrono::seconds kPatience(30);
+    auto opening = std::async(std::launch::async, [&] {
+        const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+        if (descriptor < 0) throw Failure(ExitCode::kInput, name + ": " + g_strerror(errno));
+        return descriptor;
+    });
+    const bool alone = opening.wait_for(kPatience) == std::future_status::timeout;
+    // Whoever waits for a writer has one now.
+    const int writer = alone ? open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+    const int descriptor = opening.get();
+    if (writer >= 0) close(writer);
+    if (!alone) return descriptor;
+    close(descriptor);
+    throw Failure(ExitCode::kInput, name + ": nobody has begun to write to this pipe in 30 s");
+}
+
 }  // namespace
 
 Source::Source(const std::string& text) : text_(text), name_(text), path_(text) {
@@ -166,8 +186,7 @@ void Source::load() {
     } else if (kind_ == Kind::kFile && is_address(path_)) {
         fetch(path_);
     } else if (kind_ == Kind::kFile && is_pipe(path_)) {
-        pipe_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-        if (pipe_ < 0) throw Failure(ExitCode::kInput, name_ + ": " + g_strerror(errno));
+        pipe_ = open_pipe(path_, name_);
         read_pipe();
     }
 }
