@@ -27,7 +27,9 @@
  * Errors: a function that can fail returns a FlashvsrStatus and, where `error` is not NULL, writes
  * the status and a message that says what to do. Nothing is thrown across this interface. After an
  * error other than FLASHVSR_INVALID_ARGUMENT a Stream must be reset or closed; the Engine and its
- * other Streams stay usable.
+ * other Streams stay usable. Only a GPU that has failed for good (an illegal access, a trap, a card
+ * that is gone) takes everything of this process that is on it along: each call there answers
+ * FLASHVSR_DEVICE_FAILED and says so. Other GPUs and the CPU go on.
  *
  * Every struct begins with `struct_size`; set it to sizeof of the struct that you compiled with,
  * most simply by FLASHVSR_*_INIT, which also sets the defaults.
@@ -58,7 +60,7 @@ typedef enum {
     FLASHVSR_BAD_FORMAT,       /* file is not a checkpoint of this model */
     FLASHVSR_BAD_SETTINGS,     /* values that exclude each other, or that this build lacks */
     FLASHVSR_NO_MEMORY,        /* host or device memory; the message names need and free */
-    FLASHVSR_DEVICE_FAILED,    /* the driver or a kernel failed */
+    FLASHVSR_DEVICE_FAILED,    /* the driver or a kernel failed; perhaps for good, see above */
     FLASHVSR_INTERNAL          /* a defect of the engine */
 } FlashvsrStatus;
 
@@ -124,10 +126,11 @@ typedef struct {
     char version[8];     /* "1" or "1.1" */
     uint64_t parameters; /* number of weights held */
     char decoder[16];    /* as vae_type has it */
+    char kernels[256]; /* "attention=wgmma, ...": which of each kernel's variants; "" on the CPU */
 } FlashvsrEngineInfo;
 
 #define FLASHVSR_ENGINE_INFO_INIT \
-    { sizeof(FlashvsrEngineInfo), "", "", "", 0, "" }
+    { sizeof(FlashvsrEngineInfo), "", "", "", 0, "", "" }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 

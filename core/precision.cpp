@@ -1,9 +1,6 @@
 #include "core/precision.h"
 
-#ifdef FLASHVSR_CUDA
-#include <cuda_runtime_api.h>
-#endif
-
+#include "kernels/device.h"
 #include "models/error.h"
 
 namespace flashvsr {
@@ -30,19 +27,13 @@ const Precision& precision_of(FlashvsrPrecision value) {
     throw Error(Error::Kind::kInvalidArgument, "unknown precision");
 }
 
-// Compute capability as one number, 89 for 8.9; 0 on the CPU.
-int capability(const at::Device& device) {
+// Of the CPU: one that can do nothing.
+kernels::Device card_of(const at::Device& device) {
 #ifdef FLASHVSR_CUDA
-    int major = 0, minor = 0;
-    if (device.is_cuda() &&
-        cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device.index()) ==
-            cudaSuccess &&
-        cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device.index()) ==
-            cudaSuccess)
-        return 10 * major + minor;
+    if (device.is_cuda()) return kernels::cuda_device(device.index());
 #endif
     (void)device;
-    return 0;
+    return {};
 }
 
 }  // namespace
@@ -54,12 +45,12 @@ Placement placement_of(const at::Device& device, FlashvsrPrecision value) {
     if (device.is_cpu() && precision.dtype != at::kFloat)
         throw Error(Error::Kind::kBadSettings,
                     "the CPU runs fp32 only; set precision to auto or fp32");
-    if (precision.fp8 != Fp8::kNone && capability(device) < 89)
+    if (precision.fp8 != Fp8::kNone && !card_of(device).e4m3)
         throw Error(Error::Kind::kBadSettings,
                     std::string("precision ") + precision.name +
                         " needs a GPU of compute capability 8.9 or newer, which " + device.str() +
                         " is not; set precision to auto or bf16");
-    if (precision.fp8 == Fp8::kAll && capability(device) != 90)
+    if (precision.fp8 == Fp8::kAll && !card_of(device).has_sm90_kernels())
         throw Error(Error::Kind::kBadSettings,
                     std::string("precision fp8 needs a GPU of compute capability 9.0, which ") +
                         device.str() + " is not; set precision to fp8-linears");
@@ -68,6 +59,10 @@ Placement placement_of(const at::Device& device, FlashvsrPrecision value) {
     placement.dtype = precision.dtype;
     placement.fp8 = precision.fp8;
     return placement;
+}
+
+std::string kernels_of(const at::Device& device) {
+    return device.is_cuda() ? kernels::variants_line(card_of(device)) : "";
 }
 
 const char* precision_name(const Placement& placement) {

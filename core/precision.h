@@ -1,4 +1,4 @@
-// Number formats by name, and what each means on a device.
+// Number formats by name, and what each means on a device; which kernels run there.
 #pragma once
 
 #include <string>
@@ -16,5 +16,9 @@ Placement placement_of(const at::Device& device, FlashvsrPrecision precision);
 // kInvalidArgument for anything else.
 const char* precision_name(const Placement& placement);
 FlashvsrPrecision parse_precision(const std::string& name);
+
+// "attention=wgmma, convolution=wgmma, ...": which variant of each kernel runs on a GPU; "" for the
+// CPU, which has one of each.
+std::string kernels_of(const at::Device& device);
 
 }  // namespace flashvsr

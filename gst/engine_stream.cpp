@@ -17,6 +17,11 @@ bool is_on_cuda(const FlashvsrApi* api, const FlashvsrEngine* engine) {
            g_str_has_prefix(info.device, "cuda");
 }
 
+std::string kernels_of(const FlashvsrApi* api, const FlashvsrEngine* engine) {
+    FlashvsrEngineInfo info = FLASHVSR_ENGINE_INFO_INIT;
+    return api->engine_info(engine, &info, nullptr) == FLASHVSR_OK ? info.kernels : "";
+}
+
 bool EngineStream::open(const FlashvsrApi* api, FlashvsrEngine* engine,
                         const FlashvsrStreamConfig& config, const Pace& pace,
                         FlashvsrError* error) {

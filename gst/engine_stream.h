@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "core/flashvsr.h"
@@ -44,6 +45,8 @@ constexpr Pace make_pace(int repeats, bool fast) {
 
 /* Whether an engine computes on a CUDA device. */
 bool is_on_cuda(const FlashvsrApi* api, const FlashvsrEngine* engine);
+/* "attention=wgmma, ...": see FlashvsrEngineInfo. */
+std::string kernels_of(const FlashvsrApi* api, const FlashvsrEngine* engine);
 
 /* Owns a stream of the engine. Errors are filled in where a function returns false; the stream has
  * then to be reset or closed. Not thread-safe. */

@@ -336,7 +336,8 @@ void install_properties(GObjectClass* object_class) {
             "Since the element started: in, out, dropped, replaced (frames), chunks; now: "
             "queue-depth (frames inside), chunk-time (newest chunk), "
             "chunk-time-p50, chunk-time-p99 (newest 256 chunks) in ns, fps "
-            "(newest 256 frames), device-memory (bytes), memory-estimate (of the stream, bytes)",
+            "(newest 256 frames), device-memory (bytes), memory-estimate (of the stream, bytes), "
+            "kernels (which variant of each runs on the GPU)",
             GST_TYPE_STRUCTURE, kReadOnly));
 }
 

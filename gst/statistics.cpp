@@ -77,9 +77,10 @@ void Statistics::note_engine(const FlashvsrStreamStats& stats) {
     device_bytes_ = stats.device_bytes;
 }
 
-void Statistics::begin_stream(const FlashvsrMemoryEstimate& memory) {
+void Statistics::begin_stream(const FlashvsrMemoryEstimate& memory, const std::string& kernels) {
     const Lock lock(mutex_);
     memory_ = memory;
+    kernels_ = kernels;
     chunks_ += stream_chunks_;
     stream_chunks_ = 0;
 }
@@ -110,7 +111,8 @@ GstStructure* Statistics::to_structure(int waiting) const {
         chunks_ + stream_chunks_, "chunk-time", GST_TYPE_CLOCK_TIME,
         chunk_times_.empty() ? 0 : chunk_times_.back(), "chunk-time-p50", GST_TYPE_CLOCK_TIME,
         percentile(0.50), "chunk-time-p99", GST_TYPE_CLOCK_TIME, percentile(0.99), "fps",
-        G_TYPE_DOUBLE, frames_per_second(), "device-memory", G_TYPE_UINT64, device_bytes_, nullptr);
+        G_TYPE_DOUBLE, frames_per_second(), "device-memory", G_TYPE_UINT64, device_bytes_,
+        "kernels", G_TYPE_STRING, kernels_.c_str(), nullptr);
     if (memory_) {
         GstStructure* estimate = structure_of(*memory_);
         gst_structure_set(stats, "memory-estimate", GST_TYPE_STRUCTURE, estimate, nullptr);

@@ -6,6 +6,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/flashvsr.h"
@@ -32,7 +33,7 @@ class Statistics {
     void set_inside(int frames); /* frames in the engine and its surroundings */
     /* The engine's own numbers, of the stream that is open now; begin_stream() when another is. */
     void note_engine(const FlashvsrStreamStats& stats);
-    void begin_stream(const FlashvsrMemoryEstimate& memory);
+    void begin_stream(const FlashvsrMemoryEstimate& memory, const std::string& kernels);
 
     /* `waiting`: frames that are inside beside those of set_inside(). The caller's. */
     GstStructure* to_structure(int waiting) const;
@@ -51,6 +52,7 @@ class Statistics {
     guint64 stream_chunks_ = 0; /* of the open one */
     guint64 device_bytes_ = 0;
     std::optional<FlashvsrMemoryEstimate> memory_; /* of the newest stream */
+    std::string kernels_;                          /* likewise, see kernels_of() */
     std::deque<GstClockTime> chunk_times_;         /* the newest ones */
     std::deque<gint64> output_times_; /* of the newest frames, monotonic, microseconds */
 };

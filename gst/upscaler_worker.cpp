@@ -249,7 +249,7 @@ bool Upscaler::open_stream() {
 }
 
 void Upscaler::note_memory(const FlashvsrMemoryEstimate& estimate) {
-    statistics_.begin_stream(estimate);
+    statistics_.begin_stream(estimate, kernels_of(api_, model_.engine()));
     if (*estimate.changes) {
         GST_ELEMENT_INFO(
             transform_, RESOURCE, SETTINGS,

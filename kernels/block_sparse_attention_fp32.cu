@@ -23,6 +23,7 @@ struct SharedTiles {
     float v[kKeys][kHeadDim];
     float p[kQueryRows][kKeys + 4];
 };
+static_assert(sizeof(SharedTiles) <= 99 * 1024, "what every card from 8.0 on gives a block");
 
 __device__ float4 load4(const float* from) { return *reinterpret_cast<const float4*>(from); }
 

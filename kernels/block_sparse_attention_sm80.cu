@@ -22,6 +22,7 @@ constexpr int kQueryBytes = kWindowTokens * kRowBytes;
 constexpr int kTileBytes = kKeys * kRowBytes;
 constexpr int kSlots = 3;
 constexpr int kSharedBytes = kQueryBytes + kSlots * kTileBytes;
+static_assert(kSharedBytes <= 99 * 1024, "what every card from 8.0 on gives a block");
 
 // A row's 16-byte chunks are permuted by its index, so that eight rows of one column touch all
 // banks.

@@ -7,6 +7,7 @@
 #include <cuda_runtime_api.h>
 
 #include "kernels/cuda_check.h"
+#include "kernels/device.h"
 #include "kernels/stream.h"
 
 namespace flashvsr::kernels {
@@ -35,9 +36,11 @@ struct Cluster {
 #endif
 };
 
-// Whether the code of `kernel` that runs on the current device was compiled for clusters.
+// Whether the current device has clusters and the code of `kernel` that runs on it was compiled for
+// them.
 template <typename Kernel>
 bool has_clusters(Kernel* kernel) {
+    if (!current_cuda_device().clusters) return false;
     cudaFuncAttributes attributes;
     FLASHVSR_CUDA_CHECK(cudaFuncGetAttributes(&attributes, kernel));
     return attributes.ptxVersion >= 90;

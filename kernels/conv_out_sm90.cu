@@ -5,6 +5,7 @@
 
 #include "kernels/conv_out.h"
 #include "kernels/cuda_check.h"
+#include "kernels/device.h"
 #include "kernels/device_element.h"
 #include "kernels/ptx_sm90.h"
 #include "kernels/require.h"
@@ -227,12 +228,8 @@ void launch(const ConvOut& params, CudaStream stream) {
     g.rows = int64_t{params.n} * g.strips * g.h;
     g.bias = params.bias;
     g.scale = params.scale;
-    int device = 0, multiprocessors = 0;
-    FLASHVSR_CUDA_CHECK(cudaGetDevice(&device));
-    FLASHVSR_CUDA_CHECK(
-        cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
-    const int blocks = static_cast<int>(
-        std::min<int64_t>(g.rows, int64_t{multiprocessors} * kBlocksPerMultiprocessor));
+    const int64_t room = int64_t{current_cuda_device().multiprocessors} * kBlocksPerMultiprocessor;
+    const int blocks = static_cast<int>(std::min(g.rows, room));
     FLASHVSR_CUDA_CHECK(cudaFuncSetAttribute(
         conv_out_kernel<L, Y>, cudaFuncAttributeMaxDynamicSharedMemorySize, L::kSharedBytes));
     conv_out_kernel<L>

@@ -14,6 +14,7 @@
 
 #include "kernels/conv.h"
 #include "kernels/cuda_check.h"
+#include "kernels/device.h"
 #include "kernels/device_element.h"
 #include "kernels/ptx_sm90.h"
 #include "kernels/require.h"
@@ -419,13 +420,6 @@ __global__ void __launch_bounds__(kThreads, 1)
 
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
-int multiprocessors() {
-    int device = 0, count = 0;
-    FLASHVSR_CUDA_CHECK(cudaGetDevice(&device));
-    FLASHVSR_CUDA_CHECK(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device));
-    return count;
-}
-
 template <typename T>
 constexpr CUtensorMapDataType kMapType =
     std::is_same_v<T, __half> ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
@@ -524,8 +518,8 @@ void launch(const Conv& params, const ConvShape& shape, CudaStream stream) {
         g.residual ? output_maps<Tile>(params, shape, shape.residual, params.residual) : y;
     FLASHVSR_CUDA_CHECK(cudaFuncSetAttribute(
         conv_kernel<Tile>, cudaFuncAttributeMaxDynamicSharedMemorySize, Tile::kSharedBytes));
-    conv_kernel<Tile><<<std::min(g.pairs * g.columns, multiprocessors()), kThreads,
-                        Tile::kSharedBytes, stream>>>(g, x, past, weight, residual, y);
+    conv_kernel<Tile><<<std::min(g.pairs * g.columns, current_cuda_device().multiprocessors),
+                        kThreads, Tile::kSharedBytes, stream>>>(g, x, past, weight, residual, y);
     FLASHVSR_CUDA_CHECK_LAUNCH(conv_kernel);
 }
 

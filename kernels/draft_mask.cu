@@ -4,6 +4,7 @@
 #include "kernels/cuda_check.h"
 #include "kernels/device_element.h"
 #include "kernels/draft_mask.h"
+#include "kernels/draft_mask_plan.h"
 #include "kernels/ptx_sm80.h"
 #include "kernels/require.h"
 
@@ -14,26 +15,13 @@ constexpr int kWarpSize = 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
 constexpr int kWarps = 16;
 constexpr int kThreads = kWarps * kWarpSize;
-constexpr int kClusterBlocks = 8;
-constexpr int kTileKeys = 16, kTileQueries = 8;
-constexpr int kQueryPitch = kHeadDim + 32;  // elements: rows of a tile start in other banks
+constexpr int kClusterBlocks = kDraftClusterBlocks;
+constexpr int kTileKeys = 16, kTileQueries = kDraftTileQueries;
+constexpr int kQueryPitch = kDraftQueryPitch;
+static_assert(kQueryPitch == kHeadDim + 32);
 // A weight is at most 1, so its bits lie below 2^30: three digits of ten bits tell all apart.
 constexpr int kPasses = 3, kDigitBits = 10, kBins = 1 << kDigitBits;
 constexpr int kBinsPerThread = kBins / kThreads;
-
-// Sizes of a block's dynamic shared memory, for the block with the most rows.
-struct Layout {
-    int rows;    // rounded up to whole tiles
-    int words;   // of 32 windows of a slice
-    int stride;  // weights of a row: allowed windows of all key slices at most
-};
-
-__host__ __device__ size_t fixed_bytes(const Layout& layout) {
-    return size_t(layout.rows) * (kQueryPitch * 2 + layout.words * 8 + 4) / 16 * 16 + 16;
-}
-__host__ __device__ size_t weight_bytes(const Layout& layout) {
-    return size_t(layout.rows) * layout.stride * sizeof(float);
-}
 
 struct Shared {
     int histogram[kPasses][kBins];
@@ -42,13 +30,14 @@ struct Shared {
     int bin[kPasses];
     int above[kPasses];
 };
+static_assert(sizeof(Shared) <= kDraftStaticBytes);
 
 // The query windows of one head and slice that a block works on, of which `kParts` blocks share a
 // head and slice. Scores and weights are stored for allowed windows only: of row r those of key
 // slice s begin at r * stride + s * length[r], in the order of windows.
 template <typename T, int kParts>
 struct Part {
-    __device__ Part(const DraftMask& params, const Layout& layout, char* shared, float* stored)
+    __device__ Part(const DraftMask& params, const DraftMaskLayout& layout, char* shared)
         : windows(params.windows), words(layout.words), stride(layout.stride) {
         const int rank = Cluster::rank();
         group = blockIdx.x / kParts;
@@ -58,12 +47,15 @@ struct Part {
         query = group % params.query_slices * windows + window;
         keys = params.key_slices * windows;
         list = int64_t{head} * params.query_slices * windows + query;
-        queries = reinterpret_cast<T*>(shared);
+        char* stored = static_cast<char*>(params.workspace) + blockIdx.x * layout.workspace_bytes();
+        queries = reinterpret_cast<T*>(layout.rows_shared ? shared : stored);
         bits = reinterpret_cast<uint32_t*>(queries + layout.rows * kQueryPitch);
         before = reinterpret_cast<int*>(bits + layout.rows * words);
         length = before + layout.rows * words;
-        weights = stored ? stored + int64_t{blockIdx.x} * layout.rows * stride
-                         : reinterpret_cast<float*>(shared + fixed_bytes(layout));
+        char* after_rows = layout.weights_shared
+                               ? shared + layout.row_bytes()
+                               : stored + (layout.rows_shared ? 0 : layout.row_bytes());
+        weights = reinterpret_cast<float*>(after_rows);
     }
 
     __device__ bool allowed(int row, int window) const {
@@ -312,14 +304,13 @@ __device__ void write_lists(const DraftMask& params, const Part<T, kParts>& part
     }
 }
 
-// kParts blocks, which form a cluster, per head and query slice. `stored` takes the weights; NULL:
-// they stay in shared memory.
+// kParts blocks, which form a cluster, per head and query slice.
 template <typename T, int kParts>
-__global__ __launch_bounds__(kThreads) void draft_mask_kernel(DraftMask params, Layout layout,
-                                                              float* stored) {
+__global__ __launch_bounds__(kThreads) void draft_mask_kernel(DraftMask params,
+                                                              DraftMaskLayout layout) {
     __shared__ Shared shared;
     extern __shared__ __align__(16) char dynamic[];
-    const Part<T, kParts> part(params, layout, dynamic, stored);
+    const Part<T, kParts> part(params, layout, dynamic);
 
     // A warp per 16 keys; its first are under way while the rows are prepared.
     KeyFragments fragments;
@@ -349,45 +340,19 @@ __global__ __launch_bounds__(kThreads) void draft_mask_kernel(DraftMask params, 
     Cluster::sync();  // no block ends while another reads its shared memory
 }
 
-// How the current device goes about it.
-struct Plan {
-    int blocks;
-    int parts;
-    Layout layout;
-    size_t shared_bytes;
-    size_t workspace_bytes;
-};
-
 template <typename T>
-Plan plan(const DraftMask& params) {
-    Plan plan;
-    plan.parts = has_clusters(draft_mask_kernel<T, kClusterBlocks>) ? kClusterBlocks : 1;
-    plan.blocks = params.heads * params.query_slices * plan.parts;
-    const int rows = (params.windows + plan.parts - 1) / plan.parts;
-    const int most =
-        params.most_allowed > 0 ? std::min(params.most_allowed, params.windows) : params.windows;
-    plan.layout = {(rows + kTileQueries - 1) / kTileQueries * kTileQueries,
-                   (params.windows + 31) / 32, most * params.key_slices};
-
-    int device = 0, limit = 0;
-    FLASHVSR_CUDA_CHECK(cudaGetDevice(&device));
-    FLASHVSR_CUDA_CHECK(
-        cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
-    const size_t fixed = fixed_bytes(plan.layout), weights = weight_bytes(plan.layout);
-    const bool fits = sizeof(Shared) + fixed + weights <= static_cast<size_t>(limit);
-    plan.shared_bytes = fits ? fixed + weights : fixed;
-    plan.workspace_bytes = fits ? 0 : weights * plan.blocks;
-    return plan;
+DraftMaskPlan plan(const DraftMask& params) {
+    return plan_draft_mask(params, current_cuda_device(),
+                           has_clusters(draft_mask_kernel<T, kClusterBlocks>));
 }
 
 template <typename T>
 void launch(const DraftMask& params, CudaStream stream) {
-    const Plan how = plan<T>(params);
-    float* stored = how.workspace_bytes ? static_cast<float*>(params.workspace) : nullptr;
-    require(stored || !how.workspace_bytes, "draft_mask wants a workspace");
+    const DraftMaskPlan how = plan<T>(params);
+    require(params.workspace || how.workspace_bytes() == 0, "draft_mask wants a workspace");
     launch_clusters(how.parts > 1 ? draft_mask_kernel<T, kClusterBlocks> : draft_mask_kernel<T, 1>,
-                    how.blocks, how.parts, kThreads, how.shared_bytes, stream, params, how.layout,
-                    stored);
+                    how.blocks, how.parts, kThreads, how.layout.shared_bytes(), stream, params,
+                    how.layout);
 }
 
 template <typename Body>
@@ -403,7 +368,7 @@ void with_16_bit_type(ElementType type, Body body) {
 size_t draft_mask_workspace(const DraftMask& params) {
     size_t bytes = 0;
     with_16_bit_type(params.type,
-                     [&](auto tag) { bytes = plan<decltype(tag)>(params).workspace_bytes; });
+                     [&](auto tag) { bytes = plan<decltype(tag)>(params).workspace_bytes(); });
     return bytes;
 }
 

@@ -45,8 +45,8 @@ struct DraftMask {
     ElementType type = ElementType::kFloat32;  // of the means; on CUDA a 16-bit one
 };
 
-// Bytes of device memory that draft_mask_cuda wants for these sizes on the current device: the
-// weights, where they do not fit into shared memory, else 0.
+// Bytes of device memory that draft_mask_cuda wants for these sizes on the current device: for what
+// does not fit into shared memory, see draft_mask_plan.h; else 0.
 size_t draft_mask_workspace(const DraftMask& params);
 
 void draft_mask_cpu(const DraftMask& params);

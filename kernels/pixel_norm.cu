@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kernels/cuda_check.h"
+#include "kernels/device.h"
 #include "kernels/device_element.h"
 #include "kernels/pixel_norm.h"
 #include "kernels/require.h"
@@ -84,13 +85,10 @@ __global__ void __launch_bounds__(kThreads) pixel_norm_kernel(PixelNorm p) {
 
 template <typename T, int kLanes, int kVectors>
 void launch(const PixelNorm& p, CudaStream stream) {
-    int device = 0, multiprocessors = 0;
-    FLASHVSR_CUDA_CHECK(cudaGetDevice(&device));
-    FLASHVSR_CUDA_CHECK(
-        cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+    const int64_t room = int64_t{current_cuda_device().multiprocessors} * kBlocksPerMultiprocessor;
     constexpr int kPixels = kThreads / kLanes;  // of a block, at once
-    const auto blocks = static_cast<unsigned>(std::min<int64_t>(
-        (p.pixels + kPixels - 1) / kPixels, int64_t{multiprocessors} * kBlocksPerMultiprocessor));
+    const auto blocks =
+        static_cast<unsigned>(std::min<int64_t>((p.pixels + kPixels - 1) / kPixels, room));
     pixel_norm_kernel<T, kLanes, kVectors><<<blocks, kThreads, 0, stream>>>(p);
     FLASHVSR_CUDA_CHECK_LAUNCH(pixel_norm_kernel);
 }

@@ -107,7 +107,8 @@ __global__ __launch_bounds__(kThreads,
                 *reinterpret_cast<Vector<T>*>(static_cast<T*>(part.to) + at) = y;
         }
     }
-    if constexpr (Cluster::kAvailable) {
+    // Not where the card is told to behave as one without clusters either.
+    if (Cluster::kAvailable && Cluster::size() == kParts) {
 #pragma unroll
         for (int v = 0; v < kVectors; ++v) {
             const int begin = vector_begin(v);

@@ -43,6 +43,7 @@
 #include "core/engine.h"
 #include "core/noise.h"
 #include "core/stream.h"
+#include "kernels/device.h"
 #include "models/error.h"
 #include "tests/support/budget.h"
 #include "tests/support/precision.h"
@@ -223,7 +224,9 @@ void profiler(const Options& options, bool on) {
 
 std::string device_name(const at::Device& device) {
 #ifdef FLASHVSR_CUDA
-    if (device.is_cuda()) return at::cuda::getDeviceProperties(device.index())->name;
+    if (device.is_cuda())
+        return std::string(at::cuda::getDeviceProperties(device.index())->name) + ", " +
+               flashvsr::kernels::describe(flashvsr::kernels::cuda_device(device.index()));
 #endif
     return device.str();
 }

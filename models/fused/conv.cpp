@@ -4,11 +4,8 @@
 #include <optional>
 #include <vector>
 
-#ifdef FLASHVSR_CUDA
-#include <ATen/cuda/CUDAContext.h>
-#endif
-
 #include "kernels/conv_out.h"
+#include "kernels/device.h"
 #include "models/kernel_args.h"
 
 namespace flashvsr {
@@ -30,8 +27,7 @@ bool kernel_takes(int64_t in, int64_t out) { return in % 8 == 0 && out % 8 == 0;
 bool use_library(const Placement& placement, bool kernel_fits) {
     if (!placement.device.is_cuda()) return false;
 #ifdef FLASHVSR_CUDA
-    const auto* device = at::cuda::getDeviceProperties(placement.device.index());
-    return !(kernel_fits && device->major == 9 && device->minor == 0);
+    return !(kernel_fits && kernels::cuda_device(placement.device.index()).has_sm90_kernels());
 #else
     return true;
 #endif

@@ -201,18 +201,20 @@ TYPED_TEST(CudaMaskTest, DraftMaskWeighsAsItsTwinAndSelectsExactly) {
 }
 
 // More weights than shared memory holds unless only the local ones are kept: 17 x 30 windows, as of
-// 2176 x 3840.
+// 2176 x 3840; and more queries than it holds: 56 x 56, of 7168 x 7168.
 TYPED_TEST(CudaMaskTest, DraftMaskOfALargePictureSelectsExactly) {
     using T = TypeParam;
-    const DraftMaskShape shape{2, 17, 30, 1, 4, 11, 61199};
-    ASSERT_GT(draft_mask_workspace(draft_mask_of(shape, element_type_of<T>())), 0u);
-    const auto allowed = local_windows(shape);
-    const auto means = random_means<T>(shape, 9);
-    const DraftMaskResult result = draft_on_gpu(shape, means, allowed, true);
-    expect_exact_selection(shape, result);
-    const DraftMaskResult lists = draft_on_gpu(shape, means, allowed, false);
-    EXPECT_EQ(lists.count, result.count);
-    EXPECT_EQ(lists.index, result.index);
+    for (const DraftMaskShape& shape :
+         {DraftMaskShape{2, 17, 30, 1, 4, 11, 61199}, DraftMaskShape{1, 56, 56, 1, 1, 11, 99999}}) {
+        ASSERT_GT(draft_mask_workspace(draft_mask_of(shape, element_type_of<T>())), 0u);
+        const auto allowed = local_windows(shape);
+        const auto means = random_means<T>(shape, 9);
+        const DraftMaskResult result = draft_on_gpu(shape, means, allowed, true);
+        expect_exact_selection(shape, result);
+        const DraftMaskResult lists = draft_on_gpu(shape, means, allowed, false);
+        EXPECT_EQ(lists.count, result.count);
+        EXPECT_EQ(lists.index, result.index);
+    }
 }
 
 TYPED_TEST(CudaMaskTest, DraftMaskDropsTiesEvenIfNothingStays) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/cuda_check.h"
+#include "kernels/device.h"
 
 namespace flashvsr::kernels {
 
@@ -46,12 +47,6 @@ inline bool have_gpu() {
 }
 
 // Whether kernels of compute capability 9.0a run.
-inline bool have_sm90() {
-    int major = 0, minor = 0;
-    return have_gpu() &&
-           cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) == cudaSuccess &&
-           cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0) == cudaSuccess &&
-           major == 9 && minor == 0;
-}
+inline bool have_sm90() { return have_gpu() && current_cuda_device().has_sm90_kernels(); }
 
 }  // namespace flashvsr::kernels

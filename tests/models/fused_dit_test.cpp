@@ -4,10 +4,7 @@
 
 #include <cstdio>
 
-#ifdef FLASHVSR_CUDA
-#include <cuda_runtime_api.h>
-#endif
-
+#include "kernels/device.h"
 #include "models/dit.h"
 #include "models/dit_block.h"
 #include "models/fused/dit_block.h"
@@ -125,12 +122,11 @@ DitConfig four_blocks() {
 }
 
 bool has_e4m3() {
-    int major = 0, minor = 0;
 #ifdef FLASHVSR_CUDA
-    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
-    cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0);
+    return kernels::current_cuda_device().e4m3;
+#else
+    return false;
 #endif
-    return 10 * major + minor >= 89;
 }
 
 // Velocities of a stream's first steps, on the CPU.

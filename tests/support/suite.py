@@ -42,6 +42,7 @@ WORK = {
     'fuzz run': (200, 1),
 }
 THOROUGHLY = {'upscale_kills': ['--kills', 200]}  # where all is asked for
+CARDS = ('8.0', '8.6', '8.9', '12.0')  # that a card of 9.0 can act, see kernels/device.h
 SLOW_SCRIPTS = {'catalogue', 'demo', 'examples', 'upscale', 'rtsp', 'launch', 'webrtc', 'webrtc_attacks', 'raw_frames'}
 
 
@@ -196,6 +197,19 @@ def sanitizer_checks(changes):
                               slow=True)
 
 
+def card_checks(build, gpu):
+    """What older and smaller cards run, on this one: their kernels within their limits."""
+    skip = '' if gpu else 'needs a GPU'
+    for card in CARDS:
+        env = {'FLASHVSR_CARD': card}
+        for check in meson_checks(build, True, False):
+            yield Check(f'{check.name} as {card}', [*check.command, '--gtest_filter=*Cuda*:*Gpu*'],
+                        gtest=True, env={**check.env, **env}, skip=skip)
+        yield Check(f'parity micro-v1 cuda bf16 as {card}',
+                    [build.path / 'tests/parity', ROOT / 'tests/data/micro-v1', '--device', 'cuda',
+                     '--precision', 'bf16'], skip=skip, env=env)
+
+
 def has_gpu():
     try:
         return run_command(['nvidia-smi', '-L'], dict(os.environ), 60)[0] == 0
@@ -206,7 +220,7 @@ def has_gpu():
 def gpu_checks(build, quick):
     gpu = has_gpu()
     return [*meson_checks(build, True, quick), *parity_checks(build, True, gpu), *bench_checks(build, gpu),
-            *quality_checks(build, True, gpu)]
+            *quality_checks(build, True, gpu), *card_checks(build, gpu)]
 
 
 def product_checks(build, quick, thorough):
