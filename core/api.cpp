@@ -10,6 +10,7 @@
 #include <new>
 #include <string>
 
+#include "core/device_health.h"
 #include "core/engine.h"
 #include "core/flashvsr.h"
 #include "core/log.h"
@@ -88,15 +89,17 @@ FlashvsrStatus status_of(const c10::Error& error) {
     return says("CUDA") ? FLASHVSR_DEVICE_FAILED : FLASHVSR_INTERNAL;
 }
 
-// Runs `call`, which returns a status, and turns whatever it throws into one.
+// Runs `call`, which computes on `device` and returns a status, and turns whatever it throws into
+// one. `device` is looked at when it is over, so that the call may find out.
 template <typename Call>
-FlashvsrStatus guarded(FlashvsrError* error, Call call) {
+FlashvsrStatus guarded(FlashvsrError* error, const at::Device& device, Call call) {
     if (forked)
         return report(error, FLASHVSR_INVALID_ARGUMENT,
                       "the engine does not work in a process that was forked after it was opened; "
                       "start a program of its own");
     const WarningsInLog warnings;
     try {
+        flashvsr::expect_working(device);
         const FlashvsrStatus status = call();
         if (error) *error = {status, ""};
         return status;
@@ -108,14 +111,27 @@ FlashvsrStatus guarded(FlashvsrError* error, Call call) {
         return report(error, FLASHVSR_NO_MEMORY,
                       "the host is out of memory; use a smaller scale or fewer streams");
     } catch (const flashvsr::kernels::CudaError& e) {
-        return report(error, FLASHVSR_DEVICE_FAILED, e.what());
+        return report(error, FLASHVSR_DEVICE_FAILED,
+                      flashvsr::explain_failure(device, e.what()).c_str());
     } catch (const c10::Error& e) {
-        return report(error, status_of(e), e.what_without_backtrace());
+        const FlashvsrStatus status = status_of(e);
+        const std::string what = e.what_without_backtrace();
+        return report(error, status,
+                      status == FLASHVSR_DEVICE_FAILED
+                          ? flashvsr::explain_failure(device, what).c_str()
+                          : what.c_str());
     } catch (const std::exception& e) {
         return report(error, FLASHVSR_INTERNAL, e.what());
     } catch (...) {
         return report(error, FLASHVSR_INTERNAL, "unknown exception");
     }
+}
+
+at::Device device_of(const FlashvsrEngine* engine) {
+    return engine ? engine->engine->model().placement.device : at::kCPU;
+}
+at::Device device_of(const FlashvsrStream* stream) {
+    return stream ? stream->stream.device() : at::kCPU;
 }
 
 void require(bool condition, const char* message) {
@@ -149,11 +165,14 @@ FlashvsrSettings read_settings(const FlashvsrSettings* settings) {
 
 FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress progress,
                            void* user, FlashvsrEngine** engine, FlashvsrError* error) {
-    return guarded(error, [&] {
+    at::Device device = at::kCPU;
+    return guarded(error, device, [&] {
         require(engine != nullptr, "engine is NULL");
         *engine = nullptr;
         watch_forks();
         const auto settings = read_struct(config, FlashvsrEngineConfig FLASHVSR_ENGINE_CONFIG_INIT);
+        device = flashvsr::parse_device(settings.device ? settings.device : "auto");
+        flashvsr::expect_working(device);
         auto opened = flashvsr::Engine::open(settings, [&](double fraction, const char* stage) {
             if (progress && !progress(fraction, stage, user))
                 throw Error(Error::Kind::kCancelled, "loading was cancelled");
@@ -163,15 +182,20 @@ FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress 
     });
 }
 
-void engine_close(FlashvsrEngine* engine) {
+// Deletes an engine or a stream. What is on a lost device stays: LibTorch ends the process where it
+// cannot free.
+template <typename T>
+void close_handle(T* handle) {
     if (forked) return;
     const WarningsInLog warnings;
-    delete engine;
+    if (flashvsr::is_working(device_of(handle))) delete handle;
 }
+
+void engine_close(FlashvsrEngine* engine) { close_handle(engine); }
 
 FlashvsrStatus engine_info(const FlashvsrEngine* engine, FlashvsrEngineInfo* info,
                            FlashvsrError* error) {
-    return guarded(error, [&] {
+    return guarded(error, at::kCPU, [&] {
         require(engine != nullptr, "engine is NULL");
         const flashvsr::Model& model = engine->engine->model();
         FlashvsrEngineInfo filled = FLASHVSR_ENGINE_INFO_INIT;
@@ -182,6 +206,8 @@ FlashvsrStatus engine_info(const FlashvsrEngine* engine, FlashvsrEngineInfo* inf
         std::snprintf(filled.version, sizeof(filled.version), "%s",
                       model.version == flashvsr::ModelVersion::k1 ? "1" : "1.1");
         std::snprintf(filled.decoder, sizeof(filled.decoder), "%s", model.decoder_type->name);
+        std::snprintf(filled.kernels, sizeof(filled.kernels), "%s",
+                      flashvsr::kernels_of(model.placement.device).c_str());
         filled.parameters = static_cast<uint64_t>(model.parameters());
         write_struct(info, filled);
         return FLASHVSR_OK;
@@ -190,7 +216,7 @@ FlashvsrStatus engine_info(const FlashvsrEngine* engine, FlashvsrEngineInfo* inf
 
 FlashvsrStatus stream_open(FlashvsrEngine* engine, const FlashvsrStreamConfig* config,
                            FlashvsrStream** stream, FlashvsrError* error) {
-    return guarded(error, [&] {
+    return guarded(error, device_of(engine), [&] {
         require(engine != nullptr, "engine is NULL");
         require(stream != nullptr, "stream is NULL");
         *stream = nullptr;
@@ -203,15 +229,11 @@ FlashvsrStatus stream_open(FlashvsrEngine* engine, const FlashvsrStreamConfig* c
     });
 }
 
-void stream_close(FlashvsrStream* stream) {
-    if (forked) return;
-    const WarningsInLog warnings;
-    delete stream;
-}
+void stream_close(FlashvsrStream* stream) { close_handle(stream); }
 
 FlashvsrStatus stream_push(FlashvsrStream* stream, const FlashvsrFrame* frame,
                            FlashvsrError* error) {
-    return guarded(error, [&] {
+    return guarded(error, device_of(stream), [&] {
         require(stream != nullptr && frame != nullptr, "stream or frame is NULL");
         stream->stream.push(*frame);
         return FLASHVSR_OK;
@@ -221,7 +243,7 @@ FlashvsrStatus stream_push(FlashvsrStream* stream, const FlashvsrFrame* frame,
 int32_t stream_ready(const FlashvsrStream* stream) { return stream ? stream->stream.ready() : 0; }
 
 FlashvsrStatus stream_pop(FlashvsrStream* stream, FlashvsrFrame* frame, FlashvsrError* error) {
-    return guarded(error, [&] {
+    return guarded(error, device_of(stream), [&] {
         require(stream != nullptr, "stream is NULL");
         const bool given = frame ? stream->stream.pop(*frame) : stream->stream.drop();
         return given ? FLASHVSR_OK : FLASHVSR_NEED_INPUT;
@@ -229,7 +251,7 @@ FlashvsrStatus stream_pop(FlashvsrStream* stream, FlashvsrFrame* frame, Flashvsr
 }
 
 FlashvsrStatus stream_drain(FlashvsrStream* stream, FlashvsrError* error) {
-    return guarded(error, [&] {
+    return guarded(error, device_of(stream), [&] {
         require(stream != nullptr, "stream is NULL");
         stream->stream.drain();
         return FLASHVSR_OK;
@@ -237,7 +259,7 @@ FlashvsrStatus stream_drain(FlashvsrStream* stream, FlashvsrError* error) {
 }
 
 FlashvsrStatus stream_reset(FlashvsrStream* stream, FlashvsrError* error) {
-    return guarded(error, [&] {
+    return guarded(error, device_of(stream), [&] {
         require(stream != nullptr, "stream is NULL");
         stream->stream.reset();
         return FLASHVSR_OK;
@@ -246,7 +268,7 @@ FlashvsrStatus stream_reset(FlashvsrStream* stream, FlashvsrError* error) {
 
 FlashvsrStatus stream_configure(FlashvsrStream* stream, const FlashvsrSettings* settings,
                                 FlashvsrError* error) {
-    return guarded(error, [&] {
+    return guarded(error, device_of(stream), [&] {
         require(stream != nullptr, "stream is NULL");
         stream->stream.configure(read_settings(settings));
         return FLASHVSR_OK;
@@ -255,7 +277,7 @@ FlashvsrStatus stream_configure(FlashvsrStream* stream, const FlashvsrSettings* 
 
 FlashvsrStatus stream_stats(const FlashvsrStream* stream, FlashvsrStreamStats* stats,
                             FlashvsrError* error) {
-    return guarded(error, [&] {
+    return guarded(error, device_of(stream), [&] {
         require(stream != nullptr, "stream is NULL");
         write_struct(stats, stream->stream.stats());
         return FLASHVSR_OK;
@@ -264,7 +286,7 @@ FlashvsrStatus stream_stats(const FlashvsrStream* stream, FlashvsrStreamStats* s
 
 FlashvsrStatus stream_memory(const FlashvsrStream* stream, FlashvsrMemoryEstimate* estimate,
                              FlashvsrError* error) {
-    return guarded(error, [&] {
+    return guarded(error, device_of(stream), [&] {
         require(stream != nullptr, "stream is NULL");
         write_struct(estimate, stream->stream.memory());
         return FLASHVSR_OK;

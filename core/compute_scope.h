@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 
 #include <chrono>
+#include <memory>
 #include <optional>
 
 #include "models/placement.h"
@@ -17,13 +18,20 @@ namespace flashvsr {
 
 class Mark;
 
+#ifdef FLASHVSR_CUDA
+// A CUDA stream that nobody else has for as long as the result lives; kept for the next one then.
+// LibTorch's own are 32 a device and shared beyond that, and work that another thread puts there
+// must not get into a recording. `urgent` work goes first where both could start. Any thread.
+std::shared_ptr<const c10::cuda::CUDAStream> lease_stream(const at::Device& device, bool urgent);
+#endif
+
 // A CUDA stream of its own, or nothing on the CPU, where work is done when it is asked for.
 class ComputeQueue {
   public:
     // `urgent` work goes first where both could start.
     explicit ComputeQueue(const at::Device& device, bool urgent = false) {
 #ifdef FLASHVSR_CUDA
-        if (device.is_cuda()) stream_ = c10::cuda::getStreamFromPool(urgent, device.index());
+        if (device.is_cuda()) stream_ = lease_stream(device, urgent);
 #endif
         (void)device;
         (void)urgent;
@@ -36,7 +44,7 @@ class ComputeQueue {
     friend class ComputeScope;
     friend class Mark;
 #ifdef FLASHVSR_CUDA
-    std::optional<c10::cuda::CUDAStream> stream_;
+    std::shared_ptr<const c10::cuda::CUDAStream> stream_;
 #endif
 };
 

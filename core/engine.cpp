@@ -1,6 +1,7 @@
 #include "core/engine.h"
 
 #include <ATen/Context.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/GradMode.h>
 
 #include <chrono>
@@ -11,14 +12,15 @@
 #include <tuple>
 
 #ifdef FLASHVSR_CUDA
+#include <ATen/ops/empty.h>
 #include <c10/core/AllocatorConfig.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAStream.h>
-#include <cuda_runtime_api.h>
 #endif
 
 #include "core/log.h"
 #include "core/precision.h"
+#include "kernels/device.h"
 #include "models/error.h"
 
 namespace flashvsr {
@@ -48,14 +50,10 @@ int cuda_devices() {
 #endif
 }
 
-// The kernels are compiled for sm_80 and newer.
 bool cuda_usable(int index) {
 #ifdef FLASHVSR_CUDA
-    int major = 0;
     return index < cuda_devices() &&
-           cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index) ==
-               cudaSuccess &&
-           major >= 8;
+           kernels::cuda_device(index).capability >= kernels::kOldestCapability;
 #else
     (void)index;
     return false;
@@ -90,6 +88,23 @@ DecoderChoice choose(const FlashvsrEngineConfig& config) {
 std::string canonical(const std::string& path) {
     std::error_code ignored;
     return path.empty() ? path : std::filesystem::weakly_canonical(path, ignored).string();
+}
+
+// With segments that grow, the first allocations of a process on two devices must not meet: the
+// driver then refuses one of them ("operation not permitted"). So a device's first comes alone.
+void allocate_first(const at::Device& device) {
+    static std::mutex mutex;
+    const std::lock_guard<std::mutex> alone(mutex);
+    if (device.is_cuda()) (void)at::empty({1}, at::TensorOptions(device));
+}
+
+void log_kernels(const at::Device& device) {
+#ifdef FLASHVSR_CUDA
+    if (device.is_cuda())
+        log_line(LogLevel::kInfo,
+                 device.str() + ": " + kernels::describe(kernels::cuda_device(device.index())));
+#endif
+    (void)device;
 }
 
 // Streams compute on CUDA streams of their own and must not overtake the load.
@@ -151,6 +166,9 @@ std::shared_ptr<const Engine> open_source(const Source& source, const Placement&
     if (std::shared_ptr<const Engine> shared = find_open(key)) return shared;
 
     const c10::NoGradGuard no_grad;
+    const c10::DeviceGuard guard(placement.device);
+    allocate_first(placement.device);
+    log_kernels(placement.device);
     auto engine =
         std::make_shared<const Engine>(load_model(open_model_weights(source.dir, source.decoder),
                                                   source.description, placement, progress),

@@ -31,6 +31,7 @@ class Stream {
     FlashvsrStreamStats stats() const;
     FlashvsrMemoryEstimate memory() const;
     const MemoryPlan& plan() const { return plan_; }
+    at::Device device() const { return engine_->model().placement.device; }
 
   private:
     // Queues one chunk on the frames that wait; the first `wanted` of its outputs become ready.

@@ -1,5 +1,7 @@
 #include "gst/cuda_memory.h"
 
+#include <utility>
+
 #include "gst/log.h"
 
 #ifdef FLASHVSR_GST_CUDA
@@ -100,12 +102,13 @@ bool is_in_cuda_memory(GstBuffer* buffer) { return cuda_memory_of(buffer) != nul
 /* ---- contexts -------------------------------------------------------------------------------- */
 
 CudaContext::~CudaContext() {
-    if (primary_) gst_object_unref(primary_);
+    for (const auto& [number, context] : primaries_) gst_object_unref(context);
 }
 
-GstCudaContext* CudaContext::known() {
+GstCudaContext* CudaContext::known(int number) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    return primary_;
+    const auto found = primaries_.find(number);
+    return found == primaries_.end() ? nullptr : found->second;
 }
 
 void CudaContext::offer(GstContext* context) {
@@ -117,8 +120,8 @@ void CudaContext::offer(GstContext* context) {
         return;
     }
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (!primary_ && handle_of(offered) == primary_handle(number)) {
-        primary_ = offered;
+    if (handle_of(offered) == primary_handle(number) &&
+        primaries_.try_emplace(number, offered).second) {
         GST_DEBUG_OBJECT(element_, "joining %" GST_PTR_FORMAT, offered);
     } else {
         gst_object_unref(offered);
@@ -135,7 +138,7 @@ bool CudaContext::answer(GstQuery* query) {
 GstCudaContext* CudaContext::primary() {
     const int number = device_number(properties_->get().device);
     if (number < 0 || !driver()) return nullptr;
-    if (!known()) {
+    if (!known(number)) {
         /* Answered, if at all, by a call of offer() meanwhile. */
         gst_element_post_message(element_, gst_message_new_need_context(GST_OBJECT_CAST(element_),
                                                                         GST_CUDA_CONTEXT_TYPE));
@@ -145,8 +148,11 @@ GstCudaContext* CudaContext::primary() {
     GstCudaContext* made = nullptr;
     {
         const std::lock_guard<std::mutex> lock(mutex_);
-        if (primary_ || !handle || CuDeviceGet(&device, number) != CUDA_SUCCESS) return primary_;
-        primary_ = made = gst_cuda_context_new_wrapped(handle, device);
+        const auto found = primaries_.find(number);
+        if (found != primaries_.end()) return found->second;
+        if (!handle || CuDeviceGet(&device, number) != CUDA_SUCCESS) return nullptr;
+        made = gst_cuda_context_new_wrapped(handle, device);
+        primaries_[number] = made;
     }
     GST_DEBUG_OBJECT(element_, "publishing the primary context of device %d", number);
     GstContext* context = gst_context_new_cuda_context(made);
@@ -181,13 +187,14 @@ bool CudaContext::owns(GstBufferPool* pool) {
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
-CudaInput::~CudaInput() {
-    if (!stream_) return;
-    const Current current(context_->primary());
-    CuStreamDestroy(static_cast<CUstream>(stream_));
-}
+CudaInput::~CudaInput() { forget(); }
 
-void CudaInput::forget() { copy_.reset(); }
+void CudaInput::forget() {
+    copy_.reset();
+    if (!stream_) return;
+    const Current current(stream_context_);
+    CuStreamDestroy(static_cast<CUstream>(std::exchange(stream_, nullptr)));
+}
 
 std::unique_ptr<MappedFrame> CudaInput::map(GstBuffer* buffer, const GstVideoInfo& info) {
     GstCudaMemory* memory = cuda_memory_of(buffer);
@@ -219,10 +226,14 @@ BufferPtr CudaInput::make_copy(const GstVideoInfo& info) const {
     return BufferPtr(buffer);
 }
 
-/* The default one of either context has work of others. NULL: it could not be made. */
+/* In the primary context, which is current. The default one of either context has work of others.
+ * NULL: it could not be made. */
 gpointer CudaInput::stream() {
     CUstream made = nullptr;
-    if (!stream_ && CuStreamCreate(&made, CU_STREAM_NON_BLOCKING) == CUDA_SUCCESS) stream_ = made;
+    if (!stream_ && CuStreamCreate(&made, CU_STREAM_NON_BLOCKING) == CUDA_SUCCESS) {
+        stream_ = made;
+        stream_context_ = context_->primary();
+    }
     return stream_;
 }
 

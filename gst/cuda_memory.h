@@ -4,6 +4,7 @@
 #include <gst/gst.h>
 #include <gst/video/video.h>
 
+#include <map>
 #include <memory>
 #include <mutex>
 
@@ -58,12 +59,12 @@ class CudaContext {
     bool owns(GstBufferPool* pool);
 
   private:
-    GstCudaContext* known();
+    GstCudaContext* known(int number);
 
     GstElement* const element_;
     const PropertyStore* const properties_;
     std::mutex mutex_;
-    GstCudaContext* primary_ = nullptr;
+    std::map<int, GstCudaContext*> primaries_; /* by device number; kept while the object lives */
 };
 
 /* Frames in CUDA memory, readable by the engine: what lies in another context than the primary one
@@ -81,7 +82,7 @@ class CudaInput {
     /* Copies every `step`th row of a plane to the host, `count` of them and of each the first
      * `bytes`, one behind the other. `frame` is from map(). */
     bool copy_rows(MappedFrame* frame, guint plane, int step, int count, int bytes, guint8* to);
-    /* Frames of another size or format will come. */
+    /* Frames of another size or format will come, or to another device. */
     void forget();
 
   private:
@@ -92,6 +93,7 @@ class CudaInput {
     CudaContext* const context_;
     BufferPtr copy_;            /* of a frame of another context, in the primary one */
     gpointer stream_ = nullptr; /* a CUstream for copies */
+    GstCudaContext* stream_context_ = nullptr; /* in which it was made; `context_` keeps it */
 };
 
 }  // namespace flashvsr

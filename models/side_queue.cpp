@@ -3,6 +3,7 @@
 #include "models/error.h"
 
 #ifdef FLASHVSR_CUDA
+#include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <c10/util/accumulate.h>
 
@@ -15,6 +16,7 @@ namespace flashvsr {
 
 struct SideQueue::Device {
     explicit Device(c10::DeviceIndex index) : index(index) {
+        const c10::cuda::CUDAGuard guard(index);
         FLASHVSR_CUDA_CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
         FLASHVSR_CUDA_CHECK(cudaEventCreateWithFlags(&begun, cudaEventDisableTiming));
         FLASHVSR_CUDA_CHECK(cudaEventCreateWithFlags(&done, cudaEventDisableTiming));
