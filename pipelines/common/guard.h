@@ -6,6 +6,8 @@
 #include <exception>
 #include <utility>
 
+#include "pipelines/common/redact.h"
+
 namespace pipelines {
 
 /// Runs the body of a callback that C code calls: an exception must not unwind through C. It ends
@@ -19,7 +21,7 @@ Result guarded(const char* where, Result otherwise, Work&& work) noexcept {
     try {
         return std::forward<Work>(work)();
     } catch (const std::exception& error) {
-        g_warning("%s: %s", where, error.what());
+        g_warning("%s: %s", where, redacted(error.what()).c_str());
     } catch (...) {
         g_warning("%s: an error of an unknown kind", where);
     }

@@ -1,6 +1,7 @@
 #include "pipelines/common/launch.h"
 
 #include "pipelines/common/exit_code.h"
+#include "pipelines/common/redact.h"
 
 namespace pipelines {
 
@@ -9,7 +10,7 @@ GstElement* launch(const std::string& line) {
     GstElement* pipeline =
         gst_parse_launch_full(line.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
     if (!pipeline) {
-        const std::string message = error->message;
+        const std::string message = redacted(error->message);
         g_error_free(error);
         throw Failure(ExitCode::kMissing,
                       message + " (GST_PLUGIN_PATH names folders with more plugins)");
@@ -53,7 +54,7 @@ std::string text_of(GstMessage* message) {
     } else {
         gst_message_parse_info(message, &error, nullptr);
     }
-    const std::string text = error->message;
+    const std::string text = redacted(error->message);
     g_error_free(error);
     return text;
 }

@@ -18,7 +18,7 @@ GstElement* named(GstElement* bin, const char* name);
 /// that started earlier would have to wait. Throws Failure (kFailed) with what went wrong.
 void load_model(GstElement* pipeline);
 
-/// What an ERROR, WARNING or INFO message says, for a person.
+/// What an ERROR, WARNING or INFO message says, for a person, without secrets (redact.h).
 std::string text_of(GstMessage* message);
 
 }  // namespace pipelines

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "pipelines/common/exit_code.h"
+#include "pipelines/common/redact.h"
 
 namespace pipelines {
 
@@ -38,6 +39,32 @@ std::string read_secret(const SecretSources& sources) {
     if (sources.file) return first_line(option + "-file", sources.file);
     const char* value = std::getenv(sources.variable);
     return value ? value : "";
+}
+
+GOptionEntry source_file_entry(gchar** file) {
+    return {"source-file",
+            0,
+            0,
+            G_OPTION_ARG_FILENAME,
+            file,
+            "SOURCE from a file's first line, or from FLASHVSR_SOURCE: not seen by other users",
+            "FILE"};
+}
+
+std::string read_place(const std::vector<std::string>& words, const char* file) {
+    if (words.size() > 1) {
+        throw Failure(ExitCode::kUsage,
+                      "one source, please, not also '" + redacted(words[1]) + "'");
+    }
+    if (!words.empty() && file) {
+        throw Failure(ExitCode::kUsage, "either a source or --source-file");
+    }
+    const char* word = words.empty() ? nullptr : words[0].c_str();
+    const std::string place = read_secret({"--source", word, file, "FLASHVSR_SOURCE"});
+    if (place.empty()) {
+        throw Failure(ExitCode::kUsage, "no source: name a URL, a camera, a file or 'test'");
+    }
+    return place;
 }
 
 }  // namespace pipelines

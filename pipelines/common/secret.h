@@ -1,7 +1,10 @@
 #ifndef FLASHVSR_PIPELINES_COMMON_SECRET_H_
 #define FLASHVSR_PIPELINES_COMMON_SECRET_H_
 
+#include <glib.h>
+
 #include <string>
+#include <vector>
 
 namespace pipelines {
 
@@ -17,6 +20,14 @@ struct SecretSources {
 /// The secret; empty: there is none. Of a file the first line. Throws Failure (kUsage) where the
 /// option is given in both forms, or the file cannot be read, is empty or longer than 4096 bytes.
 std::string read_secret(const SecretSources& sources);
+
+/// "--source-file FILE", for the command line of a server.
+GOptionEntry source_file_entry(gchar** file);
+
+/// The source: the one word of the command line, the first line of the file (null: none), or
+/// FLASHVSR_SOURCE, since a URL may hold a password. Throws Failure (kUsage) where there is none,
+/// or more than one.
+std::string read_place(const std::vector<std::string>& words, const char* file);
 
 }  // namespace pipelines
 

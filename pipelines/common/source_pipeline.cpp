@@ -4,6 +4,7 @@
 #include "pipelines/common/exit_code.h"
 #include "pipelines/common/guard.h"
 #include "pipelines/common/launch.h"
+#include "pipelines/common/redact.h"
 
 namespace pipelines {
 
@@ -93,18 +94,13 @@ void check(const SourceOptions& options) {
     if ((is_camera(options.place) || is_file(options)) &&
         !g_file_test(options.place.c_str(), G_FILE_TEST_EXISTS)) {
         throw Failure(ExitCode::kInput,
-                      options.place +
+                      shown(options) +
                           " does not exist; a source is a URL, a camera, a file or "
                           "'test'");
     }
 }
 
-std::string shown(const SourceOptions& options) {
-    const std::string& place = options.place;
-    const size_t scheme = place.find("://"), at = place.rfind('@');
-    if (scheme == std::string::npos || at == std::string::npos || at < scheme) return place;
-    return place.substr(0, scheme + 3) + place.substr(at + 1);
-}
+std::string shown(const SourceOptions& options) { return redacted_url(options.place); }
 
 SourcePipeline::SourcePipeline(const SourceOptions& options, GstAppSrc* video, GstAppSrc* sound)
     : video_(video),

@@ -25,7 +25,7 @@ bool is_file(const SourceOptions& options);
 /// Throws Failure: kInput for a file or camera that is not there, kUsage for bad caps.
 void check(const SourceOptions& options);
 
-/// The place without the password that a URL may hold.
+/// The place without the secrets that a URL may hold.
 std::string shown(const SourceOptions& options);
 
 /// One attempt to play a source:

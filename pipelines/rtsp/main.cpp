@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "pipelines/common/access.h"
 #include "pipelines/common/exit_code.h"
 #include "pipelines/common/launch.h"
 #include "pipelines/rtsp/live.h"
@@ -24,7 +25,7 @@ void say(const std::string& line) { std::fprintf(stderr, "flashvsr-rtsp: %s\n", 
 
 /// What the main loop looks after.
 struct Program {
-    explicit Program(const Options& options) : live(options, say), server(options, &live) {}
+    explicit Program(const Options& options) : live(options, say), server(options, &live, say) {}
     ~Program() { g_main_loop_unref(loop); }
 
     GMainLoop* loop = g_main_loop_new(nullptr, FALSE);
@@ -83,9 +84,20 @@ gboolean on_statistics(gpointer data) {
     return G_SOURCE_CONTINUE;
 }
 
+/// What the user should know about who can read what.
+void warn(const Options& options) {
+    if (options.users.has_passwords()) {
+        say("--auth-file holds passwords that can be read there; lines NAME:REALM:HA1 hide them");
+    }
+    if (options.tls_certificate.empty() && !pipelines::is_loopback(options.address)) {
+        say("the stream can be read on its way to others; --tls-certificate hides it");
+    }
+}
+
 ExitCode run(int argc, char** argv) {
     Options options;
     parse_options(argc, argv, &options);
+    warn(options);
     gst_init(nullptr, nullptr);
     Program program(options);
     say("loading the model");

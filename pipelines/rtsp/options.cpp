@@ -1,10 +1,9 @@
 #include "pipelines/rtsp/options.h"
 
-#include <fstream>
-
 #include "pipelines/common/access.h"
 #include "pipelines/common/command_line.h"
 #include "pipelines/common/exit_code.h"
+#include "pipelines/common/secret.h"
 
 namespace rtsp {
 
@@ -31,6 +30,7 @@ constexpr char kDescription[] =
 /// What GLib writes into; it owns the strings until the program ends.
 struct Raw {
     gchar* caps = nullptr;
+    gchar* source_file = nullptr;
     gchar* address = nullptr;
     gchar* path = nullptr;
     gchar* auth_file = nullptr;
@@ -40,27 +40,24 @@ struct Raw {
     gint port = 8554;
     gint bitrate = 0;
     gint statistics = 10;
+    gint max_viewers = 100;
     gboolean no_sound = FALSE, udp = FALSE, open = FALSE;
 };
 
-/// Lines of NAME:PASSWORD.
-std::vector<std::pair<std::string, std::string>> read_users(const std::string& path) {
-    std::ifstream file(path);
-    if (!file) throw Failure(ExitCode::kUsage, "--auth-file " + path + " cannot be read");
-    std::vector<std::pair<std::string, std::string>> users;
-    for (std::string line; std::getline(file, line);) {
-        if (line.empty()) continue;
-        const size_t colon = line.find(':');
-        if (colon == std::string::npos || colon == 0 || colon + 1 == line.size()) {
-            throw Failure(ExitCode::kUsage, "--auth-file " + path + " holds lines NAME:PASSWORD");
-        }
-        users.emplace_back(line.substr(0, colon), line.substr(colon + 1));
-    }
-    if (users.empty()) throw Failure(ExitCode::kUsage, "--auth-file " + path + " names nobody");
-    return users;
-}
-
 std::string text(const gchar* raw) { return raw ? raw : ""; }
+
+/// A password goes out only where nobody can read it on its way.
+void check_login(const Options& options) {
+    if (options.users.kind() != Users::Kind::kHashes || !options.tls_certificate.empty() ||
+        pipelines::is_loopback(options.address)) {
+        return;
+    }
+    throw Failure(
+        ExitCode::kUsage,
+        "with hashes in --auth-file clients send their passwords as they are, which others "
+        "could read on their way to " +
+            options.address + ": use --tls-certificate, or lines NAME:REALM:HA1 (docs/live.md)");
+}
 
 /// Checks what GLib does not, and moves it over.
 void take(const Raw& raw, Options* options) {
@@ -78,11 +75,15 @@ void take(const Raw& raw, Options* options) {
     if (options->tls_certificate.empty() != options->tls_key.empty()) {
         throw Failure(ExitCode::kUsage, "--tls-certificate and --tls-key go together");
     }
-    if (raw.auth_file) options->users = read_users(raw.auth_file);
     options->encoder = text(raw.encoder);
     options->bitrate = raw.bitrate;
     options->statistics_seconds = raw.statistics;
-    pipelines::check_address(options->address, !options->users.empty(), raw.open, "--auth-file");
+    options->max_viewers = raw.max_viewers;
+    check_range("--max-viewers", raw.max_viewers, 1, 10000);
+    if (raw.auth_file) options->users = Users(raw.auth_file);
+    const bool anybody = options->users.kind() == Users::Kind::kNobody;
+    pipelines::check_address(options->address, !anybody, raw.open, "--auth-file");
+    check_login(*options);
 }
 
 }  // namespace
@@ -91,7 +92,8 @@ void parse_options(int argc, char** argv, Options* options) {
     static Raw raw;
     pipelines::CommandLine line("SOURCE - upscale a live source and serve it by RTSP",
                                 kDescription);
-    line.add_group("Source:", {{"caps", 0, 0, G_OPTION_ARG_STRING, &raw.caps,
+    line.add_group("Source:", {pipelines::source_file_entry(&raw.source_file),
+                               {"caps", 0, 0, G_OPTION_ARG_STRING, &raw.caps,
                                 "What the camera or the test picture is to give", "CAPS"},
                                {"no-sound", 0, 0, G_OPTION_ARG_NONE, &raw.no_sound,
                                 "Leave the sound out", nullptr}});
@@ -111,21 +113,18 @@ void parse_options(int argc, char** argv, Options* options) {
          {"udp", 0, 0, G_OPTION_ARG_NONE, &raw.udp,
           "Allow RTP over UDP; without it all goes through the one port", nullptr},
          {"auth-file", 0, 0, G_OPTION_ARG_FILENAME, &raw.auth_file,
-          "Who may watch: lines NAME:PASSWORD", "FILE"},
+          "Who may watch: lines NAME:REALM:HA1 or NAME:$HASH (docs/live.md)", "FILE"},
          {"open", 0, 0, G_OPTION_ARG_NONE, &raw.open,
           "Listen to everybody at an address that others reach", nullptr},
          {"tls-certificate", 0, 0, G_OPTION_ARG_FILENAME, &raw.tls_certificate,
           "Serve rtsps:// with this certificate (PEM)", "FILE"},
          {"tls-key", 0, 0, G_OPTION_ARG_FILENAME, &raw.tls_key, "Its private key (PEM)", "FILE"},
+         {"max-viewers", 0, 0, G_OPTION_ARG_INT, &raw.max_viewers, "At the same time (default 100)",
+          "N"},
          {"statistics", 0, 0, G_OPTION_ARG_INT, &raw.statistics,
           "Seconds between two lines of figures (default 10, 0: none)", "N"}});
     const std::vector<std::string> words = line.parse(argc, argv);
-    if (words.size() != 1) {
-        throw Failure(ExitCode::kUsage, words.empty()
-                                            ? "no source: name a URL, a camera, a file or 'test'"
-                                            : "one source, please, not also '" + words[1] + "'");
-    }
-    options->source.place = words[0];
+    options->source.place = pipelines::read_place(words, raw.source_file);
     take(raw, options);
 }
 

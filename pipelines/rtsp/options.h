@@ -2,11 +2,10 @@
 #define FLASHVSR_PIPELINES_RTSP_OPTIONS_H_
 
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "pipelines/common/source_pipeline.h"
 #include "pipelines/common/upscaler_options.h"
+#include "pipelines/rtsp/users.h"
 
 namespace rtsp {
 
@@ -21,8 +20,9 @@ struct Options {
     std::string path = "/live";
     bool udp =
         false;  ///< RTP over UDP where the client asks for it; else all in the RTSP connection
-    std::string tls_certificate, tls_key;                    ///< PEM files; empty: no TLS
-    std::vector<std::pair<std::string, std::string>> users;  ///< name, password; empty: anybody
+    std::string tls_certificate, tls_key;  ///< PEM files; empty: no TLS
+    Users users;                           ///< nobody: anybody may watch
+    int max_viewers = 100;                 ///< sessions at the same time
 
     std::string encoder;          ///< launch line that gives H.264; empty: x264enc
     int bitrate = 0;              ///< kbit/s; 0: from the size and the rate

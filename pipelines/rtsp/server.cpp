@@ -6,7 +6,11 @@
 #include <memory>
 
 #include "pipelines/common/exit_code.h"
+#include "pipelines/common/guard.h"
 #include "pipelines/common/launch.h"
+#include "pipelines/rtsp/auth.h"
+#include "pipelines/rtsp/limits.h"
+#include "pipelines/rtsp/transfer.h"
 
 namespace rtsp {
 
@@ -17,9 +21,9 @@ namespace {
 
 constexpr double kBitsPerPixel = 0.1;
 constexpr double kKeyFrameSeconds = 2;
-constexpr double kUsualRate = 25;  // where the source does not tell its own
-constexpr guint kCleanupSeconds = 2;
+constexpr double kUsualRate = 25;     // where the source does not tell its own
 constexpr char kViewer[] = "viewer";  // the role of those who may watch
+constexpr char kConnectionKey[] = "flashvsr-connection";
 
 /// What RTP carries each kind of coded sound in.
 struct Payload {
@@ -82,6 +86,7 @@ void feed(GstRTSPMedia* media, const char* name, const std::shared_ptr<Outlet>& 
 }
 
 GTlsCertificate* read_certificate(const Options& options) {
+    if (options.tls_certificate.empty()) return nullptr;
     GError* error = nullptr;
     GTlsCertificate* certificate = g_tls_certificate_new_from_files(
         options.tls_certificate.c_str(), options.tls_key.c_str(), &error);
@@ -93,62 +98,68 @@ GTlsCertificate* read_certificate(const Options& options) {
     return certificate;
 }
 
+/// The connection that a client or a session has been given.
+void give(gpointer object, const std::shared_ptr<Connection>& connection) {
+    g_object_set_data_full(
+        G_OBJECT(object), kConnectionKey, new std::shared_ptr<Connection>(connection),
+        [](gpointer held) { delete static_cast<std::shared_ptr<Connection>*>(held); });
+}
+
+std::shared_ptr<Connection> connection_of(gpointer object) {
+    auto* held = static_cast<std::shared_ptr<Connection>*>(
+        g_object_get_data(G_OBJECT(object), kConnectionKey));
+    return held ? *held : nullptr;
+}
+
 }  // namespace
 
-Server::Server(const Options& options, Live* live)
+Server::Server(const Options& options, Live* live, const pipelines::Source::Say& say)
     : options_(options),
       live_(live),
+      certificate_(read_certificate(options)),
       server_(gst_rtsp_server_new()),
+      sessions_(gst_rtsp_server_get_session_pool(server_)),
       factory_(gst_rtsp_media_factory_new()) {
-    gst_rtsp_server_set_address(server_, options_.address.c_str());
-    gst_rtsp_server_set_service(server_, std::to_string(options_.port).c_str());
+    pipelines::allow_descriptors(options.max_viewers, limits::kDescriptorsOfViewer);
+    gst_rtsp_session_pool_set_max_sessions(sessions_, options.max_viewers);
+    gst_rtsp_server_set_content_length_limit(server_, limits::kLongestBody);
     g_signal_connect(server_, "client-connected", G_CALLBACK(on_client), this);
+    g_signal_connect(sessions_, "session-removed", G_CALLBACK(on_session_removed), this);
 
     gst_rtsp_media_factory_set_shared(factory_, TRUE);
     GstClock* clock = gst_system_clock_obtain();
     gst_rtsp_media_factory_set_clock(factory_, clock);
     gst_object_unref(clock);
     // Over UDP the stream would go past the TLS connection.
-    const bool udp = options_.udp && options_.tls_certificate.empty();
+    const bool udp = options_.udp && !certificate_;
     gst_rtsp_media_factory_set_protocols(
         factory_, static_cast<GstRTSPLowerTrans>(GST_RTSP_LOWER_TRANS_TCP |
                                                  (udp ? GST_RTSP_LOWER_TRANS_UDP : 0)));
     g_signal_connect(factory_, "media-configure", G_CALLBACK(on_media), this);
-    protect();
+    protect(say);
 }
 
 Server::~Server() {
-    if (cleanup_) g_source_remove(cleanup_);
-    if (attached_) g_source_remove(attached_);
+    if (timer_) g_source_remove(timer_);
+    listener_.reset();
     g_signal_handlers_disconnect_by_data(factory_, this);
     g_signal_handlers_disconnect_by_data(server_, this);
+    g_signal_handlers_disconnect_by_data(sessions_, this);
     const auto send_away = [](GstRTSPServer*, GstRTSPClient* client, gpointer self) {
         g_signal_handlers_disconnect_by_data(client, self);
         return GST_RTSP_FILTER_REMOVE;
     };
     gst_rtsp_server_client_filter(server_, send_away, this);
+    if (thread_) gst_rtsp_thread_stop(thread_);
     g_object_unref(factory_);
+    g_object_unref(sessions_);
     g_object_unref(server_);
+    if (certificate_) g_object_unref(certificate_);
 }
 
-/// TLS and passwords.
-void Server::protect() {
-    if (options_.tls_certificate.empty() && options_.users.empty()) return;
-    GstRTSPAuth* auth = gst_rtsp_auth_new();
-    if (!options_.tls_certificate.empty()) {
-        GTlsCertificate* certificate = read_certificate(options_);
-        gst_rtsp_auth_set_tls_certificate(auth, certificate);
-        g_object_unref(certificate);
-    }
-    GstRTSPToken* token =
-        gst_rtsp_token_new(GST_RTSP_TOKEN_MEDIA_FACTORY_ROLE, G_TYPE_STRING, kViewer, nullptr);
-    for (const auto& [name, password] : options_.users) {
-        gchar* basic = gst_rtsp_auth_make_basic(name.c_str(), password.c_str());
-        gst_rtsp_auth_add_basic(auth, basic, token);
-        g_free(basic);
-    }
-    if (options_.users.empty()) gst_rtsp_auth_set_default_token(auth, token);
-    gst_rtsp_token_unref(token);
+/// Passwords. Without any, too, clients may not say where the stream is to be sent.
+void Server::protect(const pipelines::Source::Say& say) {
+    GstRTSPAuth* auth = auth_new(options_.users, kViewer, say);
     gst_rtsp_media_factory_add_role(factory_, kViewer, GST_RTSP_PERM_MEDIA_FACTORY_ACCESS,
                                     G_TYPE_BOOLEAN, TRUE, GST_RTSP_PERM_MEDIA_FACTORY_CONSTRUCT,
                                     G_TYPE_BOOLEAN, TRUE, nullptr);
@@ -180,38 +191,74 @@ void Server::listen() {
     gst_rtsp_mount_points_add_factory(mounts, options_.path.c_str(),
                                       GST_RTSP_MEDIA_FACTORY(g_object_ref(factory_)));
     g_object_unref(mounts);
-    attached_ = gst_rtsp_server_attach(server_, nullptr);
-    if (!attached_) {
-        throw Failure(ExitCode::kFailed, "cannot listen at " + options_.address + ", port " +
-                                             std::to_string(options_.port) +
-                                             ": it is taken, or not this machine's");
-    }
-    cleanup_ = g_timeout_add_seconds(kCleanupSeconds, on_cleanup, server_);
+    GstRTSPThreadPool* threads = gst_rtsp_server_get_thread_pool(server_);
+    GstRTSPContext context = {};
+    thread_ = gst_rtsp_thread_pool_get_thread(threads, GST_RTSP_THREAD_TYPE_CLIENT, &context);
+    g_object_unref(threads);
+    listener_ = std::make_unique<pipelines::Listener>(
+        options_.address, options_.port, certificate_,
+        [](GSocket* socket, const std::string& address) {
+            return std::make_shared<Connection>(socket, address);
+        },
+        [this](const pipelines::Accepted& accepted) { serve(accepted); });
+    timer_ = g_timeout_add_seconds(1, on_second, this);
+}
+
+void Server::serve(const pipelines::Accepted& accepted) {
+    auto* peer = G_INET_SOCKET_ADDRESS(accepted.remote);
+    gchar* ip = g_inet_address_to_string(g_inet_socket_address_get_address(peer));
+    admitted_ = std::static_pointer_cast<Connection>(accepted.connection);
+    transfer(server_, accepted.socket, accepted.stream, ip, g_inet_socket_address_get_port(peer));
+    admitted_.reset();
+    g_free(ip);
 }
 
 std::string Server::url() const {
-    return std::string(options_.tls_certificate.empty() ? "rtsp://" : "rtsps://") +
-           options_.address + ":" + std::to_string(gst_rtsp_server_get_bound_port(server_)) +
-           options_.path;
+    return std::string(certificate_ ? "rtsps://" : "rtsp://") + options_.address + ":" +
+           std::to_string(listener_->port()) + options_.path;
 }
 
-/// Forgets clients that have gone without a word.
-gboolean Server::on_cleanup(gpointer server) {
-    GstRTSPSessionPool* pool = gst_rtsp_server_get_session_pool(GST_RTSP_SERVER(server));
-    gst_rtsp_session_pool_cleanup(pool);
-    g_object_unref(pool);
+/// Forgets clients that have gone without a word, and connections that have had their time.
+gboolean Server::on_second(gpointer self) {
+    auto* server = static_cast<Server*>(self);
+    gst_rtsp_session_pool_cleanup(server->sessions_);
+    pipelines::guarded("connections", [&] { server->listener_->check_times(); });
     return G_SOURCE_CONTINUE;
+}
+
+void Server::on_client(GstRTSPServer*, GstRTSPClient* client, gpointer self) {
+    auto* server = static_cast<Server*>(self);
+    ++server->clients_;
+    give(client, server->admitted_);
+    g_signal_connect(client, "closed", G_CALLBACK(on_closed), self);
+    g_signal_connect(client, "new-session", G_CALLBACK(on_session), self);
+    g_signal_connect(client, "play-request", G_CALLBACK(on_play), self);
 }
 
 // ---- The server's threads --------------------------------------------------------------------
 
-void Server::on_client(GstRTSPServer*, GstRTSPClient* client, gpointer self) {
-    ++static_cast<Server*>(self)->clients_;
-    g_signal_connect(client, "closed", G_CALLBACK(on_closed), self);
-    g_signal_connect(client, "play-request", G_CALLBACK(on_play), self);
+/// Its sessions end with it: the library would keep them, and with them the socket, for a minute.
+void Server::on_closed(GstRTSPClient* client, gpointer self) {
+    auto* server = static_cast<Server*>(self);
+    --server->clients_;
+    const auto is_its_own = [](GstRTSPSessionPool*, GstRTSPSession* session, gpointer client) {
+        return connection_of(session) == connection_of(client) ? GST_RTSP_FILTER_REMOVE
+                                                               : GST_RTSP_FILTER_KEEP;
+    };
+    g_list_free_full(gst_rtsp_session_pool_filter(server->sessions_, is_its_own, client),
+                     g_object_unref);
 }
 
-void Server::on_closed(GstRTSPClient*, gpointer self) { --static_cast<Server*>(self)->clients_; }
+void Server::on_session(GstRTSPClient* client, GstRTSPSession* session, gpointer) {
+    const auto connection = connection_of(client);
+    give(session, connection);
+    connection->begin_session();
+}
+
+void Server::on_session_removed(GstRTSPSessionPool*, GstRTSPSession* session, gpointer) {
+    const auto connection = connection_of(session);
+    if (connection) connection->end_session();
+}
 
 /// Who comes to a running stream need not wait for the next key frame.
 void Server::on_play(GstRTSPClient*, GstRTSPContext* context, gpointer) {

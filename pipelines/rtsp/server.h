@@ -4,8 +4,11 @@
 #include <gst/rtsp-server/rtsp-server.h>
 
 #include <atomic>
+#include <memory>
 #include <string>
 
+#include "pipelines/common/listener.h"
+#include "pipelines/rtsp/connection.h"
 #include "pipelines/rtsp/live.h"
 #include "pipelines/rtsp/options.h"
 
@@ -20,36 +23,47 @@ namespace rtsp {
 /// Called from the main thread; the server's own threads look after the clients.
 class Server {
   public:
-    /// Reads the certificate. Throws Failure (kUsage). `live` outlives the server.
-    Server(const Options& options, Live* live);
+    /// Reads the certificate. Throws Failure (kUsage). `live` outlives the server; `say` gets a
+    /// line for a person at a wrong password, on any thread.
+    Server(const Options& options, Live* live, const pipelines::Source::Say& say);
     /// Sends every client away.
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
     /// Begins to listen, once the pipeline has given its first picture: what there is to serve is
-    /// known then. Throws Failure: kFailed where the port is taken.
+    /// known then. Throws Failure: kOutput where the port is taken.
     void listen();
 
-    bool listening() const { return attached_ != 0; }
+    bool listening() const { return listener_ != nullptr; }
     std::string url() const;
     int clients() const { return clients_; }
 
   private:
-    void protect();
+    void protect(const pipelines::Source::Say& say);
+    void serve(const pipelines::Accepted& accepted);
     std::string launch_line() const;
 
     static void on_client(GstRTSPServer*, GstRTSPClient* client, gpointer self);
-    static void on_closed(GstRTSPClient*, gpointer self);
+    static void on_closed(GstRTSPClient* client, gpointer self);
+    static void on_session(GstRTSPClient* client, GstRTSPSession* session, gpointer);
+    static void on_session_removed(GstRTSPSessionPool*, GstRTSPSession* session, gpointer);
     static void on_play(GstRTSPClient*, GstRTSPContext* context, gpointer self);
     static void on_media(GstRTSPMediaFactory*, GstRTSPMedia* media, gpointer self);
-    static gboolean on_cleanup(gpointer server);
+    static gboolean on_second(gpointer self);
 
     const Options& options_;
     Live* const live_;
+    GTlsCertificate* const certificate_;  // null: no TLS
     GstRTSPServer* server_;
+    GstRTSPSessionPool* sessions_;
     GstRTSPMediaFactory* factory_;
-    guint attached_ = 0, cleanup_ = 0;  // ids in the main context
+    std::unique_ptr<pipelines::Listener> listener_;
+    std::shared_ptr<Connection> admitted_;  // while the library is given it
+    /// That of all clients. Were it left to the library, it would end with the last one, and what
+    /// of it is not cleaned up by then never would be.
+    GstRTSPThread* thread_ = nullptr;
+    guint timer_ = 0;  // id in the main context
     std::atomic<int> clients_{0};
 };
 

@@ -16,6 +16,7 @@
 #include <set>
 #include <string_view>
 
+#include "pipelines/common/redact.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav.h"
 #include "pipelines/upscale/paths.h"
@@ -155,6 +156,7 @@ Source::Source(const std::string& text) : text_(text), name_(text), path_(text) 
         path_ = path;
         g_free(path);
     } else if (is_address(text)) {
+        name_ = pipelines::redacted_url(text);
         return;
     } else if (is_folder(text)) {
         use_images(images_of(files_in(text)));

@@ -1,7 +1,5 @@
 #include "pipelines/webrtc/connection.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 
 #include "pipelines/webrtc/limits.h"
@@ -12,6 +10,7 @@ namespace {
 
 constexpr char kBad[] =
     "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+constexpr char kKey[] = "flashvsr-connection";
 constexpr char kTooLong[] =
     "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
@@ -27,17 +26,26 @@ std::string close_frame(unsigned code, const std::string& why) {
 }  // namespace
 
 Connection::Connection(GSocket* socket, std::string address)
-    : socket_(G_SOCKET(g_object_ref(socket))),
-      address_(std::move(address)),
+    : pipelines::Connection(socket, std::move(address)),
       since_(g_get_monotonic_time()),
       heard_(since_) {}
 
-Connection::~Connection() { g_object_unref(socket_); }
+std::shared_ptr<Connection> Connection::of(GSocketAddress* remote) {
+    auto* found =
+        static_cast<std::shared_ptr<Connection>*>(g_object_get_data(G_OBJECT(remote), kKey));
+    return found ? *found : nullptr;
+}
+
+void Connection::tell(GSocketAddress* remote, std::shared_ptr<Connection> connection) {
+    g_object_set_data_full(
+        G_OBJECT(remote), kKey, new std::shared_ptr<Connection>(std::move(connection)),
+        [](gpointer held) { delete static_cast<std::shared_ptr<Connection>*>(held); });
+}
 
 bool Connection::become_socket() {
     is_socket_ = true;
     if (request_.behind() > 0) drop();
-    return !dropped_;
+    return !is_dropped();
 }
 
 void Connection::set_viewer(bool viewer) {
@@ -50,21 +58,12 @@ void Connection::queue(size_t bytes) {
     if (queued_ > limits::kLongestQueue) drop();
 }
 
-void Connection::drop() {
-    if (dropped_) return;
-    dropped_ = true;
-    // What is still to be sent is given up as well: the peer may never take it.
-    const linger none = {1, 0};
-    setsockopt(g_socket_get_fd(socket_), SOL_SOCKET, SO_LINGER, &none, sizeof none);
-    g_socket_shutdown(socket_, TRUE, TRUE, nullptr);
-}
-
 bool Connection::is_overdue(gint64 now) const {
     return viewer_ ? now - heard_ > limits::kSilence : now - since_ > limits::kRequestTime;
 }
 
 bool Connection::on_read(const uint8_t* data, size_t size) {
-    if (dropped_) return false;
+    if (is_dropped()) return false;
     heard_ = g_get_monotonic_time();
     if (!is_socket_) {
         request_verdict_ = request_.take(data, size);
@@ -72,11 +71,11 @@ bool Connection::on_read(const uint8_t* data, size_t size) {
     }
     verdict_ = frames_.take(data, size, heard_);
     queue(frames_.take_answers());
-    return verdict_ == FrameMeter::Verdict::kFine && !dropped_;
+    return verdict_ == FrameMeter::Verdict::kFine && !is_dropped();
 }
 
 std::string Connection::last_words() {
-    if (dropped_) return {};
+    if (is_dropped()) return {};
     if (!is_socket_) {
         if (answering_) return {};
         return request_verdict_ == RequestMeter::Verdict::kBad ? kBad : kTooLong;
@@ -89,11 +88,6 @@ std::string Connection::last_words() {
 void Connection::on_written(size_t size) {
     answering_ = true;
     if (is_socket_) queued_ -= std::min(queued_, size);
-}
-
-/// TLS says goodbye, and would wait for a peer that does not read.
-void Connection::on_closing() {
-    if (!(g_socket_condition_check(socket_, G_IO_OUT) & G_IO_OUT)) drop();
 }
 
 }  // namespace webrtc

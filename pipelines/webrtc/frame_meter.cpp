@@ -52,7 +52,7 @@ FrameMeter::Verdict FrameMeter::begin_frame(int64_t now) {
     payload_ = bytes ? 0 : short_length;
     for (size_t i = 0; i < bytes; ++i) payload_ = payload_ << 8 | header_[2 + i];
     if (payload_ > limits::kLongestMessage) return Verdict::kTooLong;
-    if (!allow_frame(now)) return Verdict::kTooMany;
+    if (!allowance_.take(now)) return Verdict::kTooMany;
     if (header_[0] & kControl) {
         if ((header_[0] & kOpcode) == kPing) answers_ += 2 + payload_;
         return Verdict::kFine;
@@ -61,15 +61,6 @@ FrameMeter::Verdict FrameMeter::begin_frame(int64_t now) {
     if (message_ > limits::kLongestMessage) return Verdict::kTooLong;
     if (header_[0] & kFinal) message_ = 0;
     return Verdict::kFine;
-}
-
-bool FrameMeter::allow_frame(int64_t now) {
-    const double grown = static_cast<double>(now - counted_at_) / limits::kSecond;
-    allowance_ = std::min(limits::kFramesAtOnce, allowance_ + grown * limits::kFramesPerSecond);
-    counted_at_ = now;
-    if (allowance_ < 1) return false;
-    allowance_ -= 1;
-    return true;
 }
 
 }  // namespace webrtc

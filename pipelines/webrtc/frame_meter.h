@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "pipelines/common/allowance.h"
 #include "pipelines/webrtc/limits.h"
 
 namespace webrtc {
@@ -25,15 +26,13 @@ class FrameMeter {
   private:
     size_t header_size() const;
     Verdict begin_frame(int64_t now);
-    bool allow_frame(int64_t now);
 
     std::array<uint8_t, 14> header_ = {};
     size_t have_ = 0;       // bytes of the header
     uint64_t payload_ = 0;  // bytes of it that are still to come
     uint64_t message_ = 0;  // bytes of the message so far
     size_t answers_ = 0;
-    double allowance_ = limits::kFramesAtOnce;  // frames that may come now
-    int64_t counted_at_ = 0;
+    pipelines::Allowance allowance_{limits::kFramesPerSecond, limits::kFramesAtOnce};
 };
 
 }  // namespace webrtc

@@ -1,8 +1,6 @@
 #include "pipelines/webrtc/gate.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <random>
 
 #include "pipelines/common/access.h"
 
@@ -101,17 +99,6 @@ std::string Gate::cookie(int port, bool secure) const {
 bool Gate::is_own_origin(const std::string& origin, const std::string& host) const {
     return origin == "http://" + host || origin == "https://" + host ||
            std::find(origins_.begin(), origins_.end(), origin) != origins_.end();
-}
-
-std::string make_token() {
-    std::random_device random;  // the kernel's
-    std::string token;
-    for (int i = 0; i < 4; ++i) {
-        char word[9];
-        std::snprintf(word, sizeof word, "%08x", random());
-        token += word;
-    }
-    return token;
 }
 
 }  // namespace webrtc

@@ -43,9 +43,6 @@ class Gate {
     std::vector<std::string> origins_;
 };
 
-/// 128 random bits in hexadecimal.
-std::string make_token();
-
 }  // namespace webrtc
 
 #endif  // FLASHVSR_PIPELINES_WEBRTC_GATE_H_

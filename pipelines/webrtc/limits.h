@@ -4,21 +4,16 @@
 #include <cstddef>
 #include <cstdint>
 
-/// What one peer, and all peers together, may ask of the server. docs/live.md has the same table.
+#include "pipelines/common/limits.h"
+
+/// What one peer, and all peers together, may ask of the server, beside the limits of all servers
+/// (pipelines/common/limits.h). docs/live.md has the same table.
 namespace webrtc::limits {
 
-constexpr int64_t kSecond = 1000000;  // in the unit of g_get_monotonic_time()
+using pipelines::limits::kSecond;
 
-// ---- Connections that are no viewers' --------------------------------------------------------
+// ---- Requests --------------------------------------------------------------------------------
 
-/// Of all addresses. The next one takes the place of the oldest, so that there is always room;
-/// browsers open up to 6 for a page.
-constexpr size_t kWaiting = 64;
-/// Of one address, its own oldest make room. Not of this machine's: a proxy on it brings everyone.
-constexpr size_t kWaitingOfAddress = 16;
-/// Of those, over TLS, that have not said anything yet. Each handshake that does not end keeps one
-/// of GLib's threads for such tasks, of which there are 10 before it slowly adds more.
-constexpr size_t kHandshakes = 8;
 /// From the connection to the end of the answer: TLS handshake, header, body and answer. Each
 /// connection carries one request.
 constexpr int64_t kRequestTime = 10 * kSecond;
@@ -44,6 +39,13 @@ constexpr size_t kCandidates = 64;
 /// Attributes of one of the two videos in an answer; browsers write about 40.
 constexpr size_t kAttributes = 512;
 
+// ---- New viewers of one address, other than this machine's -----------------------------------
+
+/// Each costs an offer with a new certificate; a page that lost its server tries again after 1, 2,
+/// 4 ... 15 s.
+constexpr double kViewersPerSecond = 0.5;
+constexpr double kViewersAtOnce = 20;
+
 // ---- Time that a viewer has ------------------------------------------------------------------
 
 constexpr int64_t kAnswerTime = 15 * kSecond;   ///< from the WebSocket to the answer
@@ -57,14 +59,6 @@ constexpr int64_t kSilence = 25 * kSecond;      ///< without a byte, an answer t
 /// Of a viewer: the WebSocket, and what webrtcbin opens: event and socket descriptors, two sockets
 /// for each address of the machine.
 constexpr size_t kDescriptorsOfViewer = 24;
-/// Of everything else: source, encoders, engine, libraries.
-constexpr size_t kDescriptorsOfServer = 128;
-/// What the process asks the system to allow it.
-constexpr size_t kDescriptors = 65536;
-/// Accepting pauses so long where there is none left.
-constexpr unsigned kPauseMs = 100;
-/// Between two log lines about the same thing.
-constexpr int64_t kQuietTime = 10 * kSecond;
 
 }  // namespace webrtc::limits
 

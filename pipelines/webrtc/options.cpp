@@ -6,7 +6,6 @@
 #include "pipelines/common/command_line.h"
 #include "pipelines/common/exit_code.h"
 #include "pipelines/common/secret.h"
-#include "pipelines/webrtc/gate.h"
 
 namespace webrtc {
 
@@ -28,6 +27,7 @@ constexpr char kDescription[] =
 
 /// What GLib writes into. The command line owns the strings.
 struct Raw {
+    gchar* source_file = nullptr;
     gchar* caps = nullptr;
     gchar* codec = nullptr;
     gint bitrate = 0;
@@ -38,6 +38,7 @@ struct Raw {
     gchar* token_file = nullptr;
     gchar* tls_certificate = nullptr;
     gchar* tls_key = nullptr;
+    gboolean secure_cookie = FALSE;
     gboolean open = FALSE;
     gchar** origins = nullptr;
     gint max_viewers = 8;
@@ -50,6 +51,7 @@ struct Raw {
 
 std::vector<GOptionEntry> video_entries(Raw* raw) {
     return {
+        pipelines::source_file_entry(&raw->source_file),
         {"caps", 0, 0, G_OPTION_ARG_STRING, &raw->caps,
          "Of the camera or the test picture (\"video/x-raw,width=640,height=360\")", "CAPS"},
         {"codec", 0, 0, G_OPTION_ARG_STRING, &raw->codec, "vp8 (default) or h264", "CODEC"},
@@ -76,6 +78,8 @@ std::vector<GOptionEntry> server_entries(Raw* raw) {
          "Serve https:// with this certificate (PEM)", "FILE"},
         {"tls-key", 0, 0, G_OPTION_ARG_FILENAME, &raw->tls_key,
          "Its private key (PEM; default: in the same file)", "FILE"},
+        {"secure-cookie", 0, 0, G_OPTION_ARG_NONE, &raw->secure_cookie,
+         "Behind a proxy that speaks TLS: browsers send the cookie over TLS only", nullptr},
         {"open", 0, 0, G_OPTION_ARG_NONE, &raw->open, "No token: let in who can reach the address",
          nullptr},
         {"origin", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw->origins,
@@ -128,9 +132,10 @@ void take_network(const Raw& raw, Options* options) {
     options->token =
         pipelines::read_secret({"--token", raw.token, raw.token_file, "FLASHVSR_TOKEN"});
     if (options->token.empty() && !raw.open && !pipelines::is_loopback(options->address)) {
-        options->token = make_token();
+        options->token = pipelines::make_token();
     }
     options->open = raw.open;
+    options->secure_cookie = raw.secure_cookie;
     options->tls_certificate = text(raw.tls_certificate);
     options->tls_key = text(raw.tls_key);
     if (options->tls_certificate.empty() && !options->tls_key.empty()) {
@@ -163,11 +168,7 @@ Options parse_options(int argc, char** argv) {
     line.add_group("Video:", video_entries(&raw));
     line.add_group("Server:", server_entries(&raw));
     const std::vector<std::string> words = line.parse(argc, argv);
-    if (words.size() != 1) {
-        throw Failure(ExitCode::kUsage,
-                      words.empty() ? "no source; see --help" : "one source at a time; see --help");
-    }
-    options.source.place = words[0];
+    options.source.place = pipelines::read_place(words, raw.source_file);
     options.source.caps = text(raw.caps);
     options.codec = &find_codec(text(raw.codec, "vp8"));
     options.bitrate = raw.bitrate;

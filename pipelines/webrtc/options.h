@@ -24,6 +24,7 @@ struct Options {
     std::string token;                 ///< empty: none is asked for
     std::string tls_certificate;       ///< PEM file; empty: HTTP without TLS
     std::string tls_key;               ///< PEM file; empty: it is in that of the certificate
+    bool secure_cookie = false;        ///< a proxy speaks TLS
     bool open = false;                 ///< others may come without a token
     std::vector<std::string> origins;  ///< of pages besides our own that may connect
     int max_viewers = 0;

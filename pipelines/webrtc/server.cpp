@@ -68,6 +68,7 @@ Server::Server(const Options& options, Broadcast* broadcast)
       gate_(options.token, options.open, options.origins),
       max_viewers_(options.max_viewers),
       tls_(!options.tls_certificate.empty()),
+      secure_cookie_(tls_ || options.secure_cookie),
       address_(options.address),
       ice_servers_(ice_servers(options.network)),
       server_(soup_server_new("server-header", "flashvsr-webrtc", nullptr)) {
@@ -80,12 +81,18 @@ Server::Server(const Options& options, Broadcast* broadcast)
     // What is inflated would count for nothing in the limits.
     soup_server_remove_websocket_extension(server_, SOUP_TYPE_WEBSOCKET_EXTENSION_DEFLATE);
     pipelines::check_address(options.address, !options.token.empty(), options.open, "--token");
-    allow_descriptors(max_viewers_);
+    pipelines::allow_descriptors(max_viewers_, limits::kDescriptorsOfViewer);
     GTlsCertificate* certificate = read_certificate(options.tls_certificate, options.tls_key);
-    connections_ = std::make_unique<Connections>(
+    listener_ = std::make_unique<pipelines::Listener>(
         options.address, options.port, certificate,
-        [this](GIOStream* stream, GSocketAddress* local, GSocketAddress* remote) {
-            soup_server_accept_iostream(server_, stream, local, remote, nullptr);
+        [](GSocket* socket, const std::string& address) {
+            return std::make_shared<Connection>(socket, address);
+        },
+        [this](const pipelines::Accepted& accepted) {
+            Connection::tell(accepted.remote,
+                             std::static_pointer_cast<Connection>(accepted.connection));
+            soup_server_accept_iostream(server_, accepted.stream, accepted.local, accepted.remote,
+                                        nullptr);
         });
     if (certificate) g_object_unref(certificate);
     timer_ = g_timeout_add_seconds(1, on_second, this);
@@ -95,7 +102,7 @@ Server::~Server() {
     g_source_remove(timer_);
     if (controls_timer_) g_source_remove(controls_timer_);
     while (!sockets_.empty()) forget(*sockets_.begin());
-    connections_.reset();
+    listener_.reset();
     const gint64 end = g_get_monotonic_time() + kPartingTime;
     while (leaving() > 0 && g_get_monotonic_time() < end) {
         if (!g_main_context_iteration(nullptr, FALSE)) g_usleep(1000);
@@ -107,7 +114,7 @@ Server::~Server() {
 std::string Server::url() const {
     const bool any = address_ == "0.0.0.0" || address_ == "::";
     gchar* text = g_uri_join(G_URI_FLAGS_NONE, tls_ ? "https" : "http", nullptr,
-                             any ? g_get_host_name() : address_.c_str(), connections_->port(), "/",
+                             any ? g_get_host_name() : address_.c_str(), listener_->port(), "/",
                              nullptr, nullptr);
     const std::string url = text;
     g_free(text);
@@ -160,7 +167,7 @@ void Server::answer_request(SoupServerMessage* message, const char* path) {
     }
     if (gate_.shows_token(message)) {  // from here on a cookie stands for it
         soup_message_headers_append(headers, "Set-Cookie",
-                                    gate_.cookie(connections_->port(), tls_).c_str());
+                                    gate_.cookie(listener_->port(), secure_cookie_).c_str());
         soup_message_headers_append(headers, "Location", "./");
         refuse(message, SOUP_STATUS_SEE_OTHER, "");
         return;
@@ -174,7 +181,7 @@ void Server::answer_request(SoupServerMessage* message, const char* path) {
 
 void Server::on_socket(SoupServer*, SoupServerMessage* message, const char*, Socket socket,
                        gpointer self) {
-    const auto connection = Connections::of(soup_server_message_get_remote_address(message));
+    const auto connection = Connection::of(soup_server_message_get_remote_address(message));
     const bool done = guarded("a viewer", [&] {
         if (connection->become_socket()) static_cast<Server*>(self)->welcome(socket, connection);
     });
@@ -184,9 +191,12 @@ void Server::on_socket(SoupServer*, SoupServerMessage* message, const char*, Soc
 void Server::welcome(Socket socket, const std::shared_ptr<Connection>& connection) {
     sockets_.insert(static_cast<Socket>(g_object_ref(socket)));
     g_signal_connect(socket, "closed", G_CALLBACK(on_closed), this);
-    if (seats_.size() + leaving() >= max_viewers_) {
-        soup_websocket_connection_close(socket, SOUP_WEBSOCKET_CLOSE_POLICY_VIOLATION,
-                                        "The server has enough viewers.");
+    const char* refusal = seats_.size() + leaving() >= max_viewers_
+                              ? "The server has enough viewers."
+                          : !may_come(connection->address()) ? "Too many new viewers from there."
+                                                             : nullptr;
+    if (refusal) {
+        soup_websocket_connection_close(socket, SOUP_WEBSOCKET_CLOSE_POLICY_VIOLATION, refusal);
         return;
     }
     soup_websocket_connection_set_max_incoming_payload_size(socket, limits::kLongestMessage);
@@ -274,6 +284,13 @@ void Server::leave(Socket socket) {
     leaving_.push_back(seat.viewer);
 }
 
+/// Whether the address has not brought too many viewers lately. A proxy on this machine brings all.
+bool Server::may_come(const std::string& address) {
+    if (pipelines::is_loopback(address)) return true;
+    const pipelines::Allowance all(limits::kViewersPerSecond, limits::kViewersAtOnce);
+    return newcomers_.try_emplace(address, all).first->second.take(g_get_monotonic_time());
+}
+
 /// Viewers that are gone, but whose peers still hold sockets.
 size_t Server::leaving() {
     leaving_.erase(std::remove_if(leaving_.begin(), leaving_.end(),
@@ -312,7 +329,11 @@ void Server::tell_all(const json& message) {
 gboolean Server::on_second(gpointer self) {
     guarded("statistics", [&] {
         auto* server = static_cast<Server*>(self);
-        server->connections_->check_times();
+        server->listener_->check_times();
+        auto& newcomers = server->newcomers_;
+        for (auto at = newcomers.begin(); at != newcomers.end();) {
+            at = at->second.is_full(g_get_monotonic_time()) ? newcomers.erase(at) : std::next(at);
+        }
         std::map<Socket, std::string> overdue;
         for (const auto& [socket, seat] : server->seats_) {
             const std::string why = seat.viewer->overdue();

@@ -10,8 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/common/allowance.h"
+#include "pipelines/common/listener.h"
 #include "pipelines/webrtc/broadcast.h"
-#include "pipelines/webrtc/connections.h"
+#include "pipelines/webrtc/connection.h"
 #include "pipelines/webrtc/gate.h"
 #include "pipelines/webrtc/message.h"
 #include "pipelines/webrtc/options.h"
@@ -47,6 +49,7 @@ class Server {
     void part(Socket socket, const std::string& why);
     void leave(Socket socket);
     void forget(Socket socket);
+    bool may_come(const std::string& address);
     size_t leaving();
     void send(Socket socket, const nlohmann::json& message);
     void tell_all(const nlohmann::json& message);
@@ -67,15 +70,16 @@ class Server {
     const Gate gate_;
     const Page page_;
     const size_t max_viewers_;
-    const bool tls_;
+    const bool tls_, secure_cookie_;
     const std::string address_;
     nlohmann::json ice_servers_;
     SoupServer* server_;
-    std::unique_ptr<Connections> connections_;
+    std::unique_ptr<pipelines::Listener> listener_;
     guint timer_, controls_timer_ = 0;  // ids in the main context
     std::set<Socket> sockets_;          // holds a reference to each; some have no seat
     std::map<Socket, Seat> seats_;
-    std::vector<std::weak_ptr<Viewer>> leaving_;  // viewers whose peer is still busy
+    std::map<std::string, pipelines::Allowance> newcomers_;  // by address; none: it has all
+    std::vector<std::weak_ptr<Viewer>> leaving_;             // viewers whose peer is still busy
 };
 
 }  // namespace webrtc

@@ -17,6 +17,8 @@ namespace flashvsr {
 
 /* In the place of gst/engine_loader.cpp. */
 const FlashvsrApi* load_engine(std::string*) { return flashvsr_api(FLASHVSR_ABI); }
+bool without_engine() { return false; }
+const char kForkAdvice[] = "";
 
 }  // namespace flashvsr
 

@@ -20,6 +20,7 @@ WORK = {
     'pipelines fetch': (15, 3),
     'pipelines launch': (35, 10),
     'pipelines rtsp': (70, 6),
+    'pipelines rtsp_attacks': (90, 6),
     'pipelines upscale': (25, 11),
     'pipelines network': (90, 3),
     'pipelines upscale_codecs': (60, 11),
@@ -43,7 +44,7 @@ WORK = {
 }
 THOROUGHLY = {'upscale_kills': ['--kills', 200]}  # where all is asked for
 CARDS = ('8.0', '8.6', '8.9', '12.0')  # that a card of 9.0 can act, see kernels/device.h
-SLOW_SCRIPTS = {'catalogue', 'demo', 'examples', 'upscale', 'rtsp', 'launch', 'webrtc', 'webrtc_attacks', 'raw_frames'}
+SLOW_SCRIPTS = {'catalogue', 'demo', 'examples', 'upscale', 'rtsp', 'rtsp_attacks', 'launch', 'webrtc', 'webrtc_attacks', 'raw_frames'}
 
 
 class Build:

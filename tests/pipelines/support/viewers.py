@@ -28,16 +28,19 @@ SMALL = ['test', '--caps', 'video/x-raw,width=96,height=64,framerate=10/1', '--s
 
 
 class Server:
+    program, first_words = PROGRAM, 'open '
+
     def __init__(self, *arguments, descriptors=None, **environment):
         self.log = tempfile.TemporaryFile('w+')
-        command = [PROGRAM, *arguments] if '--port' in arguments else [PROGRAM, *arguments, '--port', '0']
+        arguments = [str(word) for word in arguments]
+        command = [self.program, *arguments] if '--port' in arguments else [self.program, *arguments, '--port', '0']
         if descriptors:
             command = ['prlimit', f'--nofile={descriptors}', *command]
         self.process = subprocess.Popen(command, env={**ENV, **environment}, stdout=subprocess.PIPE,
                                         stderr=self.log, text=True)
         line = self.process.stdout.readline()
-        assert line.startswith('open '), f'the server printed {line!r} and {self.errors()!r}'
-        self.url = line.split()[1]
+        assert line.startswith(self.first_words), f'the server printed {line!r} and {self.errors()!r}'
+        self.url = line.split()[-1]
         self.port = urlsplit(self.url).port
 
     def errors(self):
@@ -48,6 +51,8 @@ class Server:
         return self
 
     def __exit__(self, kind, *_):
+        if kind:
+            print(f'{self.program.name} ({self.process.poll()}) said:\n{self.errors()}')
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             status = self.process.wait(timeout=PATIENCE)

@@ -1,5 +1,5 @@
-#ifndef FLASHVSR_PIPELINES_WEBRTC_CONNECTIONS_H_
-#define FLASHVSR_PIPELINES_WEBRTC_CONNECTIONS_H_
+#ifndef FLASHVSR_PIPELINES_COMMON_LISTENER_H_
+#define FLASHVSR_PIPELINES_COMMON_LISTENER_H_
 
 #include <gio/gio.h>
 
@@ -8,35 +8,44 @@
 #include <memory>
 #include <string>
 
-#include "pipelines/webrtc/connection.h"
+#include "pipelines/common/connection.h"
 
-namespace webrtc {
+namespace pipelines {
+
+/// A connection as it has been accepted.
+struct Accepted {
+    GSocket* socket;
+    GSocketAddress* local;
+    GSocketAddress* remote;
+    GIOStream* stream;  ///< what it says, without TLS, and metered
+    std::shared_ptr<Connection> connection;
+};
 
 /// Listens, and keeps the connections within limits.h. On the main thread.
-class Connections {
+class Listener {
   public:
-    /// Gets each connection as the library is to see it; `remote` knows it (`of`).
-    using Accept =
-        std::function<void(GIOStream* stream, GSocketAddress* local, GSocketAddress* remote)>;
+    using Make = std::function<std::shared_ptr<Connection>(GSocket*, const std::string& address)>;
+    /// Takes references to what it keeps.
+    using Accept = std::function<void(const Accepted& accepted)>;
 
     /// certificate: TLS is spoken; null: it is not. Throws Failure: kUsage for what is no IP
     /// address, kOutput where it cannot be listened on.
-    Connections(const std::string& address, int port, GTlsCertificate* certificate, Accept accept);
-    ~Connections();
-    Connections(const Connections&) = delete;
-    Connections& operator=(const Connections&) = delete;
+    Listener(const std::string& address, int port, GTlsCertificate* certificate, Make make,
+             Accept accept);
+    ~Listener();
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
 
     int port() const;
     /// Drops those that have had their time. To be called every second.
     void check_times();
-
-    static std::shared_ptr<Connection> of(GSocketAddress* remote);
 
   private:
     void resume();
     void pause();
     bool accept_one();
     void admit(GSocket* socket);
+    bool is_behind() const;
     void make_room(const std::string& address);
     using Which = std::function<bool(const Connection&)>;
     size_t count(const Which& which) const;
@@ -46,6 +55,7 @@ class Connections {
     static gboolean on_connection(GSocket*, GIOCondition, gpointer self);
     static gboolean on_pause_over(gpointer self);
 
+    const Make make_;
     const Accept accept_;
     GTlsCertificate* certificate_ = nullptr;
     GSocket* listening_ = nullptr;
@@ -56,9 +66,10 @@ class Connections {
 };
 
 /// Allows the process as many descriptors as the system lets it have: libraries abort where there
-/// is none left. Throws Failure (kUsage) where these are too few for so many viewers.
-void allow_descriptors(size_t viewers);
+/// is none left. Throws Failure (kUsage), which names --max-viewers, where these are too few for
+/// `viewers` of so many each.
+void allow_descriptors(size_t viewers, size_t of_viewer);
 
-}  // namespace webrtc
+}  // namespace pipelines
 
-#endif  // FLASHVSR_PIPELINES_WEBRTC_CONNECTIONS_H_
+#endif  // FLASHVSR_PIPELINES_COMMON_LISTENER_H_

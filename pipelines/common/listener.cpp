@@ -1,4 +1,4 @@
-#include "pipelines/webrtc/connections.h"
+#include "pipelines/common/listener.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,18 +9,14 @@
 #include "pipelines/common/access.h"
 #include "pipelines/common/exit_code.h"
 #include "pipelines/common/guard.h"
-#include "pipelines/webrtc/limits.h"
+#include "pipelines/common/limits.h"
 
-namespace webrtc {
+namespace pipelines {
 
 namespace {
 
-using pipelines::ExitCode;
-using pipelines::Failure;
-
 constexpr int kBacklog = 128;  // connections that the kernel keeps until they are accepted
 constexpr int kAtOnce = 16;    // of them are accepted before anything else has its turn
-constexpr char kConnectionKey[] = "flashvsr-connection";
 
 std::string text_of(GSocketAddress* address) {
     if (!G_IS_INET_SOCKET_ADDRESS(address)) return {};
@@ -57,14 +53,14 @@ GSocket* listen_on(const std::string& address, int port) {
 
 }  // namespace
 
-Connections::Connections(const std::string& address, int port, GTlsCertificate* certificate,
-                         Accept accept)
-    : accept_(std::move(accept)), listening_(listen_on(address, port)) {
+Listener::Listener(const std::string& address, int port, GTlsCertificate* certificate, Make make,
+                   Accept accept)
+    : make_(std::move(make)), accept_(std::move(accept)), listening_(listen_on(address, port)) {
     if (certificate) certificate_ = G_TLS_CERTIFICATE(g_object_ref(certificate));
     resume();
 }
 
-Connections::~Connections() {
+Listener::~Listener() {
     if (paused_) g_source_remove(paused_);
     pause();
     for (const auto& connection : connections_) connection->drop();
@@ -73,20 +69,14 @@ Connections::~Connections() {
     if (certificate_) g_object_unref(certificate_);
 }
 
-int Connections::port() const {
+int Listener::port() const {
     GSocketAddress* address = g_socket_get_local_address(listening_, nullptr);
     const int port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(address));
     g_object_unref(address);
     return port;
 }
 
-std::shared_ptr<Connection> Connections::of(GSocketAddress* remote) {
-    auto* found = static_cast<std::shared_ptr<Connection>*>(
-        g_object_get_data(G_OBJECT(remote), kConnectionKey));
-    return found ? *found : nullptr;
-}
-
-void Connections::check_times() {
+void Listener::check_times() {
     connections_.remove_if([](const auto& connection) { return connection->is_closed(); });
     const gint64 now = g_get_monotonic_time();
     for (const auto& connection : connections_) {
@@ -94,46 +84,46 @@ void Connections::check_times() {
     }
 }
 
-void Connections::resume() {
+void Listener::resume() {
     source_ = g_socket_create_source(listening_, G_IO_IN, nullptr);
     g_source_set_callback(source_, G_SOURCE_FUNC(on_connection), this, nullptr);
     g_source_attach(source_, nullptr);
 }
 
-void Connections::pause() {
+void Listener::pause() {
     if (!source_) return;
     g_source_destroy(source_);
     g_source_unref(source_);
     source_ = nullptr;
 }
 
-gboolean Connections::on_connection(GSocket*, GIOCondition, gpointer self) {
-    auto* connections = static_cast<Connections*>(self);
+gboolean Listener::on_connection(GSocket*, GIOCondition, gpointer self) {
+    auto* listener = static_cast<Listener*>(self);
     const bool goes_on = pipelines::guarded("a connection cannot be taken", true, [&] {
-        bool room = true;
+        bool room = !listener->is_behind();
         for (int i = 0; i < kAtOnce && room; ++i) {
-            if (i > 0 && !(g_socket_condition_check(connections->listening_, G_IO_IN) & G_IO_IN)) {
+            if (i > 0 && !(g_socket_condition_check(listener->listening_, G_IO_IN) & G_IO_IN)) {
                 break;
             }
-            room = connections->accept_one();
+            room = listener->accept_one();
         }
         return room;
     });
     if (goes_on) return G_SOURCE_CONTINUE;
-    connections->pause();
-    connections->paused_ = g_timeout_add(limits::kPauseMs, on_pause_over, self);
+    listener->pause();
+    listener->paused_ = g_timeout_add(limits::kPauseMs, on_pause_over, self);
     return G_SOURCE_REMOVE;
 }
 
-gboolean Connections::on_pause_over(gpointer self) {
-    auto* connections = static_cast<Connections*>(self);
-    connections->paused_ = 0;
-    connections->resume();
+gboolean Listener::on_pause_over(gpointer self) {
+    auto* listener = static_cast<Listener*>(self);
+    listener->paused_ = 0;
+    listener->resume();
     return G_SOURCE_REMOVE;
 }
 
 /// False: there is no descriptor left, or no memory; a while later there may be.
-bool Connections::accept_one() {
+bool Listener::accept_one() {
     GError* error = nullptr;
     GSocket* socket = g_socket_accept(listening_, nullptr, &error);
     if (socket) {
@@ -152,29 +142,29 @@ bool Connections::accept_one() {
     return gone;
 }
 
-void Connections::admit(GSocket* socket) {
+void Listener::admit(GSocket* socket) {
     GSocketAddress* remote = g_socket_get_remote_address(socket, nullptr);
     GSocketAddress* local = g_socket_get_local_address(socket, nullptr);
     GIOStream* stream = G_IO_STREAM(g_socket_connection_factory_create_connection(socket));
     g_socket_set_option(socket, IPPROTO_TCP, TCP_NODELAY, TRUE, nullptr);
     if (certificate_ && remote) {
         GIOStream* inside = stream;
-        stream = g_tls_server_connection_new(inside, certificate_, nullptr);
+        // No client shows a certificate. Those of the system, which would judge it, take a tenth of
+        // a second to load for each connection, unless there is to be no database from the start.
+        stream = G_IO_STREAM(
+            g_initable_new(g_tls_backend_get_server_connection_type(g_tls_backend_get_default()),
+                           nullptr, nullptr, "base-io-stream", inside, "certificate", certificate_,
+                           "database", static_cast<GTlsDatabase*>(nullptr), nullptr));
         g_object_unref(inside);
         // Browsers end connections without a word.
         if (stream) g_tls_connection_set_require_close_notify(G_TLS_CONNECTION(stream), FALSE);
-        // No client shows a certificate; those of the system would be loaded for each connection.
-        if (stream) g_tls_connection_set_database(G_TLS_CONNECTION(stream), nullptr);
     }
     if (remote && local && stream) {  // else it has left already
-        const auto connection = std::make_shared<Connection>(socket, text_of(remote));
+        const auto connection = make_(socket, network_of(text_of(remote)));
         make_room(connection->address());
         connections_.push_back(connection);
-        g_object_set_data_full(
-            G_OBJECT(remote), kConnectionKey, new std::shared_ptr<Connection>(connection),
-            [](gpointer held) { delete static_cast<std::shared_ptr<Connection>*>(held); });
         GIOStream* metered = metered_stream_new(stream, connection);
-        accept_(metered, local, remote);
+        accept_({socket, local, remote, metered, connection});
         g_object_unref(metered);
     }
     if (stream) g_object_unref(stream);
@@ -182,13 +172,20 @@ void Connections::admit(GSocket* socket) {
     if (remote) g_object_unref(remote);
 }
 
+/// Dropped connections keep their descriptors until their threads come to them.
+bool Listener::is_behind() const {
+    return count([](const auto& connection) {
+               return connection.is_dropped() && !connection.is_closed();
+           }) >= limits::kWaiting;
+}
+
 /// For one more of this address.
-void Connections::make_room(const std::string& address) {
+void Listener::make_room(const std::string& address) {
     connections_.remove_if([](const auto& connection) { return connection->is_closed(); });
     const Which of_address = [&](const Connection& connection) {
         return connection.is_waiting() && connection.address() == address;
     };
-    if (!pipelines::is_loopback(address) && count(of_address) >= limits::kWaitingOfAddress) {
+    if (!is_loopback(address) && count(of_address) >= limits::kWaitingOfAddress) {
         complain(address + " has too many connections; its oldest that waits makes room");
         drop_oldest(of_address);
     }
@@ -202,29 +199,29 @@ void Connections::make_room(const std::string& address) {
     }
 }
 
-size_t Connections::count(const Which& which) const {
+size_t Listener::count(const Which& which) const {
     return std::count_if(connections_.begin(), connections_.end(),
                          [&](const auto& connection) { return which(*connection); });
 }
 
-void Connections::drop_oldest(const Which& which) {
+void Listener::drop_oldest(const Which& which) {
     const auto oldest = std::find_if(connections_.begin(), connections_.end(),
                                      [&](const auto& connection) { return which(*connection); });
     if (oldest != connections_.end()) (*oldest)->drop();
 }
 
-void Connections::complain(const std::string& about) {
+void Listener::complain(const std::string& about) {
     const gint64 now = g_get_monotonic_time();
     if (complained_at_ && now - complained_at_ < limits::kQuietTime) return;
     complained_at_ = now;
     g_warning("%s", about.c_str());
 }
 
-void allow_descriptors(size_t viewers) {
+void allow_descriptors(size_t viewers, size_t of_viewer) {
     rlimit limit = {};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    const rlim_t wanted = limits::kDescriptorsOfServer + limits::kWaiting +
-                          (viewers + 1) * limits::kDescriptorsOfViewer;
+    const rlim_t wanted =
+        limits::kDescriptorsOfServer + limits::kWaiting + (viewers + 1) * of_viewer;
     if (limit.rlim_max < wanted) {
         throw Failure(ExitCode::kUsage, "--max-viewers " + std::to_string(viewers) + " needs " +
                                             std::to_string(wanted) + " file descriptors, and " +
@@ -237,4 +234,4 @@ void allow_descriptors(size_t viewers) {
     }
 }
 
-}  // namespace webrtc
+}  // namespace pipelines

@@ -1,8 +1,8 @@
-#include "pipelines/webrtc/metered_stream.h"
+#include "pipelines/common/metered_stream.h"
 
 namespace {
 
-using webrtc::Meter;
+using pipelines::Meter;
 
 /// What stream, input and output have in common.
 struct Core {
@@ -40,7 +40,11 @@ struct Core {
     }
 
     gssize given(gssize size) const {
-        if (size > 0) meter->on_written(size);
+        if (size > 0) {
+            meter->on_written(size);
+        } else {
+            meter->on_blocked();
+        }
         return size;
     }
 };
@@ -245,7 +249,7 @@ static void metered_stream_class_init(MeteredStreamClass* klass) {
 
 static void metered_stream_init(MeteredStream*) {}
 
-namespace webrtc {
+namespace pipelines {
 
 GIOStream* metered_stream_new(GIOStream* base, std::shared_ptr<Meter> meter) {
     const auto core = std::make_shared<Core>(base, std::move(meter));
@@ -260,4 +264,4 @@ GIOStream* metered_stream_new(GIOStream* base, std::shared_ptr<Meter> meter) {
     return G_IO_STREAM(stream);
 }
 
-}  // namespace webrtc
+}  // namespace pipelines

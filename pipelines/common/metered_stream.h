@@ -1,5 +1,5 @@
-#ifndef FLASHVSR_PIPELINES_WEBRTC_METERED_STREAM_H_
-#define FLASHVSR_PIPELINES_WEBRTC_METERED_STREAM_H_
+#ifndef FLASHVSR_PIPELINES_COMMON_METERED_STREAM_H_
+#define FLASHVSR_PIPELINES_COMMON_METERED_STREAM_H_
 
 #include <gio/gio.h>
 
@@ -8,9 +8,10 @@
 #include <memory>
 #include <string>
 
-namespace webrtc {
+namespace pipelines {
 
-/// Is told of every byte that passes through a metered stream. On the thread of the stream.
+/// Is told of every byte that passes through a metered stream. On the thread that reads or writes,
+/// which may be two.
 class Meter {
   public:
     virtual ~Meter() = default;
@@ -20,6 +21,8 @@ class Meter {
     /// What the peer is told, once, after on_read has returned false; may be empty.
     virtual std::string last_words() = 0;
     virtual void on_written(size_t size) = 0;
+    /// There was no room to write: the peer does not read.
+    virtual void on_blocked() {}
     /// The stream closes now, and waits until the peer has taken what TLS says at the end.
     virtual void on_closing() = 0;
     /// The stream is gone.
@@ -29,6 +32,6 @@ class Meter {
 /// `base`, whose streams have to be pollable, with a meter in between. Takes a reference to base.
 GIOStream* metered_stream_new(GIOStream* base, std::shared_ptr<Meter> meter);
 
-}  // namespace webrtc
+}  // namespace pipelines
 
-#endif  // FLASHVSR_PIPELINES_WEBRTC_METERED_STREAM_H_
+#endif  // FLASHVSR_PIPELINES_COMMON_METERED_STREAM_H_
