@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "pipelines/common/access.h"
 #include "pipelines/webrtc/gate.h"
 #include "pipelines/webrtc/request_meter.h"
 #include "tests/fuzz/fuzz.h"
@@ -30,7 +31,7 @@ struct Server {
                                          cookie.size());
     }
 
-    webrtc::Gate closed{webrtc::make_token(), true, {"https://example.org"}};
+    webrtc::Gate closed{pipelines::make_token(), true, {"https://example.org"}};
     webrtc::Gate known{"secret", true, {"https://example.org"}};
     webrtc::Gate local{"", false, {}};
     SoupServer* soup;
