@@ -84,6 +84,9 @@ class LqProjectorTest : public ::testing::Test {
     at::Tensor frames_ = testing::random_frames(41, kGrid.height(), kGrid.width());
 };
 
+// Of sums in another order, which the processor decides: 3.4e-6 with AVX2, under 1e-6 with SSE.
+constexpr double kRounding = 1e-5;
+
 // Traps 1 and 2: convolution 1 sees x2 x3 x0 x1 x2 x3 of each group, convolution 2 y0 y1 y0 y1.
 TEST_F(LqProjectorTest, Version1PrecedesEachGroupWithItsOwnLastFrames) {
     const Formula formula(tensors_);
@@ -96,8 +99,8 @@ TEST_F(LqProjectorTest, Version1PrecedesEachGroupWithItsOwnLastFrames) {
     const at::Tensor z = at::cat(groups, 1);
     const auto tokens = stream(ModelVersion::k1);
     ASSERT_EQ(tokens.size(), 2u);
-    EXPECT_LT(relative_l2(tokens[0], formula.linear("0", z)), 1e-6);
-    EXPECT_LT(relative_l2(tokens[1], formula.linear("1", z)), 1e-6);
+    EXPECT_LT(relative_l2(tokens[0], formula.linear("0", z)), kRounding);
+    EXPECT_LT(relative_l2(tokens[1], formula.linear("1", z)), kRounding);
 }
 
 // Chunk by chunk it is the one causal pass over f0 f0 f0 f0 f0, f0 f1 f2 ...
@@ -108,8 +111,8 @@ TEST_F(LqProjectorTest, Version1_1IsOneCausalPassOverTheStream) {
     const at::Tensor z = formula.layer("2", y);
     const auto tokens = stream(ModelVersion::k1_1);
     ASSERT_EQ(tokens.size(), 2u);
-    EXPECT_LT(relative_l2(tokens[0], formula.linear("0", z)), 1e-6);
-    EXPECT_LT(relative_l2(tokens[1], formula.linear("1", z)), 1e-6);
+    EXPECT_LT(relative_l2(tokens[0], formula.linear("0", z)), kRounding);
+    EXPECT_LT(relative_l2(tokens[1], formula.linear("1", z)), kRounding);
 }
 
 }  // namespace
