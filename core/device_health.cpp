@@ -24,6 +24,11 @@ Lost& lost() {
     return instance;
 }
 
+// Whether it says no more than that another stream is being recorded, and is over when that is.
+bool is_of_recording(cudaError_t error) {
+    return error >= cudaErrorStreamCaptureUnsupported && error <= cudaErrorStreamCaptureWrongThread;
+}
+
 // A failure of one call is cleared by being asked for; what is left then is the context's.
 cudaError_t lasting_error(c10::DeviceIndex index) {
     int current = 0;
@@ -34,7 +39,7 @@ cudaError_t lasting_error(c10::DeviceIndex index) {
     (void)cudaGetLastError();
     const cudaError_t error = cudaDeviceSynchronize();
     (void)cudaSetDevice(current);
-    return error;
+    return is_of_recording(error) ? cudaSuccess : error;
 }
 
 }  // namespace
