@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "core/formats.h"
+#include "tests/gst/hand_over.h"
 #include "tests/gst/stub_colours.h"
 
 namespace {
@@ -83,6 +84,7 @@ Picture read(const FlashvsrFrame& frame) {
 }
 
 void write(const Picture& picture, const FlashvsrFrame& frame) {
+    take_over(frame.plane[0]);
     const stub::Colours from(picture.info), to(frame.info);
     for (int y = 0; y < frame.info.height; y++) {
         for (int x = 0; x < frame.info.width; x++) {

@@ -4,6 +4,8 @@
 
 #include <sstream>
 
+#include "tests/gst/hand_over.h"
+
 namespace {
 
 class GStreamer : public testing::Environment {
@@ -63,6 +65,7 @@ int frame_value(GstBuffer* buffer, GstCaps* caps) {
         }
     }
     const int value = *static_cast<guint8*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, 0));
+    hand_back(GST_VIDEO_FRAME_PLANE_DATA(&frame, 0));
     gst_video_frame_unmap(&frame);
     return uniform ? value : -1;
 }
