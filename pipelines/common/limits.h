@@ -21,6 +21,11 @@ constexpr size_t kWaitingOfAddress = 16;
 /// of GLib's threads for such tasks, of which there are 10 before it slowly adds more.
 constexpr size_t kHandshakes = 8;
 
+// ---- Memory ------------------------------------------------------------------------------------
+
+/// That threads share, see share_memory.
+constexpr int kMemoryPools = 2;
+
 // ---- Descriptors -----------------------------------------------------------------------------
 
 /// Of everything but viewers: source, encoders, engine, libraries.

@@ -2,7 +2,6 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -215,23 +214,6 @@ void Listener::complain(const std::string& about) {
     if (complained_at_ && now - complained_at_ < limits::kQuietTime) return;
     complained_at_ = now;
     g_warning("%s", about.c_str());
-}
-
-void allow_descriptors(size_t viewers, size_t of_viewer) {
-    rlimit limit = {};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    const rlim_t wanted =
-        limits::kDescriptorsOfServer + limits::kWaiting + (viewers + 1) * of_viewer;
-    if (limit.rlim_max < wanted) {
-        throw Failure(ExitCode::kUsage, "--max-viewers " + std::to_string(viewers) + " needs " +
-                                            std::to_string(wanted) + " file descriptors, and " +
-                                            std::to_string(limit.rlim_max) +
-                                            " are allowed (ulimit -Hn)");
-    }
-    if (limit.rlim_cur < limits::kDescriptors) {
-        limit.rlim_cur = std::min(limit.rlim_max, limits::kDescriptors);
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
 }
 
 }  // namespace pipelines

@@ -65,11 +65,6 @@ class Listener {
     std::list<std::shared_ptr<Connection>> connections_;  // the oldest first
 };
 
-/// Allows the process as many descriptors as the system lets it have: libraries abort where there
-/// is none left. Throws Failure (kUsage), which names --max-viewers, where these are too few for
-/// `viewers` of so many each.
-void allow_descriptors(size_t viewers, size_t of_viewer);
-
 }  // namespace pipelines
 
 #endif  // FLASHVSR_PIPELINES_COMMON_LISTENER_H_

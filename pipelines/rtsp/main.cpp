@@ -8,6 +8,7 @@
 #include "pipelines/common/access.h"
 #include "pipelines/common/exit_code.h"
 #include "pipelines/common/launch.h"
+#include "pipelines/common/process.h"
 #include "pipelines/rtsp/live.h"
 #include "pipelines/rtsp/options.h"
 #include "pipelines/rtsp/server.h"
@@ -95,6 +96,7 @@ void warn(const Options& options) {
 }
 
 ExitCode run(int argc, char** argv) {
+    pipelines::share_memory();
     Options options;
     parse_options(argc, argv, &options);
     warn(options);

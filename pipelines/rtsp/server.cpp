@@ -8,6 +8,7 @@
 #include "pipelines/common/exit_code.h"
 #include "pipelines/common/guard.h"
 #include "pipelines/common/launch.h"
+#include "pipelines/common/process.h"
 #include "pipelines/rtsp/auth.h"
 #include "pipelines/rtsp/limits.h"
 #include "pipelines/rtsp/transfer.h"

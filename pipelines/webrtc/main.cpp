@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "pipelines/common/exit_code.h"
+#include "pipelines/common/process.h"
 #include "pipelines/webrtc/broadcast.h"
 #include "pipelines/webrtc/options.h"
 #include "pipelines/webrtc/server.h"
@@ -30,6 +31,7 @@ void say(const std::string& line) {
 }
 
 ExitCode run(int argc, char** argv) {
+    pipelines::share_memory();
     const Options options = parse_options(argc, argv);
     gst_init(nullptr, nullptr);
     Viewer::check_elements(*options.codec);

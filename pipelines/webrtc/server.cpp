@@ -5,6 +5,7 @@
 #include "pipelines/common/access.h"
 #include "pipelines/common/exit_code.h"
 #include "pipelines/common/guard.h"
+#include "pipelines/common/process.h"
 #include "pipelines/webrtc/limits.h"
 
 namespace webrtc {
