@@ -16,17 +16,20 @@ void Connection::end_session() {
     --sessions_;
 }
 
+void Connection::begin_stream() { streams_ = true; }
+
 bool Connection::is_overdue(gint64 now) const {
     const gint64 begun = unfinished_, blocked = blocked_;
     return (begun && now - begun > limits::kRequestTime) ||
            (blocked && now - blocked > limits::kReadTime) ||
+           (sessions_ > 0 && streams_ && now - heard_ > limits::kSilence) ||
            (sessions_ == 0 && now - since_ > limits::kLoginTime);
 }
 
 bool Connection::on_read(const uint8_t* data, size_t size) {
     if (is_dropped()) return false;
-    heard_ = true;
-    verdict_ = requests_.take(data, size, sessions_ > 0, g_get_monotonic_time());
+    heard_ = g_get_monotonic_time();
+    verdict_ = requests_.take(data, size, sessions_ > 0, heard_);
     unfinished_ = requests_.unfinished_since();
     return verdict_ == RequestMeter::Verdict::kFine;
 }
@@ -38,7 +41,7 @@ void Connection::on_blocked() {
 
 /// A TLS handshake that has not ended would be waited for.
 void Connection::on_closing() {
-    if (!heard_) drop();
+    if (heard_ == 0) drop();
     pipelines::Connection::on_closing();
 }
 

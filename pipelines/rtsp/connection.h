@@ -19,10 +19,12 @@ class Connection : public pipelines::Connection {
     /// A session begins, or ends. Drops a peer that has too many. Any thread.
     void begin_session();
     void end_session();
+    /// Its stream goes through this connection. Any thread.
+    void begin_stream();
 
     bool is_waiting() const override { return sessions_ == 0 && !is_dropped(); }
-    bool is_silent() const override { return is_waiting() && !heard_; }
-    /// Of what it has begun to send, of what it is to read, or of its login.
+    bool is_silent() const override { return is_waiting() && heard_ == 0; }
+    /// Of what it has begun to send, of what it is to read, of its login, or of its silence.
     bool is_overdue(gint64 now) const override;
 
   private:
@@ -36,7 +38,8 @@ class Connection : public pipelines::Connection {
     std::atomic<gint64> unfinished_{0};  // since when; 0: nothing
     std::atomic<gint64> blocked_{0};     // since when it reads nothing; 0: it reads
     std::atomic<int> sessions_{0};
-    std::atomic<bool> heard_{false};
+    std::atomic<gint64> heard_{0};  // when something came; 0: not yet
+    std::atomic<bool> streams_{false};
     // The thread of the connection.
     RequestMeter requests_;
     RequestMeter::Verdict verdict_ = RequestMeter::Verdict::kFine;

@@ -26,6 +26,10 @@ constexpr int64_t kLoginTime = 30 * kSecond;
 
 /// Nothing is read of what waits for the peer. GstRTSPServer keeps up to 10 s of the stream for it.
 constexpr int64_t kReadTime = 5 * kSecond;
+/// Nothing comes from who gets its stream through its connection. Clients send a request or a
+/// report of RTCP more often. GstRTSPServer itself takes what it sends there for a sign of life;
+/// its sessions have the same time otherwise.
+constexpr int64_t kSilence = 60 * kSecond;
 
 // ---- Rates -----------------------------------------------------------------------------------
 

@@ -99,6 +99,10 @@ GTlsCertificate* read_certificate(const Options& options) {
     return certificate;
 }
 
+/// Everybody watches the same, whatever their URLs have besides the path: an encoder for each of
+/// "?1", "?2" ... would be the peers' to start.
+gchar* key_of_media(GstRTSPMediaFactory*, const GstRTSPUrl*) { return g_strdup("live"); }
+
 /// The connection that a client or a session has been given.
 void give(gpointer object, const std::shared_ptr<Connection>& connection) {
     g_object_set_data_full(
@@ -128,6 +132,7 @@ Server::Server(const Options& options, Live* live, const pipelines::Source::Say&
     g_signal_connect(sessions_, "session-removed", G_CALLBACK(on_session_removed), this);
 
     gst_rtsp_media_factory_set_shared(factory_, TRUE);
+    GST_RTSP_MEDIA_FACTORY_GET_CLASS(factory_)->gen_key = key_of_media;
     GstClock* clock = gst_system_clock_obtain();
     gst_rtsp_media_factory_set_clock(factory_, clock);
     gst_object_unref(clock);
@@ -151,7 +156,11 @@ Server::~Server() {
         return GST_RTSP_FILTER_REMOVE;
     };
     gst_rtsp_server_client_filter(server_, send_away, this);
-    if (thread_) gst_rtsp_thread_stop(thread_);
+    if (thread_) {
+        g_source_destroy(client_timer_);
+        g_source_unref(client_timer_);
+        gst_rtsp_thread_stop(thread_);
+    }
     g_object_unref(factory_);
     g_object_unref(sessions_);
     g_object_unref(server_);
@@ -196,6 +205,9 @@ void Server::listen() {
     GstRTSPContext context = {};
     thread_ = gst_rtsp_thread_pool_get_thread(threads, GST_RTSP_THREAD_TYPE_CLIENT, &context);
     g_object_unref(threads);
+    client_timer_ = g_timeout_source_new_seconds(1);
+    g_source_set_callback(client_timer_, on_client_second, g_object_ref(sessions_), g_object_unref);
+    g_source_attach(client_timer_, thread_->context);
     listener_ = std::make_unique<pipelines::Listener>(
         options_.address, options_.port, certificate_,
         [](GSocket* socket, const std::string& address) {
@@ -219,10 +231,9 @@ std::string Server::url() const {
            std::to_string(listener_->port()) + options_.path;
 }
 
-/// Forgets clients that have gone without a word, and connections that have had their time.
+/// Drops connections that have had their time.
 gboolean Server::on_second(gpointer self) {
     auto* server = static_cast<Server*>(self);
-    gst_rtsp_session_pool_cleanup(server->sessions_);
     pipelines::guarded("connections", [&] { server->listener_->check_times(); });
     return G_SOURCE_CONTINUE;
 }
@@ -233,10 +244,17 @@ void Server::on_client(GstRTSPServer*, GstRTSPClient* client, gpointer self) {
     give(client, server->admitted_);
     g_signal_connect(client, "closed", G_CALLBACK(on_closed), self);
     g_signal_connect(client, "new-session", G_CALLBACK(on_session), self);
+    g_signal_connect(client, "setup-request", G_CALLBACK(on_setup), self);
     g_signal_connect(client, "play-request", G_CALLBACK(on_play), self);
 }
 
 // ---- The server's threads --------------------------------------------------------------------
+
+/// Forgets viewers that have gone without a word.
+gboolean Server::on_client_second(gpointer sessions) {
+    gst_rtsp_session_pool_cleanup(GST_RTSP_SESSION_POOL(sessions));
+    return G_SOURCE_CONTINUE;
+}
 
 /// Its sessions end with it: the library would keep them, and with them the socket, for a minute.
 void Server::on_closed(GstRTSPClient* client, gpointer self) {
@@ -259,6 +277,13 @@ void Server::on_session(GstRTSPClient* client, GstRTSPSession* session, gpointer
 void Server::on_session_removed(GstRTSPSessionPool*, GstRTSPSession* session, gpointer) {
     const auto connection = connection_of(session);
     if (connection) connection->end_session();
+}
+
+void Server::on_setup(GstRTSPClient* client, GstRTSPContext* context, gpointer) {
+    const GstRTSPTransport* transport = gst_rtsp_stream_transport_get_transport(context->trans);
+    if (transport->lower_transport == GST_RTSP_LOWER_TRANS_TCP) {
+        connection_of(client)->begin_stream();
+    }
 }
 
 /// Who comes to a running stream need not wait for the next key frame.

@@ -48,9 +48,11 @@ class Server {
     static void on_closed(GstRTSPClient* client, gpointer self);
     static void on_session(GstRTSPClient* client, GstRTSPSession* session, gpointer);
     static void on_session_removed(GstRTSPSessionPool*, GstRTSPSession* session, gpointer);
+    static void on_setup(GstRTSPClient* client, GstRTSPContext* context, gpointer);
     static void on_play(GstRTSPClient*, GstRTSPContext* context, gpointer self);
     static void on_media(GstRTSPMediaFactory*, GstRTSPMedia* media, gpointer self);
     static gboolean on_second(gpointer self);
+    static gboolean on_client_second(gpointer sessions);
 
     const Options& options_;
     Live* const live_;
@@ -60,10 +62,12 @@ class Server {
     GstRTSPMediaFactory* factory_;
     std::unique_ptr<pipelines::Listener> listener_;
     std::shared_ptr<Connection> admitted_;  // while the library is given it
-    /// That of all clients. Were it left to the library, it would end with the last one, and what
-    /// of it is not cleaned up by then never would be.
+    /// That of all clients, the only one that takes a viewer in or forgets it: who came while the
+    /// last one is forgotten on another thread would be refused. Were it left to the library, it
+    /// would end with the last client, and what of it is not cleaned up by then never would be.
     GstRTSPThread* thread_ = nullptr;
-    guint timer_ = 0;  // id in the main context
+    GSource* client_timer_ = nullptr;  // on that thread
+    guint timer_ = 0;                  // id in the main context
     std::atomic<int> clients_{0};
 };
 
