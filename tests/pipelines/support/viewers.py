@@ -140,12 +140,13 @@ def frame(opcode, data=b'', final=True, reserved=0, length=None):
 
 class Viewer:
     """A WebSocket of the server's. Reads only when asked to."""
-    def __init__(self, server, path='/socket', headers=(), tls=False, early=b'', receive_buffer=None, port=None):
+    def __init__(self, server, path='/socket', headers=(), tls=False, early=b'', receive_buffer=None, port=None,
+                 host='127.0.0.1'):
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(PATIENCE)
-        self.socket.connect(('127.0.0.1', port or server.port))
+        self.socket.connect((host, port or server.port))
         if tls:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
