@@ -4,6 +4,7 @@
 #include <clocale>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 
 #include "pipelines/common/access.h"
 #include "pipelines/common/exit_code.h"
@@ -27,16 +28,16 @@ void say(const std::string& line) { std::fprintf(stderr, "flashvsr-rtsp: %s\n", 
 /// What the main loop looks after.
 struct Program {
     explicit Program(const Options& options) : live(options, say), server(options, &live, say) {}
-    ~Program() { g_main_loop_unref(loop); }
 
-    GMainLoop* loop = g_main_loop_new(nullptr, FALSE);
+    std::unique_ptr<GMainLoop, decltype(&g_main_loop_unref)> loop{g_main_loop_new(nullptr, FALSE),
+                                                                  g_main_loop_unref};
     Live live;
     Server server;
     std::string error;
 
     void stop(const std::string& why) {
         error = why;
-        g_main_loop_quit(loop);
+        g_main_loop_quit(loop.get());
     }
 };
 
@@ -113,7 +114,7 @@ ExitCode run(int argc, char** argv) {
     if (options.statistics_seconds) {
         g_timeout_add_seconds(options.statistics_seconds, on_statistics, &program);
     }
-    g_main_loop_run(program.loop);
+    g_main_loop_run(program.loop.get());
     gst_bus_remove_watch(bus);
     gst_object_unref(bus);
     if (!program.error.empty()) throw Failure(ExitCode::kFailed, program.error);

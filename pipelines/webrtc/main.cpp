@@ -5,6 +5,7 @@
 #include <clocale>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 
 #include "pipelines/common/exit_code.h"
 #include "pipelines/common/process.h"
@@ -35,19 +36,20 @@ ExitCode run(int argc, char** argv) {
     const Options options = parse_options(argc, argv);
     gst_init(nullptr, nullptr);
     Viewer::check_elements(*options.codec);
+    // Outlives the server, which has signals and messages handled while it parts from its viewers.
+    const std::unique_ptr<GMainLoop, decltype(&g_main_loop_unref)> loop{
+        g_main_loop_new(nullptr, FALSE), g_main_loop_unref};
+    std::string failure;
     Broadcast broadcast(options, say);
     Server server(options, &broadcast);
-    GMainLoop* loop = g_main_loop_new(nullptr, FALSE);
-    g_unix_signal_add(SIGINT, on_signal, loop);
-    g_unix_signal_add(SIGTERM, on_signal, loop);
-    std::string failure;
+    g_unix_signal_add(SIGINT, on_signal, loop.get());
+    g_unix_signal_add(SIGTERM, on_signal, loop.get());
     broadcast.play([&](const std::string& why) {
         failure = why;
-        g_main_loop_quit(loop);
+        g_main_loop_quit(loop.get());
     });
     say("open " + server.url());
-    g_main_loop_run(loop);
-    g_main_loop_unref(loop);
+    g_main_loop_run(loop.get());
     if (!failure.empty()) throw Failure(ExitCode::kFailed, failure);
     return ExitCode::kDone;
 }

@@ -40,13 +40,15 @@ json turn_server(const std::string& turn) {
             {"credential", login.substr(colon + 1)}};
 }
 
-GTlsCertificate* read_certificate(const std::string& certificate, const std::string& key) {
-    if (certificate.empty()) return nullptr;
+using Certificate = std::unique_ptr<GTlsCertificate, decltype(&g_object_unref)>;
+
+Certificate read_certificate(const std::string& certificate, const std::string& key) {
+    if (certificate.empty()) return {nullptr, g_object_unref};
     GError* error = nullptr;
     GTlsCertificate* read =
         key.empty() ? g_tls_certificate_new_from_file(certificate.c_str(), &error)
                     : g_tls_certificate_new_from_files(certificate.c_str(), key.c_str(), &error);
-    if (read) return read;
+    if (read) return {read, g_object_unref};
     const std::string why = error->message;
     g_error_free(error);
     throw pipelines::Failure(pipelines::ExitCode::kUsage,
@@ -71,21 +73,12 @@ Server::Server(const Options& options, Broadcast* broadcast)
       tls_(!options.tls_certificate.empty()),
       secure_cookie_(tls_ || options.secure_cookie),
       address_(options.address),
-      ice_servers_(ice_servers(options.network)),
-      server_(soup_server_new("server-header", "flashvsr-webrtc", nullptr)) {
-    for (const char* path : {"/", kSocketPath}) {  // a path's own handlers take the place of "/"'s
-        soup_server_add_early_handler(server_, path, on_request, this, nullptr);
-    }
-    soup_server_add_handler(server_, nullptr, on_page, this, nullptr);
-    soup_server_add_websocket_handler(server_, kSocketPath, nullptr, nullptr, on_socket, this,
-                                      nullptr);
-    // What is inflated would count for nothing in the limits.
-    soup_server_remove_websocket_extension(server_, SOUP_TYPE_WEBSOCKET_EXTENSION_DEFLATE);
+      ice_servers_(ice_servers(options.network)) {
     pipelines::check_address(options.address, !options.token.empty(), options.open, "--token");
     pipelines::allow_descriptors(max_viewers_, limits::kDescriptorsOfViewer);
-    GTlsCertificate* certificate = read_certificate(options.tls_certificate, options.tls_key);
+    const auto certificate = read_certificate(options.tls_certificate, options.tls_key);
     listener_ = std::make_unique<pipelines::Listener>(
-        options.address, options.port, certificate,
+        options.address, options.port, certificate.get(),
         [](GSocket* socket, const std::string& address) {
             return std::make_shared<Connection>(socket, address);
         },
@@ -95,7 +88,16 @@ Server::Server(const Options& options, Broadcast* broadcast)
             soup_server_accept_iostream(server_, accepted.stream, accepted.local, accepted.remote,
                                         nullptr);
         });
-    if (certificate) g_object_unref(certificate);
+    // From here on nothing fails.
+    server_ = soup_server_new("server-header", "flashvsr-webrtc", nullptr);
+    for (const char* path : {"/", kSocketPath}) {  // a path's own handlers take the place of "/"'s
+        soup_server_add_early_handler(server_, path, on_request, this, nullptr);
+    }
+    soup_server_add_handler(server_, nullptr, on_page, this, nullptr);
+    soup_server_add_websocket_handler(server_, kSocketPath, nullptr, nullptr, on_socket, this,
+                                      nullptr);
+    // What is inflated would count for nothing in the limits.
+    soup_server_remove_websocket_extension(server_, SOUP_TYPE_WEBSOCKET_EXTENSION_DEFLATE);
     timer_ = g_timeout_add_seconds(1, on_second, this);
 }
 

@@ -73,7 +73,7 @@ class Server {
     const bool tls_, secure_cookie_;
     const std::string address_;
     nlohmann::json ice_servers_;
-    SoupServer* server_;
+    SoupServer* server_ = nullptr;
     std::unique_ptr<pipelines::Listener> listener_;
     guint timer_, controls_timer_ = 0;  // ids in the main context
     std::set<Socket> sockets_;          // holds a reference to each; some have no seat
