@@ -40,6 +40,8 @@ WORK = {
     'gst sanitize address': (80, 1),
     'gst sanitize thread': (80, 1),
     'gst sanitize valgrind': (80, 1),
+    'pipelines sanitize address': (150, 1),
+    'pipelines sanitize thread': (150, 1),
     'fuzz run': (200, 1),
 }
 THOROUGHLY = {'upscale_kills': ['--kills', 200]}  # where all is asked for
@@ -192,7 +194,8 @@ def lint_checks(changes):
 def sanitizer_checks(changes):
     for folder, sources, kinds in (
             ('core', ('core/', 'tests/core/'), ('address', 'thread')),
-            ('gst', ('gst/', 'core/flashvsr.h', 'tests/gst/'), ('address', 'thread', 'valgrind'))):
+            ('gst', ('gst/', 'core/flashvsr.h', 'tests/gst/'), ('address', 'thread', 'valgrind')),
+            ('pipelines', ('pipelines/', 'gst/', 'core/flashvsr.h', 'tests/pipelines/'), ('address', 'thread'))):
         for kind in kinds if not changes or changes.touch(*sources) else ():
             yield sized_check(f'{folder} sanitize {kind}', [ROOT / 'tests' / folder / 'sanitize', kind],
                               slow=True)
