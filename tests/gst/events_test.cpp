@@ -182,14 +182,7 @@ void fail_with(TestElement* element, GstFlowReturn flow) {
     element->settle();
 }
 
-guint64 chunks_of(TestElement* element) {
-    GstStructure* stats = nullptr;
-    guint64 chunks = 0;
-    g_object_get(element->element(), "stats", &stats, nullptr);
-    gst_structure_get(stats, "chunks", G_TYPE_UINT64, &chunks, nullptr);
-    gst_structure_free(stats);
-    return chunks;
-}
+guint64 chunks_of(TestElement* element) { return count_of(element->element(), "chunks"); }
 
 TEST(Failure, IsAnsweredToEveryFrameAndNothingMoreIsComputed) {
     for (const GstFlowReturn flow : {GST_FLOW_EOS, GST_FLOW_NOT_LINKED, GST_FLOW_ERROR}) {
@@ -304,13 +297,9 @@ TEST(SceneCut, IsNeitherNoiseNorAFlashNorAFade) {
     push_noise(180); /* a flash: not more than one cut */
     for (int i = 0; i < 10; i++) push_noise(60);
     for (int i = 0; i < 24; i++) push_noise(60 + 5 * i);
-    GstStructure* stats = nullptr;
     element.settle();
-    g_object_get(element.element(), "stats", &stats, nullptr);
-    guint64 out = 0;
-    gst_structure_get(stats, "out", G_TYPE_UINT64, &out, nullptr);
-    gst_structure_free(stats);
-    EXPECT_EQ(out, 10u + 29u); /* the cut at the flash, then nothing but chunks */
+    EXPECT_EQ(count_of(element.element(), "out"),
+              10u + 29u); /* the cut at the flash, then nothing but chunks */
 }
 
 /* ---- settings while playing ------------------------------------------------------------------ */

@@ -63,14 +63,10 @@ std::set<int> frames_of(TestElement* element) {
 /* The first error on the bus; without a message if there is none. */
 Outcome error_of(TestElement& element) {
     Outcome outcome;
-    GstMessage* message = gst_bus_pop_filtered(element.bus(), GST_MESSAGE_ERROR);
-    if (!message) return outcome;
-    GError* error = nullptr;
-    gst_message_parse_error(message, &error, nullptr);
-    outcome.error = name_of(error->domain, error->code);
-    outcome.message = error->message;
-    g_error_free(error);
-    gst_message_unref(message);
+    if (GstMessage* message = gst_bus_pop_filtered(element.bus(), GST_MESSAGE_ERROR)) {
+        read_error(message, &outcome);
+        gst_message_unref(message);
+    }
     return outcome;
 }
 
@@ -320,13 +316,9 @@ TEST(ClockFault, OfAnHourLosesNoFrameUnsaid) {
             pipeline.element("sink"), [](GstBuffer*, gpointer out) { ++*static_cast<int*>(out); },
             &out);
         EXPECT_EQ(pipeline.run().error, "");
-        GstStructure* stats = nullptr;
-        g_object_get(pipeline.element("upscale"), "stats", &stats, nullptr);
-        guint64 dropped = 0;
-        gst_structure_get(stats, "dropped", G_TYPE_UINT64, &dropped, nullptr);
-        gst_structure_free(stats);
+        const auto dropped = static_cast<int>(count_of(pipeline.element("upscale"), "dropped"));
         EXPECT_EQ(in, 150);
-        EXPECT_EQ(out + static_cast<int>(dropped), in);
+        EXPECT_EQ(out + dropped, in);
     }
 }
 

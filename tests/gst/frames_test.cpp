@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <tuple>
 #include <utility>
 
 #include "core/formats.h"
 #include "tests/gst/test_element.h"
+#include "tests/gst/test_pipeline.h"
 
 namespace {
 
@@ -468,10 +470,9 @@ TEST(Frames, TooSmallABufferIsAStreamError) {
     EXPECT_EQ(element.push_frame(0), GST_FLOW_ERROR);
     GstMessage* message = wait_for(element.bus(), GST_MESSAGE_ERROR);
     ASSERT_NE(message, nullptr);
-    GError* error = nullptr;
-    gst_message_parse_error(message, &error, nullptr);
-    EXPECT_TRUE(g_error_matches(error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT));
-    g_error_free(error);
+    Outcome outcome;
+    read_error(message, &outcome);
+    EXPECT_EQ(outcome.error, name_of(GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT));
     gst_message_unref(message);
 }
 
@@ -480,17 +481,10 @@ TEST(Frames, StatsCountThem) {
     element.set_caps(video_caps(6, 4));
     element.push_frames(0, 34);
     element.settle();
-    GstStructure* stats = nullptr;
-    g_object_get(element.element(), "stats", &stats, nullptr);
-    guint64 in = 0;
-    guint64 out = 0;
-    guint64 chunks = 0;
-    gint depth = 0;
-    ASSERT_TRUE(gst_structure_get(stats, "in", G_TYPE_UINT64, &in, "out", G_TYPE_UINT64, &out,
-                                  "chunks", G_TYPE_UINT64, &chunks, "queue-depth", G_TYPE_INT,
-                                  &depth, nullptr));
-    EXPECT_EQ(std::tuple(in, out, chunks, depth), std::tuple(34u, 29u, 2u, 5));
-    gst_structure_free(stats);
+    for (const auto& [name, count] : std::map<std::string, guint64>{
+             {"in", 34}, {"out", 29}, {"chunks", 2}, {"queue-depth", 5}}) {
+        EXPECT_EQ(count_of(element.element(), name.c_str()), count) << name;
+    }
 }
 
 }  // namespace

@@ -122,12 +122,7 @@ TEST(Live, ABranchBesideItIsMixedWithIt) {
     const Outcome outcome = pipeline.run();
     EXPECT_EQ(outcome.error, "");
     EXPECT_FALSE(outcome.warned); /* "Impossible to configure latency" is a warning */
-    GstStructure* stats = nullptr;
-    guint64 rendered = 0;
-    g_object_get(pipeline.element("sink"), "stats", &stats, nullptr);
-    gst_structure_get(stats, "rendered", G_TYPE_UINT64, &rendered, nullptr);
-    gst_structure_free(stats);
-    EXPECT_GE(rendered, 55u);
+    EXPECT_GE(count_of(pipeline.element("sink"), "rendered"), 55u);
 }
 
 TEST(Sound, DoesNotDriftApartInTenMinutes) {

@@ -183,18 +183,9 @@ class Life {
 
     /* ---- account ---- */
 
-    guint64 dropped() {
-        GstStructure* stats = nullptr;
-        guint64 dropped = 0;
-        g_object_get(element_->element(), "stats", &stats, nullptr);
-        gst_structure_get(stats, "dropped", G_TYPE_UINT64, &dropped, nullptr);
-        gst_structure_free(stats);
-        return dropped;
-    }
-
     /* Closes the account of a stretch; `excused`: what is missing was inside and had to go. */
     void settle(bool excused) {
-        const guint64 total = dropped();
+        const guint64 total = count_of(element_->element(), "dropped");
         const guint64 dropped = total - std::exchange(stats_before_, total);
         if (excused) {
             EXPECT_LE(out_ + dropped, in_);

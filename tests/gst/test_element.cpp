@@ -32,6 +32,17 @@ std::string video_caps(int width, int height, const std::string& more) {
            ",framerate=25/1," + more;
 }
 
+guint64 count_of(GstElement* element, const char* name) {
+    GstStructure* stats = nullptr;
+    g_object_get(element, "stats", &stats, nullptr);
+    guint64 count = 0;
+    gint few = 0;
+    const bool is_int = gst_structure_get_int(stats, name, &few);
+    EXPECT_TRUE(is_int || gst_structure_get_uint64(stats, name, &count)) << name;
+    gst_structure_free(stats);
+    return is_int ? static_cast<guint64>(few) : count;
+}
+
 GstBuffer* make_frame(const std::string& caps_string, int value) {
     GstCaps* caps = gst_caps_from_string(caps_string.c_str());
     GstVideoInfo info;

@@ -41,6 +41,9 @@ class Environment {
     std::string old_;
 };
 
+/* What the "stats" of an element, this one or a sink, count under a name. */
+guint64 count_of(GstElement* element, const char* name);
+
 /* The first message of one of `types` on `bus` within 20 seconds; NULL if there is none. */
 GstMessage* wait_for(GstBus* bus, int types);
 

@@ -15,6 +15,14 @@ std::string name_of(GQuark domain, int code) {
     return std::string(g_quark_to_string(domain)) + "/" + std::to_string(code);
 }
 
+void read_error(GstMessage* message, Outcome* outcome) {
+    GError* error = nullptr;
+    gst_message_parse_error(message, &error, nullptr);
+    outcome->error = name_of(error->domain, error->code);
+    outcome->message = error->message;
+    g_error_free(error);
+}
+
 TestPipeline::TestPipeline(const std::string& line)
     : pipeline_(gst_parse_launch(line.c_str(), nullptr)), bus_(gst_element_get_bus(pipeline_)) {}
 
@@ -46,13 +54,7 @@ Outcome TestPipeline::wait() {
         const GstMessageType type = GST_MESSAGE_TYPE(message);
         if (type == GST_MESSAGE_WARNING) outcome.warned = true;
         if (type == GST_MESSAGE_LATENCY) gst_bin_recalculate_latency(GST_BIN(pipeline_));
-        if (type == GST_MESSAGE_ERROR) {
-            GError* error = nullptr;
-            gst_message_parse_error(message, &error, nullptr);
-            outcome.error = name_of(error->domain, error->code);
-            outcome.message = error->message;
-            g_error_free(error);
-        }
+        if (type == GST_MESSAGE_ERROR) read_error(message, &outcome);
         gst_message_unref(message);
         if (type == GST_MESSAGE_ERROR || type == GST_MESSAGE_EOS) break;
     }
