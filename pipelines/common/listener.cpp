@@ -83,6 +83,10 @@ void Listener::check_times() {
     }
 }
 
+void Listener::drop_all() {
+    for (const auto& connection : connections_) connection->drop();
+}
+
 void Listener::resume() {
     source_ = g_socket_create_source(listening_, G_IO_IN, nullptr);
     g_source_set_callback(source_, G_SOURCE_FUNC(on_connection), this, nullptr);

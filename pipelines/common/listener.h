@@ -39,6 +39,7 @@ class Listener {
     int port() const;
     /// Drops those that have had their time. To be called every second.
     void check_times();
+    void drop_all();
 
   private:
     void resume();

@@ -121,6 +121,7 @@ std::shared_ptr<Connection> connection_of(gpointer object) {
 Server::Server(const Options& options, Live* live, const pipelines::Source::Say& say)
     : options_(options),
       live_(live),
+      say_(say),
       certificate_(read_certificate(options)),
       server_(gst_rtsp_server_new()),
       sessions_(gst_rtsp_server_get_session_pool(server_)),
@@ -142,7 +143,7 @@ Server::Server(const Options& options, Live* live, const pipelines::Source::Say&
         factory_, static_cast<GstRTSPLowerTrans>(GST_RTSP_LOWER_TRANS_TCP |
                                                  (udp ? GST_RTSP_LOWER_TRANS_UDP : 0)));
     g_signal_connect(factory_, "media-configure", G_CALLBACK(on_media), this);
-    protect(say);
+    protect();
 }
 
 Server::~Server() {
@@ -168,8 +169,8 @@ Server::~Server() {
 }
 
 /// Passwords. Without any, too, clients may not say where the stream is to be sent.
-void Server::protect(const pipelines::Source::Say& say) {
-    GstRTSPAuth* auth = auth_new(options_.users, kViewer, say);
+void Server::protect() {
+    GstRTSPAuth* auth = auth_new(options_.users, kViewer, say_);
     gst_rtsp_media_factory_add_role(factory_, kViewer, GST_RTSP_PERM_MEDIA_FACTORY_ACCESS,
                                     G_TYPE_BOOLEAN, TRUE, GST_RTSP_PERM_MEDIA_FACTORY_CONSTRUCT,
                                     G_TYPE_BOOLEAN, TRUE, nullptr);
@@ -234,8 +235,24 @@ std::string Server::url() const {
 /// Drops connections that have had their time.
 gboolean Server::on_second(gpointer self) {
     auto* server = static_cast<Server*>(self);
-    pipelines::guarded("connections", [&] { server->listener_->check_times(); });
+    pipelines::guarded("connections", [&] {
+        server->hear_of_trouble();
+        server->listener_->check_times();
+    });
     return G_SOURCE_CONTINUE;
+}
+
+/// The library keeps a media that has failed until its last viewer has gone, and refuses everybody
+/// else meanwhile. Who comes again gets a new one.
+void Server::hear_of_trouble() {
+    std::string text;
+    {
+        const std::lock_guard lock(trouble_->mutex);
+        text.swap(trouble_->text);
+    }
+    if (text.empty()) return;
+    say_("viewers are sent away, and may come again: " + text);
+    listener_->drop_all();
 }
 
 void Server::on_client(GstRTSPServer*, GstRTSPClient* client, gpointer self) {
@@ -302,6 +319,25 @@ void Server::on_media(GstRTSPMediaFactory*, GstRTSPMedia* media, gpointer self) 
     auto* server = static_cast<Server*>(self);
     feed(media, "pictures", server->live_->pictures());
     feed(media, "sound", server->live_->sound());
+    GstElement* bin = gst_rtsp_media_get_element(media);
+    GstObject* pipeline = gst_object_get_parent(GST_OBJECT(bin));
+    GstBus* bus = gst_element_get_bus(GST_ELEMENT(pipeline));
+    gst_bus_enable_sync_message_emission(bus);
+    const auto forget = [](gpointer trouble, GClosure*) {
+        delete static_cast<std::shared_ptr<Trouble>*>(trouble);
+    };
+    g_signal_connect_data(bus, "sync-message::error", G_CALLBACK(on_error),
+                          new std::shared_ptr<Trouble>(server->trouble_), forget,
+                          static_cast<GConnectFlags>(0));
+    gst_object_unref(bus);
+    gst_object_unref(pipeline);
+    gst_object_unref(bin);
+}
+
+void Server::on_error(GstBus*, GstMessage* message, gpointer trouble) {
+    const auto& noted = *static_cast<std::shared_ptr<Trouble>*>(trouble);
+    const std::lock_guard lock(noted->mutex);
+    noted->text = pipelines::text_of(message);
 }
 
 }  // namespace rtsp

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "pipelines/common/listener.h"
@@ -40,7 +41,14 @@ class Server {
     int clients() const { return clients_; }
 
   private:
-    void protect(const pipelines::Source::Say& say);
+    /// What went wrong with the encoder or a payloader, until somebody has heard of it.
+    struct Trouble {
+        std::mutex mutex;
+        std::string text;
+    };
+
+    void protect();
+    void hear_of_trouble();
     void serve(const pipelines::Accepted& accepted);
     std::string launch_line() const;
 
@@ -51,11 +59,14 @@ class Server {
     static void on_setup(GstRTSPClient* client, GstRTSPContext* context, gpointer);
     static void on_play(GstRTSPClient*, GstRTSPContext* context, gpointer self);
     static void on_media(GstRTSPMediaFactory*, GstRTSPMedia* media, gpointer self);
+    static void on_error(GstBus*, GstMessage* message, gpointer trouble);
     static gboolean on_second(gpointer self);
     static gboolean on_client_second(gpointer sessions);
 
     const Options& options_;
     Live* const live_;
+    const pipelines::Source::Say say_;
+    const std::shared_ptr<Trouble> trouble_ = std::make_shared<Trouble>();
     GTlsCertificate* const certificate_;  // null: no TLS
     GstRTSPServer* server_;
     GstRTSPSessionPool* sessions_;
