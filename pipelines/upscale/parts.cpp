@@ -73,8 +73,11 @@ Parts::Parts(const Options& options, const Source& source, const Media& media, O
     read_journal();
 }
 
-/// The folder loses its name first: nobody takes up what is half removed.
+/// The journal goes last: as long as it is there it tells that the result is done. Then the folder
+/// loses its name, so that nobody takes up what is left of it.
 void Parts::remove() const {
+    for (size_t index = 0; index < journal_.parts.size(); ++index) g_unlink(path(index).c_str());
+    sync_folder(folder_);
     const RemovedAtEnd removed(
         hidden_beside(place_.path, "." + std::to_string(getpid()) + ".part"));
     if (g_rename(folder_.c_str(), removed.path().c_str()) != 0) remove_folder(folder_);
@@ -135,6 +138,7 @@ JobResult Parts::run(Progress* progress, Report* report) {
     JobResult result;
     result.frames = frames();
     result.input_ended = true;
+    if (joined_before) progress->say(place_.name + " is done; what was left of its parts goes");
     if (joined_before || result.frames == 0) return result;
     report->check();
     const std::unique_ptr<Mux> whole = output_->make_joiner(report);
