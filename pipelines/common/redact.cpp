@@ -143,8 +143,11 @@ std::string redacted(const std::string& line) {
     std::string text;
     for (auto at = line.begin(); at != line.end();) {
         const auto end = std::find_if(at, line.end(), is_space);
-        const std::string word(at, end);
+        std::string word(at, end);
+        const bool named = word.size() > 1 && word.back() == ':';  // "URL: what went wrong"
+        if (named) word.pop_back();
         text += word.find("://") == std::string::npos ? redacted_word(word) : redacted_url(word);
+        if (named) text += ':';
         at = std::find_if_not(end, line.end(), is_space);
         text.append(end, at);
     }

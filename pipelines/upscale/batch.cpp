@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/common/redact.h"
 #include "pipelines/upscale/destination.h"
 #include "pipelines/upscale/paths.h"
 #include "pipelines/upscale/progress.h"
@@ -114,7 +115,7 @@ std::vector<Task> look_at_inputs(const std::vector<std::string>& inputs, bool ma
     std::vector<Task> tasks;
     for (const std::string& input : inputs) {
         Task task;
-        task.input = input;
+        task.input = is_address(input) ? pipelines::redacted_url(input) : input;
         try {
             task.source = std::make_unique<Source>(input);
         } catch (const Failure& failure) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "pipelines/upscale/libav.h"
+#include "pipelines/upscale/text.h"
 
 namespace upscale {
 
@@ -22,20 +23,36 @@ bool is_error(int level, const char* format) {
     return level <= AV_LOG_ERROR;
 }
 
+std::string trimmed(std::string line) {
+    while (!line.empty() && (line.back() == '\n' || line.back() == '.')) line.pop_back();
+    return line;
+}
+
+void print(void* object, int level, const char* format, va_list values) {
+    char line[512] = "";
+    int begin = 1;
+    av_log_format_line(object, level, format, values, line, sizeof line, &begin);
+    std::fprintf(stderr, "%s\n", printable(trimmed(line)).c_str());
+}
+
 void on_log(void* object, int level, const char* format, va_list values) {
     if (!listening) {
-        av_log_default_callback(object, level, format, values);
+        if (level <= av_log_get_level()) print(object, level, format, values);
         return;
     }
     if (!is_error(level, format) || !first.empty()) return;
     if (only_source && object != only_source) return;
     char line[512] = "";
     vsnprintf(line, sizeof line, format, values);
-    first = line;
-    while (!first.empty() && (first.back() == '\n' || first.back() == '.')) first.pop_back();
+    first = trimmed(line);
 }
 
 }  // namespace
+
+void listen_to_libav() {
+    av_log_set_level(AV_LOG_FATAL);
+    av_log_set_callback(on_log);
+}
 
 LibavComplaints::LibavComplaints(const void* source) {
     av_log_set_callback(on_log);

@@ -5,6 +5,10 @@
 
 namespace upscale {
 
+/// From now on FFmpeg's libraries say nothing by themselves but what ends a program, and that
+/// without secrets: what goes wrong is said in our own words.
+void listen_to_libav();
+
 /// While it lives, and in its thread: keeps what FFmpeg's libraries log as errors, which is more
 /// than their numbers tell, in place of printing it. One at a time in a thread.
 class LibavComplaints {

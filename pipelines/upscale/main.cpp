@@ -12,7 +12,7 @@
 
 #include "pipelines/upscale/batch.h"
 #include "pipelines/upscale/exit_code.h"
-#include "pipelines/upscale/libav.h"
+#include "pipelines/upscale/libav_complaints.h"
 #include "pipelines/upscale/models.h"
 #include "pipelines/upscale/options.h"
 #include "pipelines/upscale/signals.h"
@@ -46,9 +46,9 @@ ExitCode run(int argc, char** argv) {
     require_descriptors();
     catch_signals();
     gst_init(nullptr, nullptr);
-    av_log_set_level(AV_LOG_FATAL);  // what goes wrong is said in our own words
-    std::signal(SIGPIPE, SIG_IGN);   // a reader that goes away is an error of writing,
-    std::signal(SIGXFSZ, SIG_IGN);   // and so is a file that may not be that large
+    listen_to_libav();
+    std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of writing,
+    std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not be that large
     return run_all(options);
 }
 
@@ -72,7 +72,8 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "flashvsr-upscale: %s\n", upscale::printable(failure.what()).c_str());
         return upscale::finish(failure.code());
     } catch (const std::exception& exception) {  // no memory, or no thread, to be had
-        std::fprintf(stderr, "flashvsr-upscale: %s\n", exception.what());
+        std::fprintf(stderr, "flashvsr-upscale: %s\n",
+                     upscale::printable(exception.what()).c_str());
     }
     return upscale::finish(upscale::ExitCode::kFailed);
 }

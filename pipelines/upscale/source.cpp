@@ -20,6 +20,7 @@
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav.h"
 #include "pipelines/upscale/paths.h"
+#include "pipelines/upscale/text.h"
 
 namespace upscale {
 
@@ -43,8 +44,6 @@ bool is_video(const std::string& path) {
         "ivf",  "gif", "apng", "h264", "264", "hevc", "h265", "265",  "mj2", "wtv"};
     return endings.count(ending_of(path)) != 0;
 }
-
-bool is_address(const std::string& text) { return text.find("://") != std::string::npos; }
 
 std::vector<std::string> images_of(const std::vector<std::string>& files) {
     std::vector<std::string> images;
@@ -231,7 +230,7 @@ void Source::read_pipe() {
 void Source::fetch(const std::string& url) {
     AVIOContext* stream = nullptr;
     int status = avio_open2(&stream, url.c_str(), AVIO_FLAG_READ, nullptr, nullptr);
-    if (status < 0) throw Failure(ExitCode::kInput, url + ": " + libav_error(status));
+    if (status < 0) throw Failure(ExitCode::kInput, name_ + ": " + libav_error(status));
     make_spool();
     std::vector<unsigned char> block(1 << 20);
     const int64_t expected = avio_size(stream);
@@ -242,10 +241,10 @@ void Source::fetch(const std::string& url) {
     }
     avio_closep(&stream);
     if (status < 0 && status != AVERROR_EOF) {
-        throw Failure(ExitCode::kInput, url + ": " + libav_error(status));
+        throw Failure(ExitCode::kInput, name_ + ": " + libav_error(status));
     }
     if (expected > 0 && got < expected) {
-        throw Failure(ExitCode::kInput, url + ": ended after " + std::to_string(got) + " of " +
+        throw Failure(ExitCode::kInput, name_ + ": ended after " + std::to_string(got) + " of " +
                                             std::to_string(expected) + " bytes");
     }
 }

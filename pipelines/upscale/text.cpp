@@ -2,6 +2,8 @@
 
 #include <glib.h>
 
+#include "pipelines/common/redact.h"
+
 namespace upscale {
 
 namespace {
@@ -25,15 +27,23 @@ std::string escaped(const std::string& text, const char* form, Plain is_plain) {
     return result;
 }
 
+/// Names of files stay as they are, whatever they look like.
+std::string without_secrets(const std::string& text) {
+    return is_address(text) ? pipelines::redacted(text) : text;
+}
+
 }  // namespace
 
+bool is_address(const std::string& text) { return text.find("://") != std::string::npos; }
+
 std::string printable(const std::string& text) {
-    return escaped(text, "\\x%02x", [](gunichar c) { return !g_unichar_iscntrl(c); });
+    return escaped(without_secrets(text), "\\x%02x",
+                   [](gunichar c) { return !g_unichar_iscntrl(c); });
 }
 
 std::string json_string(const std::string& text) {
     const auto is_plain = [](gunichar c) { return c >= 0x20 && c != '"' && c != '\\'; };
-    return '"' + escaped(text, "\\u%04x", is_plain) + '"';
+    return '"' + escaped(without_secrets(text), "\\u%04x", is_plain) + '"';
 }
 
 std::string size_text(int width, int height) {

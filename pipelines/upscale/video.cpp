@@ -69,7 +69,9 @@ void describe(const Options& options, const Source& source, const Media& media,
     std::printf("output: %s: %dx%d, %s in %s\n", printable(destination.name).c_str(),
                 scaled(media.width, scale), scaled(media.height, scale), destination.codec.c_str(),
                 ending);
-    for (const std::string& note : plan.notes) std::printf("note:   %s\n", note.c_str());
+    for (const std::string& note : plan.notes) {
+        std::printf("note:   %s\n", printable(note).c_str());
+    }
     std::fflush(stdout);
     std::printf("%s\n", try_out(options, media).c_str());
 }

@@ -58,7 +58,7 @@ TEST(Redact, FindsUrlsAndOptionsInLines) {
     EXPECT_EQ(redacted("Could not open \"rtsp://user:secret@host/a\" for reading."),
               "Could not open \"rtsp://***@host/a\" for reading.");
     EXPECT_EQ(redacted("Invalid URI 'srt://host:1?passphrase=secret': rtmp://host/app/secret"),
-              "Invalid URI 'srt://host:1?passphrase=*** rtmp://host/app/***");
+              "Invalid URI 'srt://host:1?passphrase=***: rtmp://host/app/***");
     EXPECT_EQ(redacted("--token=secret password=\"secret\" token=secret,mode=caller"),
               "--token=*** password=*** token=***");
     EXPECT_EQ(redacted("a://b/c,rtsp://user:secret@host/,rtmp://host/live/secret"),
