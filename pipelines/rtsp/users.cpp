@@ -35,6 +35,9 @@ bool is_sum(const std::string& text) {
            });
 }
 
+/// Whether it would end a text between quotation marks, or the line of a header.
+bool is_no_text(unsigned char c) { return c == '"' || c == '\\' || g_ascii_iscntrl(c) != 0; }
+
 std::string sum_of(const std::string& text) {
     gchar* sum = g_compute_checksum_for_string(G_CHECKSUM_MD5, text.data(),
                                                static_cast<gssize>(text.size()));
@@ -117,8 +120,9 @@ void Users::add_digest(const std::string& name, const std::string& realm,
                       "a second realm: all lines have the same, that of lines "
                       "without one is flashvsr-rtsp");
     }
-    if (own.find_first_of("\"\\") != std::string::npos) {
-        throw Failure(ExitCode::kUsage, "a quotation mark or a backslash in the realm");
+    if (std::any_of(own.begin(), own.end(), is_no_text)) {
+        throw Failure(ExitCode::kUsage,
+                      "a quotation mark, a backslash or a control character in the realm");
     }
     realm_ = own;
     has_passwords_ = has_passwords_ || realm.empty();
