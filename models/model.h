@@ -7,22 +7,12 @@
 #include <string>
 
 #include "models/decoders.h"
+#include "models/description.h"
 #include "models/dit.h"
 #include "models/lq_projector.h"
 #include "models/placement.h"
 
 namespace flashvsr {
-
-// What no tensor tells (spec/flashvsr.md section 1.1); from model.json in the model's folder:
-//
-//     {"version": "1.1",
-//      "decoder": {"patch": 4, "upsample": [1, 1, 1], "shuffle": 4, "leak": 0.1, "skip": true}}
-//
-// "decoder" may be left out, and is for released checkpoints; see TcDecoder::Graph.
-struct ModelDescription {
-    ModelVersion version = ModelVersion::k1;
-    TcDecoder::Graph decoder;
-};
 
 // Widths and depths.
 struct ModelShape {
@@ -65,9 +55,6 @@ using LoadProgress = std::function<void(double fraction, const char* stage)>;
 // Opens the files of `dir` under their released names (or as safetensors under the same stems).
 // Throws Error; a missing file is named together with all others that are missing.
 ModelWeights open_model_weights(const std::string& dir, const DecoderChoice& choice = {});
-
-// From model.json; without one, version 1.1 if the folder's name says so, else 1.
-ModelDescription describe_model(const std::string& dir);
 
 // Computes the model's constants, so it follows the caller's gradient mode.
 Model load_model(ModelWeights weights, const ModelDescription& description,
