@@ -40,12 +40,18 @@ constexpr Payload kPayloads[] = {
     {"audio/x-ac3", "ac3parse ! rtpac3pay pt=97"},
 };
 
+/// A stream that nobody has asked for leads nowhere, which is no failure.
+constexpr char kMayLeadNowhere[] = "tee allow-not-linked=true ! ";
+
 std::string payloader_line(GstCaps* sound) {
     for (const Payload& payload : kPayloads) {
         GstCaps* caps = gst_caps_from_string(payload.caps);
         const bool fits = gst_caps_can_intersect(caps, sound);
         gst_caps_unref(caps);
-        if (fits) return std::string("appsrc name=sound ! ") + payload.line + " name=pay1 ";
+        if (fits) {
+            return std::string("appsrc name=sound ! ") + kMayLeadNowhere + payload.line +
+                   " name=pay1 ";
+        }
     }
     return {};
 }
@@ -183,8 +189,9 @@ std::string Server::launch_line() const {
     GstCaps* sound = live_->sound() ? live_->sound()->caps() : nullptr;
     const std::string encoder =
         options_.encoder.empty() ? encoder_line(pictures, options_.bitrate) : options_.encoder;
-    std::string line = "( appsrc name=pictures ! videoconvert ! " + encoder +
-                       " ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 "
+    std::string line = "( appsrc name=pictures ! videoconvert ! " + encoder + " ! " +
+                       kMayLeadNowhere +
+                       "h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 "
                        "aggregate-mode=zero-latency ";
     if (sound) {
         line += payloader_line(sound);
