@@ -2,6 +2,8 @@
 
 #include <glib.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "pipelines/webrtc/limits.h"
@@ -20,6 +22,14 @@ bool is_length(const std::string& value) {
     constexpr size_t kMostDigits = 18;
     return !value.empty() && value.size() <= kMostDigits &&
            value.find_first_not_of("0123456789") == std::string::npos;
+}
+
+/// libsoup keeps every method that it meets for ever.
+bool begins_with_method(const std::string& line) {
+    const auto begins = [&](const char* method) { return line.rfind(method, 0) == 0; };
+    constexpr const char* kMethods[] = {"GET ",     "HEAD ",    "POST ",  "PUT ",  "DELETE ",
+                                        "OPTIONS ", "CONNECT ", "TRACE ", "PATCH "};
+    return std::any_of(std::begin(kMethods), std::end(kMethods), begins);
 }
 
 }  // namespace
@@ -45,7 +55,7 @@ bool RequestMeter::end_line() {
     const std::string line = std::exchange(line_, {});
     const bool first = lines_++ == 0;
     if (line.find('\0') != std::string::npos) return false;
-    if (first) return true;
+    if (first) return begins_with_method(line);
     if (line.empty() || line == "\r") {
         ended_ = true;
         return true;
