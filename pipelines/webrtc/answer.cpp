@@ -2,8 +2,11 @@
 
 #include <gio/gio.h>
 
+#include <algorithm>
 #include <memory>
+#include <set>
 #include <sstream>
+#include <string>
 
 #include "pipelines/webrtc/limits.h"
 #include "pipelines/webrtc/message.h"
@@ -37,12 +40,73 @@ void check_media(const GstSDPMedia* media) {
     if (gst_sdp_media_formats_len(media) == 0) throw BadMessage("the answer names no format");
 }
 
-void leave_usable_candidates(GstSDPMedia* media) {
+bool is_one_of(const std::string& word, const std::set<std::string>& words) {
+    return words.count(word) > 0;
+}
+
+/// Whether `parameters` of a format, NAME=VALUE;NAME=VALUE, are of those that browsers know.
+bool are_known_parameters(const std::string& parameters) {
+    static const std::set<std::string> known = {
+        "apt",     "level-asymmetry-allowed", "level-idx", "max-fr",     "max-fs",
+        "profile", "packetization-mode",      "tier",      "profile-id", "profile-level-id"};
+    std::istringstream all(parameters);
+    for (std::string one; std::getline(all >> std::ws, one, ';');) {
+        if (!is_one_of(one.substr(0, one.find('=')), known)) return false;
+    }
+    return true;
+}
+
+/// Whether an attribute is of those with which a browser answers. GLib keeps the names of others
+/// for ever once webrtcbin has read them; of some, names are in the value.
+bool is_known(const std::string& key, const std::string& value) {
+    static const std::set<std::string> plain = {"bundle-only",
+                                                "end-of-candidates",
+                                                "extmap-allow-mixed",
+                                                "fingerprint",
+                                                "group",
+                                                "ice-lite",
+                                                "ice-options",
+                                                "ice-pwd",
+                                                "ice-ufrag",
+                                                "inactive",
+                                                "mid",
+                                                "msid-semantic",
+                                                "recvonly",
+                                                "rtcp",
+                                                "rtcp-mux",
+                                                "rtcp-rsize",
+                                                "rtpmap",
+                                                "sendonly",
+                                                "sendrecv",
+                                                "setup"};
+    static const std::set<std::string> feedback = {"ccm fir", "goog-remb", "nack", "nack pli",
+                                                   "transport-cc"};
+    if (key == "candidate") return is_usable_candidate("candidate:" + value);
+    const size_t space = std::min(value.find(' '), value.size());
+    const std::string rest = value.substr(std::min(space + 1, value.size()));
+    if (key == "fmtp") return are_known_parameters(rest);
+    if (key == "rtcp-fb") return is_one_of(rest, feedback);
+    if (key == "extmap") return space <= 2;  // header extensions are numbered from 1 to 14
+    return is_one_of(key, plain);
+}
+
+bool is_known(const GstSDPAttribute* attribute) {
+    return is_known(attribute->key, attribute->value ? attribute->value : "");
+}
+
+void leave_known_attributes(GstSDPMessage* message) {
+    for (guint i = gst_sdp_message_attributes_len(message); i-- > 0;) {
+        if (!is_known(gst_sdp_message_get_attribute(message, i))) {
+            gst_sdp_message_remove_attribute(message, i);
+        }
+    }
+}
+
+void leave_known_attributes(GstSDPMedia* media) {
     for (guint i = gst_sdp_media_attributes_len(media); i-- > 0;) {
-        const GstSDPAttribute* attribute = gst_sdp_media_get_attribute(media, i);
-        if (g_strcmp0(attribute->key, "candidate") != 0) continue;
-        const std::string value = attribute->value ? attribute->value : "";
-        if (!is_usable_candidate("candidate:" + value)) gst_sdp_media_remove_attribute(media, i);
+        if (!is_known(gst_sdp_media_get_attribute(media, i))) {
+            gst_sdp_media_remove_attribute(media, i);
+        }
     }
 }
 
@@ -64,8 +128,9 @@ GstSDPMessage* read_answer(const std::string& sdp) {
     for (guint i = 0; i < kVideos; ++i) {
         auto* media = const_cast<GstSDPMedia*>(gst_sdp_message_get_media(read, i));
         check_media(media);
-        leave_usable_candidates(media);
+        leave_known_attributes(media);
     }
+    leave_known_attributes(read);
     return message.release();
 }
 
