@@ -135,6 +135,8 @@ void Server::on_request(SoupServer*, SoupServerMessage* message, const char* pat
                         gpointer self) {
     const bool done = guarded("a request", [&] {
         const auto* server = static_cast<Server*>(self);
+        // Of parts that overlap the library would put together as many as the header names.
+        soup_message_headers_remove(soup_server_message_get_request_headers(message), "Range");
         SoupMessageHeaders* headers = soup_server_message_get_response_headers(message);
         soup_message_headers_append(headers, "Cache-Control", "no-cache");
         soup_message_headers_append(headers, "Referrer-Policy", "no-referrer");
