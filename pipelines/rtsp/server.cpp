@@ -64,8 +64,11 @@ std::string encoder_line(GstCaps* pictures, int bitrate) {
         bitrate =
             std::max(200, static_cast<int>(kBitsPerPixel * info.width * info.height * rate / 1000));
     }
-    // zerolatency: no frame waits for another one.
-    return "x264enc tune=zerolatency speed-preset=veryfast bitrate=" + std::to_string(bitrate) +
+    // zerolatency: no frame waits for another one. Viewers may ask for key frames as often as they
+    // like, of which everybody gets the same ones.
+    return "x264enc tune=zerolatency speed-preset=veryfast "
+           "min-force-key-unit-interval=500000000 bitrate=" +
+           std::to_string(bitrate) +
            " key-int-max=" + std::to_string(static_cast<int>(kKeyFrameSeconds * rate + 0.5));
 }
 
