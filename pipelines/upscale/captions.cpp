@@ -2,6 +2,7 @@
 
 #include <gst/video/video-anc.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "pipelines/upscale/exit_code.h"

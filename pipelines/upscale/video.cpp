@@ -1,5 +1,6 @@
 #include "pipelines/upscale/video.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 

@@ -1,6 +1,7 @@
 /* Frames that come faster than they can be computed. */
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
 #include <string>
 #include <vector>
