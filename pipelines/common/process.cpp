@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <csignal>
 #include <string>
 
 #include "pipelines/common/exit_code.h"
@@ -16,6 +17,8 @@ void share_memory() {
     mallopt(M_ARENA_MAX, limits::kMemoryPools);
 #endif
 }
+
+void outlive_readers() { std::signal(SIGPIPE, SIG_IGN); }
 
 void allow_descriptors(size_t viewers, size_t of_viewer) {
     rlimit limit = {};

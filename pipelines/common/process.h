@@ -10,6 +10,9 @@ namespace pipelines {
 /// by the holes in them. To be called before there are threads.
 void share_memory();
 
+/// Whoever reads what the process prints may go away (a log's `| head`) without ending it.
+void outlive_readers();
+
 /// Allows the process as many descriptors as the system lets it have: libraries abort where there
 /// is none left. Throws Failure (kUsage), which names --max-viewers, where these are too few for
 /// `viewers` of so many each.

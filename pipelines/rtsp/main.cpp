@@ -98,6 +98,7 @@ void warn(const Options& options) {
 
 ExitCode run(int argc, char** argv) {
     pipelines::share_memory();
+    pipelines::outlive_readers();
     Options options;
     parse_options(argc, argv, &options);
     warn(options);

@@ -33,6 +33,7 @@ void say(const std::string& line) {
 
 ExitCode run(int argc, char** argv) {
     pipelines::share_memory();
+    pipelines::outlive_readers();
     const Options options = parse_options(argc, argv);
     gst_init(nullptr, nullptr);
     Viewer::check_elements(*options.codec);
