@@ -7,6 +7,7 @@
 #ifdef FLASHVSR_GST_CUDA
 #include <dlfcn.h>
 #include <gst/cuda/gstcudabufferpool.h>
+#include <gst/cuda/gstcudaloader.h>
 #include <gst/cuda/gstcudautils.h>
 #endif
 
