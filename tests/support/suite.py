@@ -164,7 +164,7 @@ def scripts(folder):
 
 
 def script_checks(thorough):
-    for folder in ('core', 'gst', 'pipelines'):
+    for folder in ('core', 'gst', 'pipelines', 'packaging'):
         for script in scripts(folder):
             if script.name != 'sanitize':
                 arguments = THOROUGHLY.get(script.name, []) if thorough else []
