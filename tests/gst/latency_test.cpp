@@ -153,11 +153,14 @@ TEST(Live, WhatTheLatencyTracerMeasuresIsNoMoreThanReported) {
     const Environment tracers("GST_TRACERS", "latency(flags=pipeline+element+reported)");
     const Environment debug("GST_DEBUG", "GST_TRACER:7");
     const Environment no_color("GST_DEBUG_NO_COLOR", "1");
-    const Child child(
+    const std::string source =
         "gst-launch-1.0 videotestsrc is-live=true num-buffers=50 ! "
-        "video/x-raw,format=I420,width=16,height=12,framerate=25/1 ! "
-        "flashvsrupscale name=upscale scale=2 model-dir=" +
-        model_folder() + " ! queue ! fakesink sync=true");
+        "video/x-raw,format=I420,width=16,height=12,framerate=25/1 ! ";
+    /* That of GStreamer 1.26.2 (Debian 13) never lets go of a live source's first frame. */
+    if (Child("timeout 20 " + source + "fakesink sync=true").status != 0)
+        GTEST_SKIP() << "the latency tracer hangs without the element as well";
+    const Child child(source + "flashvsrupscale name=upscale scale=2 model-dir=" + model_folder() +
+                      " ! queue ! fakesink sync=true");
     EXPECT_EQ(child.status, 0) << child.errors;
     const guint64 measured =
         largest(child.errors, " element-latency, ", "upscale, src=(string)src, time=(guint64)");
