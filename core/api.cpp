@@ -159,10 +159,6 @@ void write_struct(T* out, T value) {
     std::memcpy(out, &value, size);
 }
 
-FlashvsrSettings read_settings(const FlashvsrSettings* settings) {
-    return read_struct(settings, FlashvsrSettings FLASHVSR_SETTINGS_INIT);
-}
-
 FlashvsrStatus engine_open(const FlashvsrEngineConfig* config, FlashvsrProgress progress,
                            void* user, FlashvsrEngine** engine, FlashvsrError* error) {
     at::Device device = at::kCPU;
@@ -220,11 +216,8 @@ FlashvsrStatus stream_open(FlashvsrEngine* engine, const FlashvsrStreamConfig* c
         require(engine != nullptr, "engine is NULL");
         require(stream != nullptr, "stream is NULL");
         *stream = nullptr;
-        FlashvsrStreamConfig defaults = {};
-        defaults.tiling = FLASHVSR_TILING_INIT;
-        FlashvsrStreamConfig settings = read_struct(config, defaults);
-        settings.settings = read_settings(&settings.settings);
-        *stream = new FlashvsrStream{flashvsr::Stream(engine->engine, settings)};
+        const auto known = read_struct(config, FlashvsrStreamConfig FLASHVSR_STREAM_CONFIG_INIT);
+        *stream = new FlashvsrStream{flashvsr::Stream(engine->engine, known)};
         return FLASHVSR_OK;
     });
 }
@@ -269,8 +262,8 @@ FlashvsrStatus stream_reset(FlashvsrStream* stream, FlashvsrError* error) {
 FlashvsrStatus stream_configure(FlashvsrStream* stream, const FlashvsrSettings* settings,
                                 FlashvsrError* error) {
     return guarded(error, device_of(stream), [&] {
-        require(stream != nullptr, "stream is NULL");
-        stream->stream.configure(read_settings(settings));
+        require(stream != nullptr && settings != nullptr, "stream or settings is NULL");
+        stream->stream.configure(*settings);
         return FLASHVSR_OK;
     });
 }

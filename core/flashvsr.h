@@ -31,12 +31,14 @@
  * that is gone) takes everything of this process that is on it along: each call there answers
  * FLASHVSR_DEVICE_FAILED and says so. Other GPUs and the CPU go on.
  *
- * Every struct begins with `struct_size`; set it to sizeof of the struct that you compiled with,
- * most simply by FLASHVSR_*_INIT, which also sets the defaults.
+ * Structs: one that begins with `struct_size` may grow at its end without a new ABI; its
+ * FLASHVSR_*_INIT sets the size that you compiled with, and the defaults. All others, and the
+ * numbers of enumerators, are the same as long as FLASHVSR_ABI is.
  */
 #ifndef FLASHVSR_H
 #define FLASHVSR_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -45,7 +47,7 @@ extern "C" {
 
 /* Raised when a change would break a program compiled against an older header, or a program
  * compiled against this one would find less than it knows of. */
-#define FLASHVSR_ABI 4
+#define FLASHVSR_ABI 5
 
 typedef struct FlashvsrEngine FlashvsrEngine;
 typedef struct FlashvsrStream FlashvsrStream;
@@ -234,6 +236,12 @@ typedef struct {
     FlashvsrMemory memory;
 } FlashvsrFrameInfo;
 
+#define FLASHVSR_FRAME_INFO_INIT                                              \
+    {                                                                         \
+        FLASHVSR_FORMAT_NONE, 0, 0, FLASHVSR_MATRIX_RGB, FLASHVSR_RANGE_FULL, \
+            FLASHVSR_CHROMA_LEFT, FLASHVSR_MEMORY_HOST                        \
+    }
+
 /* A frame. Where samples have two bytes, planes and strides are even. */
 typedef struct {
     FlashvsrFrameInfo info;
@@ -251,7 +259,6 @@ typedef enum {
 
 /* What may change between two chunks of a running stream. */
 typedef struct {
-    uint32_t struct_size;
     double sparse_ratio; /* > 0: 60 * sparse_ratio key windows per query window on average; 2.0 */
     double kv_ratio;     /* 1 to 64: slices of past keys kept, as int; below 2 acts as 2; 3.0 */
     int32_t local_range; /* 1 to 1023: side of the attended area in windows of 128 pixels; 11 */
@@ -260,7 +267,7 @@ typedef struct {
 } FlashvsrSettings;
 
 #define FLASHVSR_SETTINGS_INIT \
-    { sizeof(FlashvsrSettings), 2.0, 3.0, 11, FLASHVSR_COLOR_FIX_ADAIN, 1.0 }
+    { 2.0, 3.0, 11, FLASHVSR_COLOR_FIX_ADAIN, 1.0 }
 
 /* Tiles, for less memory of activations. Sizes are output pixels and are rounded up to multiples of
  * 128; nothing is looked at when both switches are 0. */
@@ -271,27 +278,31 @@ typedef struct {
     /* The decoder goes tile by tile: the same picture, except of Wan decoders, whose pixels depend
      * on the whole picture and whose tiles are blended. */
     int32_t tile_vae;
-    int32_t tile_size; /* largest side of a tile, 1 to 16384; 256 */
+    int32_t tile_size; /* largest side of a tile, 1 to 16384; 768 */
     int32_t overlap; /* least that two tiles share, 0 to 16384, after rounding less than the tile's
-                      * side and at least 128; 24 */
+                      * side and at least 128; 128 */
 } FlashvsrTiling;
 
 #define FLASHVSR_TILING_INIT \
-    { 0, 0, 256, 24 }
+    { 0, 0, 768, 128 }
 
-/* How keys and values of past frames, the largest part of a stream, are kept between chunks. */
+/* The KV cache, keys and values of past frames, is the largest part of a stream. In which memory
+ * it stays between chunks: */
 typedef enum {
-    FLASHVSR_KV_CACHE_DEVICE = 0, /* as attention reads them */
-    FLASHVSR_KV_CACHE_INT8, /* on the device in 8 bits; what precision fp8 has in 8 bits stays so */
-    FLASHVSR_KV_CACHE_HOST, /* in the host's memory, as attention reads them: equal pictures */
-    FLASHVSR_KV_CACHE_HOST_INT8 /* in the host's memory in 8 bits */
-} FlashvsrKvCache;
+    FLASHVSR_KV_MEMORY_DEVICE = 0,
+    FLASHVSR_KV_MEMORY_HOST /* equal pictures */
+} FlashvsrKvMemory;
+
+/* ... and in which type. */
+typedef enum {
+    FLASHVSR_KV_TYPE_COMPUTED = 0, /* as attention reads it */
+    FLASHVSR_KV_TYPE_INT8          /* what precision fp8 has in 8 bits stays so */
+} FlashvsrKvType;
 
 /* What happens to a stream that does not fit into the device's free memory. */
 typedef enum {
-    FLASHVSR_MEMORY_AS_SET =
-        0,               /* it is refused, with a message that says which settings would fit */
-    FLASHVSR_MEMORY_AUTO /* tiling and kv_cache are changed, as little as it takes */
+    FLASHVSR_MEMORY_POLICY_STRICT = 0, /* refused, with a message: which settings would fit */
+    FLASHVSR_MEMORY_POLICY_AUTO        /* tiling and KV cache are changed, as little as it takes */
 } FlashvsrMemoryPolicy;
 
 typedef struct {
@@ -301,13 +312,22 @@ typedef struct {
     uint64_t seed;            /* of the noise; equal seeds give equal pictures */
     FlashvsrSettings settings;
     FlashvsrTiling tiling;
-    FlashvsrKvCache kv_cache;
+    FlashvsrKvMemory kv_memory;
+    FlashvsrKvType kv_type;
     FlashvsrMemoryPolicy memory_policy;
     /* Bytes: as if the device had no more memory than this in all. Holds for the process, until a
      * stream with another limit is opened. 0: what it has. On the CPU nothing but the estimate
      * looks at it, and without a limit every stream fits. */
     uint64_t memory_limit;
 } FlashvsrStreamConfig;
+
+/* `input` and `output` are left to be set. */
+#define FLASHVSR_STREAM_CONFIG_INIT                                                          \
+    {                                                                                        \
+        sizeof(FlashvsrStreamConfig), FLASHVSR_FRAME_INFO_INIT, FLASHVSR_FRAME_INFO_INIT, 0, \
+            FLASHVSR_SETTINGS_INIT, FLASHVSR_TILING_INIT, FLASHVSR_KV_MEMORY_DEVICE,         \
+            FLASHVSR_KV_TYPE_COMPUTED, FLASHVSR_MEMORY_POLICY_STRICT, 0                      \
+    }
 
 typedef struct {
     uint32_t struct_size;

@@ -78,33 +78,32 @@ Tiling check_tiling(const FlashvsrTiling& in) {
 
 namespace {
 
-KvStorage kv_storage(FlashvsrKvCache kv_cache) {
-    switch (kv_cache) {
-        case FLASHVSR_KV_CACHE_DEVICE: return KvStorage::kDevice;
-        case FLASHVSR_KV_CACHE_INT8: return KvStorage::kInt8;
-        case FLASHVSR_KV_CACHE_HOST: return KvStorage::kHost;
-        case FLASHVSR_KV_CACHE_HOST_INT8: return KvStorage::kHostInt8;
-    }
-    throw Error(Error::Kind::kInvalidArgument, "unknown kv_cache");
+KvStorage kv_storage(FlashvsrKvMemory memory, FlashvsrKvType type) {
+    require(memory == FLASHVSR_KV_MEMORY_DEVICE || memory == FLASHVSR_KV_MEMORY_HOST,
+            "unknown kv_memory");
+    require(type == FLASHVSR_KV_TYPE_COMPUTED || type == FLASHVSR_KV_TYPE_INT8, "unknown kv_type");
+    const bool int8 = type == FLASHVSR_KV_TYPE_INT8;
+    if (memory == FLASHVSR_KV_MEMORY_HOST) return int8 ? KvStorage::kHostInt8 : KvStorage::kHost;
+    return int8 ? KvStorage::kInt8 : KvStorage::kDevice;
 }
 
 // How the stream is to run on what memory there is.
 MemoryPlan plan_stream(const Model& model, const FlashvsrStreamConfig& config,
                        const Settings& settings) {
-    require(config.memory_policy == FLASHVSR_MEMORY_AS_SET ||
-                config.memory_policy == FLASHVSR_MEMORY_AUTO,
+    require(config.memory_policy == FLASHVSR_MEMORY_POLICY_STRICT ||
+                config.memory_policy == FLASHVSR_MEMORY_POLICY_AUTO,
             "unknown memory_policy");
     MemoryQuery query = memory_query(model, config.input, config.output);
     query.kept = static_cast<int64_t>(settings.sparse.kv_ratio);
     query.wavelet = settings.color_fix == ColorFix::kWavelet;
-    query.storage = kv_storage(config.kv_cache);
+    query.storage = kv_storage(config.kv_memory, config.kv_type);
     query.tiling = check_tiling(config.tiling);
     const at::Device device = model.placement.device;
     const auto limit = static_cast<int64_t>(
         std::min<uint64_t>(config.memory_limit, std::numeric_limits<int64_t>::max()));
     limit_allocator(device, limit);
     MemoryPlan plan = plan_memory(query, free_memory(device, limit, estimate_memory(query).weights),
-                                  config.memory_policy == FLASHVSR_MEMORY_AUTO);
+                                  config.memory_policy == FLASHVSR_MEMORY_POLICY_AUTO);
     if (!plan.changes.empty())
         log_line(LogLevel::kInfo, "to fit into " + in_gib(plan.free.bytes) +
                                       " of free memory, memory=auto has set " + plan.changes);

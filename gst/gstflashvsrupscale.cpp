@@ -130,7 +130,7 @@ static gboolean gst_flash_vsr_upscale_set_caps(GstBaseTransform* trans, GstCaps*
         return FALSE;
     }
     const std::string fault = flashvsr::size_fault(in.info, out.info);
-    if (!fault.empty() && GST_FLASH_VSR_UPSCALE(trans)->properties->admission().enabled) {
+    if (!fault.empty() && GST_FLASH_VSR_UPSCALE(trans)->properties->of_frame().enabled) {
         GST_ELEMENT_ERROR(trans, STREAM, FORMAT, ("%s", fault.c_str()), (nullptr));
         return FALSE;
     }
@@ -363,7 +363,7 @@ static gboolean gst_flash_vsr_upscale_src_event(GstBaseTransform* trans, GstEven
             GstClockTime timestamp = GST_CLOCK_TIME_NONE;
             gst_event_parse_qos(event, nullptr, nullptr, &jitter, &timestamp);
             self->upscaler->note_qos(jitter, timestamp);
-            if (self->properties->admission().overload == flashvsr::Overload::kBlock) break;
+            if (self->properties->of_frame().overload == flashvsr::Overload::kBlock) break;
             gst_event_unref(event); /* dealt with here, and not frame by frame in a decoder */
             return TRUE;
         }

@@ -120,21 +120,26 @@ GType precision_type() {
 
 GType kv_cache_type() {
     static const GEnumValue values[] = {
-        {FLASHVSR_KV_CACHE_DEVICE, "On the device, as attention reads them", "device"},
-        {FLASHVSR_KV_CACHE_INT8, "On the device, in 8 bits", "int8"},
-        {FLASHVSR_KV_CACHE_HOST, "In the host's memory, as attention reads them", "host"},
-        {FLASHVSR_KV_CACHE_HOST_INT8, "In the host's memory, in 8 bits", "host-int8"},
+        {static_cast<gint>(KvCache::kDevice), "On the device, as attention reads them", "device"},
+        {static_cast<gint>(KvCache::kInt8), "On the device, in 8 bits", "int8"},
+        {static_cast<gint>(KvCache::kHost), "In the host's memory, as attention reads them",
+         "host"},
+        {static_cast<gint>(KvCache::kHostInt8), "In the host's memory, in 8 bits", "host-int8"},
         {0, nullptr, nullptr}};
     static const GType type = register_enum("GstFlashVsrKvCache", values);
     return type;
 }
 
+/* An older word for FLASHVSR_MEMORY_POLICY_STRICT, as which it is stored. */
+constexpr gint kMemoryAsSet = 2;
+
 GType memory_type() {
     static const GEnumValue values[] = {
-        {FLASHVSR_MEMORY_AS_SET, "What does not fit is an error that says which settings would",
-         "as-set"},
-        {FLASHVSR_MEMORY_AUTO, "Tiling and kv-cache are changed, as little as it takes to fit",
-         "auto"},
+        {FLASHVSR_MEMORY_POLICY_STRICT,
+         "What does not fit is an error that says which settings would", "strict"},
+        {FLASHVSR_MEMORY_POLICY_AUTO,
+         "Tiling and kv-cache are changed, as little as it takes to fit", "auto"},
+        {kMemoryAsSet, "The same as strict", "as-set"},
         {0, nullptr, nullptr}};
     static const GType type = register_enum("GstFlashVsrMemory", values);
     return type;
@@ -258,7 +263,7 @@ void install_memory_properties(GObjectClass* object_class, const Properties& ini
         object_class, kKvCache,
         g_param_spec_enum("kv-cache", "Key/value cache",
                           "How keys and values of past frames are kept between chunks",
-                          kv_cache_type(), initial.kv_cache, kReady));
+                          kv_cache_type(), static_cast<gint>(initial.kv_cache), kReady));
     g_object_class_install_property(
         object_class, kMemory,
         g_param_spec_enum("memory", "Memory",
@@ -346,9 +351,9 @@ Properties PropertyStore::get() const {
     return values_;
 }
 
-Admission PropertyStore::admission() const {
+FrameProperties PropertyStore::of_frame() const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    return {values_.overload, values_.enabled};
+    return values_;
 }
 
 bool PropertyStore::set_value(guint id, const GValue* value) {
@@ -393,10 +398,12 @@ bool PropertyStore::set_value(guint id, const GValue* value) {
         case kTileSize: tiling.tile_size = g_value_get_int(value); return true;
         case kOverlap: tiling.overlap = g_value_get_int(value); return true;
         case kKvCache:
-            properties->kv_cache = static_cast<FlashvsrKvCache>(g_value_get_enum(value));
+            properties->kv_cache = static_cast<KvCache>(g_value_get_enum(value));
             return true;
         case kMemory:
-            properties->memory = static_cast<FlashvsrMemoryPolicy>(g_value_get_enum(value));
+            properties->memory = g_value_get_enum(value) == FLASHVSR_MEMORY_POLICY_AUTO
+                                     ? FLASHVSR_MEMORY_POLICY_AUTO
+                                     : FLASHVSR_MEMORY_POLICY_STRICT;
             return true;
         case kMemoryLimit: properties->memory_limit = g_value_get_uint(value); return true;
         case kSceneCut:
@@ -442,7 +449,7 @@ bool PropertyStore::get_value(guint id, GValue* value) const {
         case kTileVae: g_value_set_boolean(value, tiling.tile_vae); return true;
         case kTileSize: g_value_set_int(value, tiling.tile_size); return true;
         case kOverlap: g_value_set_int(value, tiling.overlap); return true;
-        case kKvCache: g_value_set_enum(value, properties.kv_cache); return true;
+        case kKvCache: g_value_set_enum(value, static_cast<gint>(properties.kv_cache)); return true;
         case kMemory: g_value_set_enum(value, properties.memory); return true;
         case kMemoryLimit: g_value_set_uint(value, properties.memory_limit); return true;
         case kSceneCut:

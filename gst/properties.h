@@ -14,9 +14,18 @@ enum class Mode { kTiny, kFull, kTinyLong };
 enum class Startup { kReference, kFast };
 enum class SceneCutMode { kOff, kReset };
 enum class Overload { kBlock, kDrop, kBicubic };
+enum class KvCache { kDevice, kInt8, kHost, kHostInt8 };
+
+/* What is looked at for every frame. */
+struct FrameProperties {
+    FlashvsrSettings settings = FLASHVSR_SETTINGS_INIT;
+    SceneCutMode scene_cut = SceneCutMode::kOff;
+    Overload overload = Overload::kBlock;
+    bool enabled = true;
+};
 
 /* Values as they were set. */
-struct Properties {
+struct Properties : FrameProperties {
     std::string model_dir; /* empty: find_model_dir() decides */
     FlashvsrModelVersion model_version = FLASHVSR_MODEL_VERSION_AUTO;
     Mode mode = Mode::kTiny;
@@ -29,27 +38,17 @@ struct Properties {
     guint64 seed = 0;
     Startup startup = Startup::kReference;
     int temporal_compression = 4; /* 4, 2 or 1 */
-    FlashvsrSettings settings = FLASHVSR_SETTINGS_INIT;
     FlashvsrTiling tiling = FLASHVSR_TILING_INIT;
-    FlashvsrKvCache kv_cache = FLASHVSR_KV_CACHE_DEVICE;
-    FlashvsrMemoryPolicy memory = FLASHVSR_MEMORY_AS_SET;
+    KvCache kv_cache = KvCache::kDevice;
+    FlashvsrMemoryPolicy memory = FLASHVSR_MEMORY_POLICY_STRICT;
     guint memory_limit = 0; /* MiB */
-    SceneCutMode scene_cut = SceneCutMode::kOff;
-    Overload overload = Overload::kBlock;
-    bool enabled = true;
-};
-
-/* What decides about a frame before the engine has it. */
-struct Admission {
-    Overload overload;
-    bool enabled;
 };
 
 /* The element's property values, for any thread. */
 class PropertyStore {
   public:
     Properties get() const;
-    Admission admission() const;
+    FrameProperties of_frame() const;
 
     /* False if `id` is none of ours. Strings are copied. */
     bool set_value(guint id, const GValue* value);

@@ -114,8 +114,8 @@ bool Upscaler::configure(const FrameLayout& in, const FrameLayout& out) {
 
 GstFlowReturn Upscaler::queue(BufferPtr buffer) {
     if (!has_engine()) return GST_FLOW_ERROR;
-    const Admission admission = properties_->admission();
-    if (worker_.full() && admission.overload == Overload::kDrop &&
+    const FrameProperties properties = properties_->of_frame();
+    if (worker_.full() && properties.overload == Overload::kDrop &&
         overload_.engine_is_behind(worker_.frames_waiting(), worker_.frames_to_push())) {
         const std::vector<BufferPtr> dropped = worker_.take_back(FLASHVSR_CHUNK);
         if (!dropped.empty()) {
@@ -124,7 +124,7 @@ GstFlowReturn Upscaler::queue(BufferPtr buffer) {
         }
     }
     Item frame = {std::move(buffer), nullptr};
-    if (admission.enabled && (live_ || admission.overload != Overload::kBlock)) take_over(&frame);
+    if (properties.enabled && (live_ || properties.overload != Overload::kBlock)) take_over(&frame);
     const GstFlowReturn flow = worker_.queue_frame(std::move(frame));
     if (flow == GST_FLOW_OK) statistics_.count_in();
     return flow;

@@ -97,7 +97,7 @@ class Upscaler {
     void run(Item item);
     void run_event(EventPtr event);
     void run_frame(Item frame);
-    void run_engine(Item frame, const Properties& properties);
+    void run_engine(Item frame, const FrameProperties& properties);
     bool begins_scene(MappedFrame* frame);
     bool push_to_engine(const MappedFrame& frame, const FlashvsrSettings& settings);
     std::unique_ptr<MappedFrame> map_input(GstBuffer* buffer);

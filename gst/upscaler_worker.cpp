@@ -43,7 +43,7 @@ void Upscaler::run_event(EventPtr event) {
 void Upscaler::run_frame(Item frame) {
     GstBuffer* buffer = frame.buffer.get();
     sync_controlled_properties(buffer);
-    const Properties properties = properties_->get();
+    const FrameProperties properties = properties_->of_frame();
     if (properties.enabled != enabled_ || follows_gap(buffer)) {
         start_anew();
         enabled_ = properties.enabled;
@@ -74,7 +74,7 @@ OverloadPolicy::Action Upscaler::overload_action(Overload mode, GstBuffer* buffe
     return overload_.action_for(mode, situation, buffer, &transform_->segment);
 }
 
-void Upscaler::run_engine(Item frame, const Properties& properties) {
+void Upscaler::run_engine(Item frame, const FrameProperties& properties) {
     BufferPtr& buffer = frame.buffer;
     if (!open_stream()) return;
     std::unique_ptr<MappedFrame> input = map_input(buffer.get());
@@ -226,8 +226,7 @@ bool Upscaler::open_stream() {
     const auto memory = [on_cuda](const FrameLayout& layout) {
         return layout.cuda && on_cuda ? FLASHVSR_MEMORY_CUDA : FLASHVSR_MEMORY_HOST;
     };
-    FlashvsrStreamConfig config;
-    config.struct_size = sizeof(config);
+    FlashvsrStreamConfig config = FLASHVSR_STREAM_CONFIG_INIT;
     config.input = frame_info(in_.info);
     config.input.memory = memory(in_);
     config.output = frame_info(out_.info);
@@ -236,7 +235,10 @@ bool Upscaler::open_stream() {
     const Properties properties = properties_->get();
     config.settings = properties.settings;
     config.tiling = properties.tiling;
-    config.kv_cache = properties.kv_cache;
+    const KvCache kv = properties.kv_cache;
+    if (kv == KvCache::kHost || kv == KvCache::kHostInt8)
+        config.kv_memory = FLASHVSR_KV_MEMORY_HOST;
+    if (kv == KvCache::kInt8 || kv == KvCache::kHostInt8) config.kv_type = FLASHVSR_KV_TYPE_INT8;
     config.memory_policy = properties.memory;
     config.memory_limit = guint64{properties.memory_limit} << 20;
     FlashvsrError error = {};

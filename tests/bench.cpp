@@ -46,6 +46,7 @@
 #include "kernels/device.h"
 #include "models/error.h"
 #include "tests/support/budget.h"
+#include "tests/support/kv_cache.h"
 #include "tests/support/precision.h"
 #include "tests/support/random_model.h"
 #include "tests/support/stage_timer.h"
@@ -277,20 +278,18 @@ std::shared_ptr<const flashvsr::Engine> open_engine(const Options& options,
 }
 
 FlashvsrStreamConfig stream_config(const Options& options) {
-    FlashvsrStreamConfig config = {};
-    config.struct_size = sizeof(config);
+    FlashvsrStreamConfig config = FLASHVSR_STREAM_CONFIG_INIT;
     config.output = {FLASHVSR_FORMAT_RGB, options.width,       options.height,
                      FLASHVSR_MATRIX_RGB, FLASHVSR_RANGE_FULL, FLASHVSR_CHROMA_LEFT,
                      FLASHVSR_MEMORY_HOST};
     config.input = config.output;
     config.input.width = options.width / 4;
     config.input.height = options.height / 4;
-    config.settings = FLASHVSR_SETTINGS_INIT;
     config.settings.sparse_ratio = options.sparse_ratio;
     config.tiling = options.tiling;
-    config.kv_cache = static_cast<FlashvsrKvCache>(options.kv_cache);
+    flashvsr::testing::keep_kv_cache(options.kv_cache, &config);
     config.memory_limit = static_cast<uint64_t>(options.memory_limit * (1 << 30));
-    if (options.memory_auto) config.memory_policy = FLASHVSR_MEMORY_AUTO;
+    if (options.memory_auto) config.memory_policy = FLASHVSR_MEMORY_POLICY_AUTO;
     if (options.memory == "device")
         config.input.memory = config.output.memory = FLASHVSR_MEMORY_CUDA;
     return config;

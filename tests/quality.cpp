@@ -23,6 +23,7 @@
 #include "core/engine.h"
 #include "core/stream.h"
 #include "models/error.h"
+#include "tests/support/kv_cache.h"
 #include "tests/support/precision.h"
 #include "tests/support/random_model.h"
 
@@ -100,8 +101,7 @@ std::shared_ptr<const flashvsr::Engine> open_engine(const Options& options,
 }
 
 FlashvsrStreamConfig stream_config() {
-    FlashvsrStreamConfig config = {};
-    config.struct_size = sizeof(config);
+    FlashvsrStreamConfig config = FLASHVSR_STREAM_CONFIG_INIT;
     config.input = {FLASHVSR_FORMAT_I420,
                     kWidth,
                     kHeight,
@@ -112,14 +112,13 @@ FlashvsrStreamConfig stream_config() {
     config.output = {FLASHVSR_FORMAT_RGB, kWidth * kScale,     kHeight * kScale,
                      FLASHVSR_MATRIX_RGB, FLASHVSR_RANGE_FULL, FLASHVSR_CHROMA_LEFT,
                      FLASHVSR_MEMORY_HOST};
-    config.settings = FLASHVSR_SETTINGS_INIT;
     return config;
 }
 
 std::vector<Bytes> upscale(const Options& options, const std::string& precision,
                            flashvsr::KvStorage kv_cache, Bytes footage) {
     FlashvsrStreamConfig config = stream_config();
-    config.kv_cache = static_cast<FlashvsrKvCache>(kv_cache);
+    flashvsr::testing::keep_kv_cache(kv_cache, &config);
     flashvsr::Stream stream(open_engine(options, precision), config);
     std::vector<Bytes> frames;
     auto pop = [&] {

@@ -48,7 +48,7 @@ struct Picture {
         }
     }
 
-    FlashvsrFrameInfo info{};
+    FlashvsrFrameInfo info = FLASHVSR_FRAME_INFO_INIT;
     FlashvsrFrame frame{};
     std::vector<unsigned char> bytes;
 };
@@ -82,11 +82,9 @@ void pop(const FlashvsrApi* api, FlashvsrStream* stream, Picture* output) {
 }
 
 void upscale(const FlashvsrApi* api, FlashvsrEngine* engine, Picture* input, Picture* output) {
-    FlashvsrStreamConfig config{};
-    config.struct_size = sizeof config;
+    FlashvsrStreamConfig config = FLASHVSR_STREAM_CONFIG_INIT;
     config.input = input->info;
     config.output = output->info;
-    config.settings = FLASHVSR_SETTINGS_INIT;
     FlashvsrStream* stream = nullptr;
     FlashvsrError error;
     check(api->stream_open(engine, &config, &stream, &error), error);

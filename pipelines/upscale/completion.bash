@@ -14,7 +14,7 @@ _flashvsr_upscale() {
         --color-fix) values='adain wavelet none' ;;
         --startup) values='reference fast' ;;
         --kv-cache) values='device int8 host host-int8' ;;
-        --memory) values='as-set auto' ;;
+        --memory) values='strict auto' ;;
         --device) values='auto cpu cuda cuda:0 cuda:1' ;;
         --dtype) values='auto fp32 bf16 fp16 fp8-linears fp8' ;;
         --format) values='mp4 mov mkv webm y4m png' ;;

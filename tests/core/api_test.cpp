@@ -40,8 +40,7 @@ struct OpenEngine {
 
 FlashvsrStreamConfig stream_config(FlashvsrFormat format, int width, int height) {
     const bool yuv = !format_of(format).rgb;
-    FlashvsrStreamConfig config = {};
-    config.struct_size = sizeof(config);
+    FlashvsrStreamConfig config = FLASHVSR_STREAM_CONFIG_INIT;
     config.input = {format,
                     width,
                     height,
@@ -52,7 +51,6 @@ FlashvsrStreamConfig stream_config(FlashvsrFormat format, int width, int height)
     config.output = config.input;
     config.output.width *= 4;
     config.output.height *= 4;
-    config.settings = FLASHVSR_SETTINGS_INIT;
     return config;
 }
 

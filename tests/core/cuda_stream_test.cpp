@@ -16,6 +16,7 @@
 #include "core/stream.h"
 #include "models/error.h"
 #include "models/tiled_decoder.h"
+#include "tests/support/kv_cache.h"
 #include "tests/support/random_model.h"
 
 namespace flashvsr {
@@ -46,11 +47,9 @@ FlashvsrFrameInfo info_of(FlashvsrFormat format, int width, int height, Flashvsr
 }
 
 FlashvsrStreamConfig config(FlashvsrFormat format, FlashvsrMemory in, FlashvsrMemory out) {
-    FlashvsrStreamConfig config = {};
-    config.struct_size = sizeof(config);
+    FlashvsrStreamConfig config = FLASHVSR_STREAM_CONFIG_INIT;
     config.input = info_of(format, 33, 27, in);
     config.output = info_of(format, 131, 109, out);
-    config.settings = FLASHVSR_SETTINGS_INIT;
     return config;
 }
 
@@ -246,13 +245,13 @@ TEST_F(CudaStream, TilesOfTheDecoderGiveTheSameFrames) {
 
 // Past the twelve chunks in which each meeting of a slot and a place is recorded.
 TEST_F(CudaStream, APastThatIsStoredGivesTheFramesOfItsKind) {
-    auto play_with = [](FlashvsrKvCache kv_cache) {
+    auto play_with = [](KvStorage kv_cache) {
         auto settings = config(FLASHVSR_FORMAT_NV12, FLASHVSR_MEMORY_HOST, FLASHVSR_MEMORY_HOST);
-        settings.kv_cache = kv_cache;
+        testing::keep_kv_cache(kv_cache, &settings);
         return play(settings, 25 + 28 * 8, /*behind=*/8);
     };
-    EXPECT_EQ(play_with(FLASHVSR_KV_CACHE_HOST), play_with(FLASHVSR_KV_CACHE_DEVICE));
-    EXPECT_EQ(play_with(FLASHVSR_KV_CACHE_HOST_INT8), play_with(FLASHVSR_KV_CACHE_INT8));
+    EXPECT_EQ(play_with(KvStorage::kHost), play_with(KvStorage::kDevice));
+    EXPECT_EQ(play_with(KvStorage::kHostInt8), play_with(KvStorage::kInt8));
 }
 
 TEST_F(CudaStream, IsRecordedAnewAfterEachStart) {

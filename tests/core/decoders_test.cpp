@@ -83,14 +83,12 @@ class DecodersTest : public ::testing::Test {
 
 TEST_F(DecodersTest, EveryOneStreams) {
     constexpr int kSide = 32;
-    FlashvsrFrameInfo small = {};
+    FlashvsrFrameInfo small = FLASHVSR_FRAME_INFO_INIT;
     small.format = FLASHVSR_FORMAT_RGB;
     small.width = small.height = kSide;
-    FlashvsrStreamConfig stream_config = {};
-    stream_config.struct_size = sizeof(stream_config);
+    FlashvsrStreamConfig stream_config = FLASHVSR_STREAM_CONFIG_INIT;
     stream_config.input = stream_config.output = small;
     stream_config.output.width = stream_config.output.height = 4 * kSide;
-    stream_config.settings = FLASHVSR_SETTINGS_INIT;
     for (const DecoderType& type : decoder_types()) {
         SCOPED_TRACE(type.name);
         config_.mode = type.mode == Mode::kTiny ? FLASHVSR_MODE_TINY : FLASHVSR_MODE_FULL;

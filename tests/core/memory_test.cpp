@@ -9,6 +9,7 @@
 #include "core/stream.h"
 #include "models/error.h"
 #include "tests/core/rgb_stream.h"
+#include "tests/support/kv_cache.h"
 #include "tests/support/random_model.h"
 
 namespace flashvsr {
@@ -183,7 +184,7 @@ TEST(MemoryPlan, AStreamHeedsTheLimit) {
     EXPECT_EQ(Stream(tiny_engine(), config).plan().changes, "");
     config.memory_limit -= 1;
     EXPECT_THROW(Stream(tiny_engine(), config), Error);
-    config.memory_policy = FLASHVSR_MEMORY_AUTO;
+    config.memory_policy = FLASHVSR_MEMORY_POLICY_AUTO;
     const Stream fitted(tiny_engine(), config);
     EXPECT_NE(std::string(fitted.memory().changes), "");
     EXPECT_LE(fitted.plan().estimate.total(), static_cast<int64_t>(config.memory_limit));
@@ -195,10 +196,10 @@ TEST(MemoryPlan, AStreamHeedsTheLimit) {
 using Frames = std::vector<std::vector<uint8_t>>;
 
 // A moving pattern through a stream; kv_ratio changes on the way, and the stream begins anew once.
-Frames upscale(FlashvsrKvCache kv_cache) {
+Frames upscale(KvStorage kv_cache) {
     constexpr int kWidth = 64, kHeight = 32, kScale = 4;
     FlashvsrStreamConfig config = rgb_stream(kWidth * kScale, kHeight * kScale);
-    config.kv_cache = kv_cache;
+    testing::keep_kv_cache(kv_cache, &config);
     Stream stream(tiny_engine(), config);
     Frames frames;
     auto push = [&](int count) {
@@ -226,12 +227,12 @@ Frames upscale(FlashvsrKvCache kv_cache) {
 }
 
 TEST(StoredPast, OnTheHostGivesEqualPictures) {
-    EXPECT_EQ(upscale(FLASHVSR_KV_CACHE_HOST), upscale(FLASHVSR_KV_CACHE_DEVICE));
+    EXPECT_EQ(upscale(KvStorage::kHost), upscale(KvStorage::kDevice));
 }
 
 TEST(StoredPast, InEightBitsGivesNearlyEqualPictures) {
-    const Frames expected = upscale(FLASHVSR_KV_CACHE_DEVICE);
-    const Frames int8 = upscale(FLASHVSR_KV_CACHE_INT8);
+    const Frames expected = upscale(KvStorage::kDevice);
+    const Frames int8 = upscale(KvStorage::kInt8);
     ASSERT_EQ(int8.size(), expected.size());
     double sum = 0;
     for (size_t i = 0; i < expected.size(); ++i)
@@ -240,7 +241,7 @@ TEST(StoredPast, InEightBitsGivesNearlyEqualPictures) {
     const double mean_square = sum / static_cast<double>(expected.size() * expected.front().size());
     EXPECT_LT(mean_square, 1.0) << "steps of 8 bits, squared: 48 dB";
     EXPECT_GT(mean_square, 0.0) << "was anything in 8 bits?";
-    EXPECT_EQ(upscale(FLASHVSR_KV_CACHE_HOST_INT8), int8);
+    EXPECT_EQ(upscale(KvStorage::kHostInt8), int8);
 }
 
 }  // namespace

@@ -39,12 +39,9 @@ class NanoEngine {
 class NanoVideo {
   public:
     explicit NanoVideo(const NanoEngine& engine) : out_(kSide * kSide * 16 * 3) {
-        FlashvsrStreamConfig config = {};
-        config.struct_size = sizeof(config);
+        FlashvsrStreamConfig config = FLASHVSR_STREAM_CONFIG_INIT;
         config.input = info_of(kSide);
         config.output = info_of(4 * kSide);
-        config.settings = FLASHVSR_SETTINGS_INIT;
-        config.tiling = FLASHVSR_TILING_INIT;
         FlashvsrError error = {};
         answer_.status = api()->stream_open(engine.handle, &config, &stream_, &error);
         answer_.message = error.message;

@@ -16,8 +16,7 @@ namespace {
 constexpr int kSide = 32, kScale = 4;
 
 FlashvsrStreamConfig stream_config() {
-    FlashvsrStreamConfig config = {};
-    config.struct_size = sizeof(config);
+    FlashvsrStreamConfig config = FLASHVSR_STREAM_CONFIG_INIT;
     config.input = {FLASHVSR_FORMAT_RGB,
                     kSide,
                     kSide,
@@ -27,7 +26,6 @@ FlashvsrStreamConfig stream_config() {
                     FLASHVSR_MEMORY_HOST};
     config.output = config.input;
     config.output.width = config.output.height = kSide * kScale;
-    config.settings = FLASHVSR_SETTINGS_INIT;
     return config;
 }
 

@@ -27,12 +27,9 @@ inline FlashvsrFrameInfo rgb_info(int width, int height) {
 
 // width, height: of the output; the input is a quarter of it on each side.
 inline FlashvsrStreamConfig rgb_stream(int width, int height) {
-    FlashvsrStreamConfig config = {};
-    config.struct_size = sizeof(config);
+    FlashvsrStreamConfig config = FLASHVSR_STREAM_CONFIG_INIT;
     config.input = rgb_info(width / 4, height / 4);
     config.output = rgb_info(width, height);
-    config.settings = FLASHVSR_SETTINGS_INIT;
-    config.tiling = FLASHVSR_TILING_INIT;
     return config;
 }
 

@@ -253,7 +253,8 @@ TEST_F(EnginePipeline, AModelThatIsNoneIsNamedInTheError) {
 
 TEST_F(EnginePipeline, TilesGiveAsManyFrames) {
     const std::vector<GstBuffer*> out =
-        run("I420", 34, "tile-dit=true tile-vae=true overlap=100", ",width=384,height=128");
+        run("I420", 34, "tile-dit=true tile-vae=true tile-size=256 overlap=100",
+            ",width=384,height=128");
     EXPECT_EQ(out.size(), 34u);
     release(out);
 }
