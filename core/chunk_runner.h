@@ -19,7 +19,6 @@ class ChunkRunner {
 
     // Begins anew: the next chunk is a first one.
     void restart() { state_.reset(); }
-    bool started() const { return state_.has_value(); }
 
     // The next chunk. frames: see ChunkInput; of any type. The output is valid until the next call.
     ChunkOutput run(const at::Tensor& frames, uint64_t seed, const Settings& settings);

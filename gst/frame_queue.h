@@ -15,8 +15,6 @@ struct Item {
     EventPtr event;
     bool own = false; /* nobody upstream waits for the buffer's memory */
 
-    static Item of(GstBuffer* buffer) { return {BufferPtr(buffer), nullptr}; }
-    static Item of(GstEvent* event) { return {nullptr, EventPtr(event)}; }
     static Item drain_mark() { return {}; }
 };
 

@@ -66,10 +66,6 @@ __device__ inline bool mbarrier_test(uint32_t barrier, uint32_t parity) {
 // ---- tensor copies; coordinates in elements, the innermost dimension first
 // ------------------------------------------------------------------------------------------------
 
-__device__ inline void prefetch_tensor_map(const CUtensorMap* map) {
-    asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
-}
-
 #define FLASHVSR_TMA_LOAD(RANK) \
     "cp.async.bulk.tensor." #RANK "d.shared::cta.global.mbarrier::complete_tx::bytes [%0], "
 #define FLASHVSR_TMA_STORE(RANK) "cp.async.bulk.tensor." #RANK "d.global.shared::cta.bulk_group "

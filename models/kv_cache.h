@@ -45,7 +45,6 @@ class SlotRing {
     int64_t begin_step(int64_t count);
     // Evicts the oldest slice if there are more than `kept`.
     void end_step();
-    void clear() { slots_.clear(); }
 
   private:
     int64_t kept_;
