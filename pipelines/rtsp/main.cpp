@@ -5,9 +5,11 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <string>
 
 #include "pipelines/common/access.h"
 #include "pipelines/common/exit_code.h"
+#include "pipelines/common/gstreamer_age.h"
 #include "pipelines/common/launch.h"
 #include "pipelines/common/process.h"
 #include "pipelines/rtsp/live.h"
@@ -105,6 +107,7 @@ ExitCode run(int argc, char** argv) {
     gst_init(nullptr, nullptr);
     Program program(options);
     say("loading the model");
+    if (const std::string note = pipelines::note_on_gstreamer(); !note.empty()) say(note);
     program.live.start();
 
     GstBus* bus = gst_element_get_bus(program.live.pipeline());

@@ -6,8 +6,10 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <string>
 
 #include "pipelines/common/exit_code.h"
+#include "pipelines/common/gstreamer_age.h"
 #include "pipelines/common/process.h"
 #include "pipelines/webrtc/broadcast.h"
 #include "pipelines/webrtc/options.h"
@@ -36,6 +38,9 @@ ExitCode run(int argc, char** argv) {
     pipelines::outlive_readers();
     const Options options = parse_options(argc, argv);
     gst_init(nullptr, nullptr);
+    if (const std::string note = pipelines::note_on_gstreamer(); !note.empty()) {
+        std::fprintf(stderr, "flashvsr-webrtc: %s\n", note.c_str());
+    }
     Viewer::check_elements(*options.codec);
     // Outlives the server, which has signals and messages handled while it parts from its viewers.
     const std::unique_ptr<GMainLoop, decltype(&g_main_loop_unref)> loop{
