@@ -14,6 +14,7 @@ WORK = {
     'element_test': (45, 4),
     'models_test': (50, 2),
     'gst examples': (15, 1),
+    'packaging fetch_libtorch': (40, 2),
     'pipelines catalogue': (200, 12),
     'pipelines demo': (60, 1),
     'pipelines examples': (25, 2),
