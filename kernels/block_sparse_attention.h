@@ -1,4 +1,4 @@
-// Softmax attention of query windows over listed key windows (spec/flashvsr.md section 7.3).
+// Softmax attention of query windows over listed key windows (docs/model.md section 7.3).
 //
 //   out = softmax(q k^T / sqrt(128)) v   over the keys of the listed windows only,
 //

@@ -1,5 +1,5 @@
 // The projector's norm and activation between a convolution and what reads it next
-// (spec/flashvsr.md section 5, steps 3, 4, 6 and 7).
+// (docs/model.md section 5.1, steps 3, 4, 6 and 7).
 #pragma once
 
 #include <cstdint>

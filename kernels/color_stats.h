@@ -1,5 +1,5 @@
 // AdaIN's statistics: what makes decoded frames agree in colour with the resized input
-// (spec/flashvsr.md section 11).
+// (docs/model.md section 11).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // The convolution that makes pictures of channels: 3x3 taps, zeros outside, from frames with the
-// channels innermost to three planes (spec/flashvsr.md section 8, layer 26). With three results for
+// channels innermost to three planes (docs/model.md section 8, layer 26). With three results for
 // every pixel it is bound by reading its input.
 //
 //   y = RN(scale * (sum over taps and channels of weight * x) + bias)

@@ -1,4 +1,4 @@
-// Which key windows each query window attends to (spec/flashvsr.md section 7.2), from window means
+// Which key windows each query window attends to (docs/model.md section 7.2), from window means
 // to the lists that block_sparse_attention reads.
 //
 //   score  = RN(RN(q_mean k_mean^T) / sqrt(128))        per head; RN rounds to the element type

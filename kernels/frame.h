@@ -47,7 +47,7 @@ struct Picture {
 
 // Filter taps of one axis: out[i] = sum over t of weight[i * count + t] * in[first[i] + t].
 // PIL's bicubic: Keys' kernel with a = -0.5, widened when shrinking, taps outside dropped and the
-// rest renormalised (spec/flashvsr.md section 2.1). Unused taps have weight 0 and stay in range.
+// rest renormalised (docs/model.md section 2.1). Unused taps have weight 0 and stay in range.
 struct ResizeTaps {
     int in = 0;
     int out = 0;

@@ -1,5 +1,5 @@
-// The norm of the convolutional decoders, with the activation that follows it (spec/flashvsr.md
-// section 9): of pixels with the channels innermost, into what the next convolution reads.
+// The norm of the convolutional decoders, with the activation that follows it (docs/model.md
+// section 9.2): of pixels with the channels innermost, into what the next convolution reads.
 #pragma once
 
 #include <cstdint>

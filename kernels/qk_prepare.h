@@ -1,5 +1,5 @@
 // What lies between the q and k projections and windowed self-attention, in one pass
-// (spec/flashvsr.md sections 6 and 7.2): RMS norm, RoPE, and the mean of each window.
+// (docs/model.md sections 6.3 and 7.2): RMS norm, RoPE, and the mean of each window.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Frames to what the projector's first convolution reads (spec/flashvsr.md section 5, step 1).
+// Frames to what the projector's first convolution reads (docs/model.md section 5.1, step 1).
 #pragma once
 
 #include <cstdint>

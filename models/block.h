@@ -1,4 +1,4 @@
-// A transformer block of the DiT (spec/flashvsr.md section 6, step 3): what it takes and does.
+// A transformer block of the DiT (docs/model.md section 6.3): what it takes and does.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -1,4 +1,4 @@
-// Colour correction of decoded frames against the resized input (spec/flashvsr.md section 11).
+// Colour correction of decoded frames against the resized input (docs/model.md section 11).
 #pragma once
 
 #include <ATen/ATen.h>

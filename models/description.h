@@ -8,7 +8,7 @@
 
 namespace flashvsr {
 
-// What no tensor tells (spec/flashvsr.md section 1.1); from model.json in the model's folder:
+// What no tensor tells (docs/model.md section 1.1); from model.json in the model's folder:
 //
 //     {"version": "1.1",
 //      "decoder": {"patch": 4, "upsample": [1, 1, 1], "shuffle": 4, "leak": 0.1, "skip": true}}

@@ -1,4 +1,4 @@
-// The diffusion transformer, one step at a time (spec/flashvsr.md section 6).
+// The diffusion transformer, one step at a time (docs/model.md section 6).
 #pragma once
 
 #include <ATen/ATen.h>
@@ -72,7 +72,7 @@ class Dit {
     int64_t parameters() const;
 
   private:
-    // Constants of the one diffusion time step (section 4).
+    // Constants of the one diffusion time step (docs/model.md section 4.1).
     struct Time {
         at::Tensor t_emb;  // [1, dim]
         at::Tensor t_mod;  // [1, 6, dim]

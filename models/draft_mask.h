@@ -1,4 +1,4 @@
-// Which key windows each query window attends to (spec/flashvsr.md section 7.2).
+// Which key windows each query window attends to (docs/model.md section 7.2).
 #pragma once
 
 #include <ATen/ATen.h>

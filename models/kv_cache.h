@@ -1,4 +1,4 @@
-// Keys and values of past slices, per block (spec/flashvsr.md section 3, "KV cache"): in a ring
+// Keys and values of past slices, per block (docs/model.md section 3.2): in a ring
 // that is written in place, or in a store beside it.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Projects low-quality frames to tokens (spec/flashvsr.md section 5).
+// Projects low-quality frames to tokens (docs/model.md section 5).
 #pragma once
 
 #include <ATen/ATen.h>

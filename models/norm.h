@@ -1,4 +1,4 @@
-// Token norms of the DiT (spec/flashvsr.md section 6), and the norm of the convolutional networks.
+// Token norms of the DiT (docs/model.md section 6.3), and the norm of the convolutional networks.
 // Tensors are [tokens, dim] unless said.
 #pragma once
 
@@ -26,7 +26,7 @@ void rms_norm_rope_out(const at::Tensor& out, const at::Tensor& x, const at::Ten
                        const at::Tensor& cos_sin);
 
 // x / |x| * sqrt(C) * gamma over the channels of [n, C, h, w], each operation rounded to the run
-// dtype (spec/flashvsr.md section 5). gamma: [C, 1, 1].
+// dtype (docs/model.md section 5.1, step 3). gamma: [C, 1, 1].
 at::Tensor channel_norm(const at::Tensor& x, const at::Tensor& gamma);
 
 }  // namespace flashvsr

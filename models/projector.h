@@ -1,4 +1,4 @@
-// Low-quality frames to tokens (spec/flashvsr.md section 5): what a projector takes and does.
+// Low-quality frames to tokens (docs/model.md section 5): what a projector takes and does.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -1,4 +1,4 @@
-// Rotary position embedding over (time, row, column) (spec/flashvsr.md section 4).
+// Rotary position embedding over (time, row, column) (docs/model.md section 4.3).
 #pragma once
 
 #include <ATen/ATen.h>
@@ -9,7 +9,7 @@
 namespace flashvsr {
 
 // Angles are computed in double precision for any position, so a stream may run for years where
-// the reference's table ends after 1024 latent frames (section 3).
+// the reference's table ends after 1024 latent frames (docs/model.md section 3.3).
 class Rope {
   public:
     Rope(const WindowGrid& grid, const Placement& placement);

@@ -1,4 +1,4 @@
-// Encoders of the TAEHV family (spec/flashvsr.md section 10.1).
+// Encoders of the TAEHV family (docs/model.md section 10.1).
 #pragma once
 
 #include <array>

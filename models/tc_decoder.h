@@ -1,4 +1,4 @@
-// TCDecoder: latents and the resized input to frames, causal with carried memory (spec/flashvsr.md
+// TCDecoder: latents and the resized input to frames, causal with carried memory (docs/model.md
 // section 8).
 #pragma once
 

@@ -1,4 +1,4 @@
-// What TCDecoder and the TAEHV autoencoders are made of (spec/flashvsr.md sections 8 and 10.1).
+// What TCDecoder and the TAEHV autoencoders are made of (docs/model.md sections 8 and 10.1).
 // Layers are named by their index in the checkpoint's flat sequence.
 #pragma once
 

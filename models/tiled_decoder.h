@@ -31,7 +31,7 @@ class HaloDecoder : public Decoder {
 
 // Overlapping tiles, blended by ramps on the sides that are not the picture's. A decoder whose
 // pixels depend on the whole picture, such as WanDecoder with its attention, gives another picture
-// this way (spec/flashvsr.md section 9, "Tiled decode"; here the sums are in fp32).
+// this way (docs/model.md section 9.4; here the sums are in fp32).
 class TiledDecoder : public Decoder {
   public:
     // tile, stride: rows and columns in latents, 0 < stride <= tile. `decoder` must outlive this.

@@ -1,4 +1,4 @@
-// The one diffusion time step of the model, as a sinusoid (spec/flashvsr.md section 4).
+// The one diffusion time step of the model, as a sinusoid (docs/model.md section 4.1).
 #pragma once
 
 #include <ATen/ATen.h>

@@ -1,5 +1,5 @@
 // The decoders of the Wan2.1 VAE, of LightVAE, which is the same graph at a quarter of the width,
-// and of the Wan2.2 VAE (spec/flashvsr.md sections 9 and 10.1).
+// and of the Wan2.2 VAE (docs/model.md sections 9 and 10.1).
 #pragma once
 
 #include <ATen/ATen.h>

@@ -1,4 +1,4 @@
-// The encoders of the Wan2.1 VAE, LightVAE and the Wan2.2 VAE (spec/flashvsr.md sections 1.5, 9 and
+// The encoders of the Wan2.1 VAE, LightVAE and the Wan2.2 VAE (docs/model.md sections 1.5, 9.5 and
 // 10.1).
 #pragma once
 

@@ -1,5 +1,5 @@
 // What the encoders and decoders of the Wan VAEs are made of, and where Wan2.1 and Wan2.2 differ
-// (spec/flashvsr.md sections 9 and 10.1). Tensors are [frames, C, h, w].
+// (docs/model.md sections 9 and 10.1). Tensors are [frames, C, h, w].
 #pragma once
 
 #include <ATen/ATen.h>

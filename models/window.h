@@ -1,4 +1,4 @@
-// Attention windows: 2 latent frames x 8 x 8 tokens (spec/flashvsr.md section 7.1). From patch
+// Attention windows: 2 latent frames x 8 x 8 tokens (docs/model.md section 7.1). From patch
 // embedding to head all tokens are kept in window order: (slice, window row, window column, frame,
 // row, column). A slice is the two latent frames that one layer of windows covers.
 #pragma once

@@ -24,8 +24,8 @@ namespace flashvsr {
 //     at::Tensor weight = weights.take("conv1.weight", {-1, 768, 4, 3, 3});
 //
 // A prefix `model.diffusion_model.`, `model.` or `module.` that all names carry is removed, and
-// names that begin with `vace` are dropped (spec/flashvsr.md 1.1, 1.2). A value type; tensors are
-// shared between copies. Not for several threads at once.
+// names that begin with `vace` are dropped (docs/model.md sections 1.1 and 1.2). A value type;
+// tensors are shared between copies. Not for several threads at once.
 class Weights {
   public:
     // Reads a safetensors or torch.save file, told apart by content, not by name. Throws Error

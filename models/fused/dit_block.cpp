@@ -11,7 +11,7 @@
 namespace flashvsr {
 namespace {
 
-// Rows of the modulation (spec/flashvsr.md section 6, 3).
+// Rows of the modulation (docs/model.md section 6.3).
 enum Modulation {
     kShiftAttention,
     kScaleAttention,

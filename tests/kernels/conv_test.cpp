@@ -1,4 +1,4 @@
-// Convolution on the CPU, against the formulas of spec/flashvsr.md sections 5 and 8 in double.
+// Convolution on the CPU, against the formulas of docs/model.md sections 5 and 8 in double.
 #include "kernels/conv.h"
 
 #include "kernels/conv_out.h"

@@ -1,4 +1,4 @@
-// The decoder's input on the CPU, against spec/flashvsr.md section 8 in double.
+// The decoder's input on the CPU, against docs/model.md section 8 in double.
 #include "kernels/decoder_input.h"
 
 #include "tests/kernels/support.h"
@@ -14,7 +14,8 @@ class DecoderInputTest : public testing::Test {};
 using DecoderInputTypes = testing::Types<float, Float16, BFloat16>;
 TYPED_TEST_SUITE(DecoderInputTest, DecoderInputTypes);
 
-// c slowest, then dt, dy, dx, then the latents; the first frame is repeated in front (trap 17).
+// c slowest, then dt, dy, dx, then the latents; the first frame is repeated in front (docs/model.md
+// section 15, trap 17).
 TYPED_TEST(DecoderInputTest, IsCellsThenLatentsSoftlyClamped) {
     using T = TypeParam;
     for (const int lead : {0, 3}) {

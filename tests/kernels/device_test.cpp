@@ -34,7 +34,7 @@ TEST(Device, EachCardRunsTheFastestKernelsThatItHas) {
     }
 }
 
-// Windows are of 128 x 128 pixels, see spec section 7.2.
+// Windows are of 128 x 128 pixels, see docs/model.md section 7.1.
 TEST(Device, NoPictureAsksForMoreSharedMemoryThanTheCardHas) {
     for (const int capability : {80, 86, 89, 90, 100, 120}) {
         const Device device = device_of(capability, 108);

@@ -1,4 +1,4 @@
-// The draft mask's kernel on the CPU, against spec/flashvsr.md section 7.2 in double.
+// The draft mask's kernel on the CPU, against docs/model.md section 7.2 in double.
 #include "tests/kernels/draft_mask_case.h"
 
 namespace flashvsr::kernels {

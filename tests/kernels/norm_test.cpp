@@ -1,4 +1,4 @@
-// Norms on the CPU, against the formulas of spec/flashvsr.md section 6 in double with a rounding to
+// Norms on the CPU, against the formulas of docs/model.md section 6.3 in double with a rounding to
 // the element type at each place the formula names.
 #include "kernels/norm.h"
 

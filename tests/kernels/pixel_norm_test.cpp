@@ -1,4 +1,4 @@
-// The norm of the convolutional decoders on the CPU, against spec/flashvsr.md section 9 in double.
+// The norm of the convolutional decoders on the CPU, against docs/model.md section 9.2 in double.
 #include "kernels/pixel_norm.h"
 
 #include "tests/kernels/support.h"

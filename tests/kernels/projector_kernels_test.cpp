@@ -1,4 +1,4 @@
-// The projector's kernels on the CPU, against spec/flashvsr.md section 5 in double.
+// The projector's kernels on the CPU, against docs/model.md section 5.1 in double.
 #include "tests/kernels/projector_kernels.h"
 #include "kernels/channel_norm.h"
 #include "kernels/space_to_channel.h"

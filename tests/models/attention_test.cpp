@@ -1,4 +1,4 @@
-// Attention against softmax(q k^T / sqrt(128)) v in double (spec/flashvsr.md sections 6 and 7.3).
+// Attention against softmax(q k^T / sqrt(128)) v in double (docs/model.md sections 6.3 and 7.3).
 #include "models/attention.h"
 
 #include <gtest/gtest.h>

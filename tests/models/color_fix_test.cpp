@@ -1,4 +1,4 @@
-// Colour correction against spec/flashvsr.md section 11, pixel by pixel in double.
+// Colour correction against docs/model.md section 11, pixel by pixel in double.
 #include "models/color_fix.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// The transformer against spec/flashvsr.md section 6, computed in double on tokens in the order
+// The transformer against docs/model.md section 6, computed in double on tokens in the order
 // (frame, row, column).
 #include "models/dit.h"
 
@@ -176,7 +176,7 @@ class Formula {
         return x + m[5] * linear(name + "ffn.2", gelu(linear(name + "ffn.0", u)));
     }
 
-    // Trap 7: here the channel is the fastest of a token's features.
+    // docs/model.md section 15, trap 7: here the channel is the fastest of a token's features.
     at::Tensor unpatchify(const at::Tensor& y) const {
         const int64_t channels = config_.latent_channels;
         const int64_t rows = grid_.rows * 8, columns = grid_.columns * 8;
@@ -238,7 +238,7 @@ TEST(Dit, StepsAreTheFormula) {
     }
 }
 
-// Section 4's check values.
+// The check values of docs/model.md section 4.1.
 TEST(Dit, TimeStepHasTheKnownSinusoid) {
     const at::Tensor wave = time_sinusoid(256).to(at::kBFloat16).to(at::kDouble)[0];
     const double expected[2][3] = {{0.5625, 0.7891, 0.4395}, {0.8281, 0.6133, -0.8984}};
@@ -258,7 +258,7 @@ TensorMap transparent_tensors(const DitConfig& config) {
     return tensors;
 }
 
-// Trap 6: 1 + scale is rounded to bf16, then the product, then the sum.
+// docs/model.md section 15, trap 6: 1 + scale is rounded to bf16, then the product, then the sum.
 TEST(Dit, OnePlusScaleIsRoundedBeforeItMultiplies) {
     at::manual_seed(42);
     const WindowGrid grid = {1, 1};
@@ -291,8 +291,8 @@ TEST(Dit, OnePlusScaleIsRoundedBeforeItMultiplies) {
     EXPECT_LT(wrong, 0.003) << "the share of values that are rounded otherwise";
 }
 
-// Positions count by their distance only: past latent 1023, where the reference ends (trap 14), a
-// stream goes on as one that has just begun.
+// Positions count by their distance only: past latent 1023, where the reference ends (docs/model.md
+// section 15, trap 14), a stream goes on as one that has just begun.
 TEST(Dit, AStreamGoesOnPastTheReferencesLastStep) {
     const WindowGrid grid = {1, 2};
     const Model model =
@@ -316,7 +316,8 @@ TEST(Dit, AStreamGoesOnPastTheReferencesLastStep) {
                 << "base " << base << ", step " << step;
 }
 
-// Trap 31: pictures of equal window count, or another range, have another local area.
+// docs/model.md section 15, trap 31: pictures of equal window count, or another range, have another
+// local area.
 TEST(Dit, TheLocalAreaFollowsPictureAndRange) {
     const Model model =
         testing::random_model(testing::tiny_shape(), ModelVersion::k1_1, Placement{}, /*seed=*/45);

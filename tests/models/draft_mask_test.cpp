@@ -1,4 +1,4 @@
-// The draft mask against spec/flashvsr.md section 7.2, row by row in double.
+// The draft mask against docs/model.md section 7.2, row by row in double.
 #include "models/draft_mask.h"
 
 #include <gtest/gtest.h>
@@ -125,7 +125,7 @@ TEST(DraftMask, DropsOnlyTheWeakestOfASmallPicture) {
     }
 }
 
-// Trap 11: in the first step each query slice drops its own weakest key.
+// docs/model.md section 15, trap 11: in the first step each query slice drops its own weakest key.
 TEST(DraftMask, SelectsForEveryQuerySliceByItself) {
     const Case c = {{1, 1}, 3, 3, 11, 119, at::kFloat};
     // Query slice i is least like key slice i, and far more so for i = 0.
@@ -135,7 +135,7 @@ TEST(DraftMask, SelectsForEveryQuerySliceByItself) {
     EXPECT_TRUE(at::equal(mask[0], at::eye(3).to(at::kBool).logical_not()));
 }
 
-// Traps 8 and 10: what ties with the threshold is dropped, be it all.
+// docs/model.md section 15, traps 8 and 10: what ties with the threshold is dropped, be it all.
 TEST(DraftMask, DropsTiesEvenIfNothingStays) {
     const Case c = {{2, 2}, 1, 3, 11, 20, at::kBFloat16};
     const at::Tensor same = at::ones({1, kHeads * kHeadDim});
@@ -210,7 +210,8 @@ TEST(DraftMask, LocalAreaIsNotClampedAndEvenRangesAreAsymmetric) {
     EXPECT_TRUE(at::equal(line, at::tensor({0, 1, 1, 1, 1, 0}).to(at::kBool)));
 }
 
-// The table of section 7.2. Where the product is not exact, int() may cost one (1408 x 2560).
+// The table of docs/model.md section 7.2. Where the product is not exact, int() may cost one, as at
+// 1408x2560.
 TEST(DraftMask, BudgetsAndLocalSharesAreThoseOfTheTable) {
     struct Row {
         int64_t height, width, budget;

@@ -1,4 +1,4 @@
-// Which past slices a step sees (spec/flashvsr.md section 3, "KV cache").
+// Which past slices a step sees (docs/model.md section 3.2).
 #include "models/kv_pass.h"
 
 #include <gtest/gtest.h>
@@ -16,8 +16,8 @@ constexpr int64_t kLayers = 5, kDim = 256;
 
 using Slices = std::vector<int64_t>;
 
-// Traps 12: drop exactly one slice per step, and only when more than kv_len are there; so 1 acts
-// as 2. All from the text: a list of slice numbers, oldest first.
+// docs/model.md section 15, trap 12: drop exactly one slice per step, and only when more than
+// kv_len are there; so 1 acts as 2. All from the text: a list of slice numbers, oldest first.
 class Schedule {
   public:
     explicit Schedule(size_t kv_len) : kv_len_(kv_len) {}

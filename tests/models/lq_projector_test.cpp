@@ -1,4 +1,4 @@
-// The projector against spec/flashvsr.md section 5, computed in double with 3-D convolutions over
+// The projector against docs/model.md section 5, computed in double with 3-D convolutions over
 // whole clips.
 #include "models/lq_projector.h"
 
@@ -87,7 +87,8 @@ class LqProjectorTest : public ::testing::Test {
 // Of sums in another order, which the processor decides: 3.4e-6 with AVX2, under 1e-6 with SSE.
 constexpr double kRounding = 1e-5;
 
-// Traps 1 and 2: convolution 1 sees x2 x3 x0 x1 x2 x3 of each group, convolution 2 y0 y1 y0 y1.
+// docs/model.md section 15, traps 1 and 2: convolution 1 sees x2 x3 x0 x1 x2 x3 of each group,
+// convolution 2 y0 y1 y0 y1.
 TEST_F(LqProjectorTest, Version1PrecedesEachGroupWithItsOwnLastFrames) {
     const Formula formula(tensors_);
     std::vector<at::Tensor> groups;

@@ -55,7 +55,7 @@ ModelWeights spoiled(Change change) {
     return weights;
 }
 
-// Section 1: tensors and parameters of the released files.
+// docs/model.md section 1: tensors and parameters of the released files.
 TEST(Model, ManifestsAreTheReleasedFiles) {
     const ModelShape shape = testing::released_shape();
     auto expect = [](const Manifest& manifest, size_t tensors, int64_t parameters) {

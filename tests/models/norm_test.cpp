@@ -1,4 +1,4 @@
-// Token norms and the roundings between their operations (spec/flashvsr.md section 6).
+// Token norms and the roundings between their operations (docs/model.md section 6.3).
 #include "models/norm.h"
 
 #include <gtest/gtest.h>
@@ -40,7 +40,7 @@ class NormTest : public ::testing::TestWithParam<at::ScalarType> {
 };
 INSTANTIATE_TEST_SUITE_P(Types, NormTest, ::testing::Values(at::kFloat, at::kHalf, at::kBFloat16));
 
-// Trap 4.
+// docs/model.md section 15, trap 4.
 TEST_P(NormTest, RmsIsOverTheWholeRowAndTheWeightComesAfterTheCast) {
     const at::Tensor mean_square = x64_.square().sum(1, true) / kDim;
     const at::Tensor expected =

@@ -1,4 +1,4 @@
-// Rotary positions against spec/flashvsr.md sections 3, 4 and 6 (3c), in double.
+// Rotary positions against docs/model.md sections 3.3, 4.3 and 6.3 (c), in double.
 #include "models/rope.h"
 
 #include <gtest/gtest.h>
@@ -30,7 +30,8 @@ at::Tensor angles(int64_t first_latent, int64_t frames) {
     return table.view({-1, 64});
 }
 
-// Also beyond the 1024 rows of the reference's table (trap 14), and after weeks of video.
+// Also beyond the 1024 rows of the reference's table (docs/model.md section 15, trap 14), and after
+// weeks of video.
 TEST(Rope, IsTheFormulaAtAnyPosition) {
     const Rope rope(kGrid, Placement{});
     for (const int64_t first : {int64_t{0}, int64_t{1022}, int64_t{1'000'000}}) {
@@ -43,7 +44,8 @@ TEST(Rope, IsTheFormulaAtAnyPosition) {
     }
 }
 
-// Trap 5: pair j of each head is the elements 2j and 2j + 1, as a complex number.
+// docs/model.md section 15, trap 5: pair j of each head is the elements 2j and 2j + 1, as a complex
+// number.
 TEST(Rope, TurnsAdjacentPairsOfEveryHeadAlike) {
     at::manual_seed(1);
     const at::Tensor x = at::randn({50, 256});

@@ -59,8 +59,8 @@ inline at::Tensor blocks_to_channels(const at::Tensor& x, int64_t side) {
     return at::stack(channels, 1);
 }
 
-// Section 7.1: where the token (frame, row, column) lies in window order. Rows of a tensor in
-// window order, selected by this index, come in the order (frame, row, column).
+// docs/model.md section 7.1: where the token (frame, row, column) lies in window order. Rows of a
+// tensor in window order, selected by this index, come in the order (frame, row, column).
 inline at::Tensor raster_index(const WindowGrid& grid, int64_t frames) {
     std::vector<int64_t> index;
     for (int64_t frame = 0; frame < frames; ++frame)

@@ -1,4 +1,4 @@
-// The decoder against spec/flashvsr.md section 8, computed in double, layer by layer over all
+// The decoder against docs/model.md section 8, computed in double, layer by layer over all
 // frames at once.
 #include "models/tc_decoder.h"
 
@@ -11,7 +11,8 @@ namespace {
 
 constexpr int64_t kHeight = 16, kWidth = 24, kLatentChannels = 5;
 
-// The table of section 8 for a whole stream: no memory, every frame has its predecessor at hand.
+// The table of docs/model.md section 8 for a whole stream: no memory, every frame has its
+// predecessor at hand.
 class Formula {
   public:
     Formula(const TensorMap& tensors, const TcDecoder::Graph& graph)
@@ -116,7 +117,8 @@ class TcDecoderTest : public ::testing::Test {
     const TcDecoder::Graph released_;
     TensorMap tensors_ = tensors_of(released_);
     at::Tensor latents_ = at::randn({kLatentChannels, 8, kHeight / 8, kWidth / 8}) * 2;
-    // Beyond [-1, 1] where the soft clamp bends, also of the condition (trap 17).
+    // Beyond [-1, 1] where the soft clamp bends, also of the condition (docs/model.md section 15,
+    // trap 17).
     at::Tensor condition_ = testing::random_frames(29, kHeight, kWidth) * 3;
 };
 

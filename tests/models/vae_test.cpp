@@ -1,4 +1,4 @@
-// The decoders and encoders of VAEs against spec/flashvsr.md sections 9 and 10.1.
+// The decoders and encoders of VAEs against docs/model.md sections 9 and 10.1.
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ namespace {
 
 constexpr int64_t kSide = 4;  // of the latents
 
-// Section 1.6: tensors and parameters of the released files, encoder and decoder.
+// docs/model.md section 1.6: tensors and parameters of the released files, encoder and decoder.
 TEST(Vae, ManifestsAreTheReleasedFiles) {
     auto expect = [](const Manifest& encoder, const Manifest& decoder, size_t tensors,
                      int64_t parameters, int64_t of_decoder) {
@@ -131,7 +131,7 @@ INSTANTIATE_TEST_SUITE_P(Types, VaeOfEachType,
                              return name;
                          });
 
-// Section 10.1, layer by layer over all frames at once, in double.
+// docs/model.md section 10.1, layer by layer over all frames at once, in double.
 class TaehvFormula {
   public:
     TaehvFormula(const TensorMap& tensors, double leak, int64_t patch)
@@ -201,7 +201,7 @@ TEST(Taehv, IsTheFormula) {
         [](const at::Tensor& x) { return (x + 1) / 2; });
 }
 
-// Section 10.1, of one latent frame without a past: then all of time is one frame.
+// docs/model.md section 10.1, of one latent frame without a past: then all of time is one frame.
 TEST(Wan22, TheFirstFrameIsTheFormula) {
     const testing::Seed seed(63);
     const c10::NoGradGuard no_grad;

@@ -1,4 +1,4 @@
-// The order of tokens in attention windows (spec/flashvsr.md section 7.1).
+// The order of tokens in attention windows (docs/model.md section 7.1).
 #include "models/window.h"
 
 #include <gtest/gtest.h>

@@ -9,7 +9,7 @@
 
 namespace flashvsr::testing {
 
-// The released checkpoints' (spec/flashvsr.md section 1).
+// The released checkpoints' (docs/model.md section 1).
 ModelShape released_shape();
 // One head, two blocks: runs in milliseconds.
 ModelShape tiny_shape();

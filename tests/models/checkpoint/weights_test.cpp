@@ -41,7 +41,7 @@ TEST(Weights, StripsAWrapperThatAllNamesCarry) {
     EXPECT_EQ(weights_of({"model.a", "b"}).names(), (Names{"b", "model.a"}));
 }
 
-// One file that holds every network, as some repacks do (spec/flashvsr.md 1.1).
+// One file that holds every network, as some repacks do (docs/model.md section 1.1).
 TEST(Weights, SelectsOneNetworkOfACombinedFile) {
     const Weights all = weights_of({"blocks.0.modulation", "lq_proj_in.conv1.weight",
                                     "positive_conditioning", "tc_decoder.decoder.1.bias"});
