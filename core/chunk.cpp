@@ -22,8 +22,8 @@ std::vector<at::Tensor> project(const Projector& projector, const at::Tensor& fr
 // Latents of a tile, [16, f, tile's H/8, tile's W/8].
 at::Tensor denoise(const Model& model, const ChunkInput& input, const Tile& tile, TileState& state,
                    ChunkProbe* probe) {
-    const at::Tensor frames = inside(input.frames, tile, kWindowPixels).contiguous();
-    const at::Tensor noise = inside(input.noise, tile, kWindowLatents).contiguous();
+    const at::Tensor frames = crop(input.frames, tile, kWindowPixels).contiguous();
+    const at::Tensor noise = crop(input.noise, tile, kWindowLatents).contiguous();
     const std::vector<at::Tensor> lq_tokens = staged("projector", [&] {
         return project(*model.projector, frames, state.dit.grid, state.projector);
     });
@@ -47,7 +47,7 @@ at::Tensor blend(const std::vector<at::Tensor>& parts, const Networks& networks)
                                 networks.grid().columns * kWindowLatents},
                                part.options().dtype(at::kFloat));
     for (size_t i = 0; i < parts.size(); ++i)
-        inside(sum, networks.tiles()[i], kWindowLatents).add_(parts[i] * networks.weights()[i]);
+        crop(sum, networks.tiles()[i], kWindowLatents).add_(parts[i] * networks.weights()[i]);
     return sum.to(part.scalar_type());
 }
 

@@ -150,7 +150,7 @@ std::shared_ptr<const Engine> open_source(const Source& source, const Placement&
                                           const LoadProgress& progress);
 
 // fp16 overflows where bf16 does not.
-Engine::Wider wider_of(const Source& source, Placement placement) {
+Engine::MakeFallback fallback_of(const Source& source, Placement placement) {
     if (placement.dtype != at::kHalf) return {};
     placement.dtype = at::kBFloat16;
     return
@@ -172,7 +172,7 @@ std::shared_ptr<const Engine> open_source(const Source& source, const Placement&
     auto engine =
         std::make_shared<const Engine>(load_model(open_model_weights(source.dir, source.decoder),
                                                   source.description, placement, progress),
-                                       wider_of(source, placement));
+                                       fallback_of(source, placement));
     finish_loading(placement.device);
     const std::lock_guard<std::mutex> registry_lock(registry().mutex);
     registry().open[key] = engine;
@@ -215,24 +215,24 @@ at::Device parse_device(const std::string& name) {
 }
 
 // fp32 is fp32 and not TF32. Process-wide, since that is how LibTorch keeps it.
-Engine::Engine(Model model, Wider make_wider)
-    : model_(std::move(model)), make_wider_(std::move(make_wider)) {
+Engine::Engine(Model model, MakeFallback make_fallback)
+    : model_(std::move(model)), make_fallback_(std::move(make_fallback)) {
     at::globalContext().setAllowTF32CuDNN(false);
     at::globalContext().setAllowTF32CuBLAS(false);
 }
 
-std::shared_ptr<const Engine> Engine::wider() const {
+std::shared_ptr<const Engine> Engine::fallback() const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (!wider_ && !make_wider_)
+    if (!fallback_ && !make_fallback_)
         throw Error(Error::Kind::kBadSettings,
                     "numbers overflow in this precision; set precision to auto or bf16");
-    if (!wider_) wider_ = make_wider_();
-    return wider_;
+    if (!fallback_) fallback_ = make_fallback_();
+    return fallback_;
 }
 
 bool Engine::has_overflowed() const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    return wider_ != nullptr;
+    return fallback_ != nullptr;
 }
 
 std::shared_ptr<const Engine> Engine::open(const FlashvsrEngineConfig& config,

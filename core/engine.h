@@ -18,23 +18,23 @@ class Engine {
     static std::shared_ptr<const Engine> open(const FlashvsrEngineConfig& config,
                                               const LoadProgress& progress);
     // Makes the same model in a type of wider range.
-    using Wider = std::function<std::shared_ptr<const Engine>()>;
+    using MakeFallback = std::function<std::shared_ptr<const Engine>()>;
     // An engine of its own around a model that was made elsewhere (tests and benchmarks).
-    explicit Engine(Model model, Wider make_wider = {});
+    explicit Engine(Model model, MakeFallback make_fallback = {});
 
     const Model& model() const { return model_; }
 
     // The engine to go on with when this one's model has overflowed: loaded once, shared by the
     // streams that need it. Throws Error kBadSettings where there is none.
-    std::shared_ptr<const Engine> wider() const;
+    std::shared_ptr<const Engine> fallback() const;
     // Whether it has.
     bool has_overflowed() const;
 
   private:
     Model model_;
-    Wider make_wider_;
+    MakeFallback make_fallback_;
     mutable std::mutex mutex_;
-    mutable std::shared_ptr<const Engine> wider_;
+    mutable std::shared_ptr<const Engine> fallback_;
 };
 
 // "cpu" or "cuda:N" from "auto", "cpu", "cuda" or "cuda:N"; throws kBadSettings or

@@ -389,7 +389,7 @@ typedef struct {
     /* Takes one frame of the configured input info. When the call returns the pixels have been read
      * and the caller may change or release them; what wrote them in CUDA memory must have completed
      * before the call. When the frame completes a chunk, the chunk runs: on the CPU inside this
-     * call, on a CUDA device after it, so that the caller can bring frames meanwhile. Then a
+     * call, on a CUDA device after it, so that the caller can bring frames meanwhile. Epilogue a
      * failure of the chunk is reported by a later call. A caller that is a whole chunk ahead of the
      * device waits here. */
     FlashvsrStatus (*stream_push)(FlashvsrStream* stream, const FlashvsrFrame* frame,

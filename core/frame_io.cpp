@@ -77,7 +77,7 @@ void check_device_pointer(const void* plane, const at::Device& device) {
     (void)device;
 }
 
-int64_t padded(int64_t size) { return (size + kWindowPixels - 1) / kWindowPixels * kWindowPixels; }
+int64_t padded(int64_t size) { return windows_over(size) * kWindowPixels; }
 
 }  // namespace
 

@@ -75,7 +75,7 @@ class PoolScope {
 };
 
 // The same memory without a share in it, so that the pool may hand it out again.
-at::Tensor borrowed(const at::Tensor& x) {
+at::Tensor non_owning(const at::Tensor& x) {
     if (!x.defined()) return x;
     return at::from_blob(x.data_ptr(), x.sizes(), x.strides(), x.options());
 }
@@ -99,7 +99,7 @@ struct GraphRecorder::Recordings {
             // Other threads may allocate meanwhile.
             recording.graph.capture_begin(pool.id(), cudaStreamCaptureModeThreadLocal);
             capturing = true;
-            for (const at::Tensor& result : work()) recording.results.push_back(borrowed(result));
+            for (const at::Tensor& result : work()) recording.results.push_back(non_owning(result));
             capturing = false;
             recording.graph.capture_end();
             return true;

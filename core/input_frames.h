@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/compute_scope.h"
+#include "core/cuda_stream.h"
 #include "core/frame_io.h"
 
 namespace flashvsr {
@@ -16,7 +16,7 @@ namespace flashvsr {
 // before owes and eight new ones. Later chunks take turns in two places, so that one fills while
 // the other is computed on; each place's addresses stay the same for the stream's life.
 //
-// On a CUDA device frames come in on a queue of their own. It waits for the chunk that last used a
+// On a CUDA device frames come in on a stream of their own. It waits for the chunk that last used a
 // place, and the host waits for it where it must: a device frame has been read when push returns,
 // and frames of the host pass through as many pinned buffers as a chunk takes.
 class InputFrames {
@@ -35,17 +35,17 @@ class InputFrames {
     // Converts the caller's frame, which has been checked. Needs room.
     void push(const FlashvsrFrame& frame);
     // The last frame once more, on `compute`.
-    void repeat(const ComputeQueue& compute);
+    void repeat(const CudaStream& compute);
 
     // The chunk's frames, [25 or 12, 3, padded height, padded width], once none is missing;
     // `compute` waits for them.
-    at::Tensor take(const ComputeQueue& compute);
+    at::Tensor take(const CudaStream& compute);
     // Of the same frames, [25 or 12, height, width], or undefined.
     at::Tensor alpha() const;
     // Turns to the next chunk, when all that reads this one's frames is queued on `compute`.
-    void advance(const ComputeQueue& compute);
+    void advance(const CudaStream& compute);
     // Forgets all frames.
-    void start_afresh(const ComputeQueue& compute);
+    void start_afresh(const CudaStream& compute);
 
     int64_t padded_height() const { return reader_.padded_height(); }
     int64_t padded_width() const { return reader_.padded_width(); }
@@ -55,7 +55,7 @@ class InputFrames {
     struct Upload {
         explicit Upload(const FlashvsrFrameInfo& info);
         FrameBuffer pinned;
-        Mark sent;
+        CudaEvent sent;
     };
 
     int64_t size() const;
@@ -66,15 +66,15 @@ class InputFrames {
     FlashvsrFrameInfo input_, output_;
     Placement placement_;
     FrameReader reader_;
-    ComputeQueue queue_;  // of conversions, in order
+    CudaStream stream_;  // of conversions, in order
 
     at::Tensor rgb_;    // [25, 3, padded height, padded width], run dtype
     at::Tensor alpha_;  // [25, height, width], fp32, or undefined
     int64_t base_ = 0;  // first frame of the chunk to come
     int64_t filled_ = 0;
     bool first_ = true;
-    std::array<Mark, 2> used_;  // what last read or wrote each half on the compute queue
-    Mark converted_;
+    std::array<CudaEvent, 2> used_;  // what last read or wrote each half on the compute stream
+    CudaEvent converted_;
 
     std::vector<std::unique_ptr<Upload>> uploads_;
     size_t next_upload_ = 0;

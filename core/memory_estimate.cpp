@@ -53,10 +53,7 @@ class Estimate {
 
   private:
     static WindowGrid grid_of(const FlashvsrFrameInfo& output) {
-        auto padded = [](int64_t size) {
-            return (size + kWindowPixels - 1) / kWindowPixels * kWindowPixels;
-        };
-        return WindowGrid::of_picture(padded(output.height), padded(output.width));
+        return {windows_over(output.height), windows_over(output.width)};
     }
 
     std::vector<WindowGrid> dit_tiles() const {
@@ -164,11 +161,11 @@ class Estimate {
         const int64_t lists =
             2 * dit.heads * kFirstSlices * kFirstSlices * tile.windows * tile.windows * kFp32;
         return x + lq_tokens(tile) * element_ + lists + std::max({self, cross, feed_forward}) +
-               loans(tile);
+               staging(tile);
     }
 
     // What a KvPass lends: see there.
-    int64_t loans(const TileShape& tile) const {
+    int64_t staging(const TileShape& tile) const {
         const int64_t element = e4m3_cache() ? 1 : element_;
         const int64_t ring = 2 * ring_.capacity() * tile.tokens * q_.shape.dit.dim;
         switch (q_.storage) {

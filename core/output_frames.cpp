@@ -24,18 +24,18 @@ std::unique_ptr<OutputFrames::Slot> OutputFrames::free_slot() {
 }
 
 void OutputFrames::emit(const ChunkOutput& chunk, const at::Tensor& alpha, int64_t count,
-                        const ComputeQueue& compute) {
+                        const CudaStream& compute) {
     const ComputeScope scope(compute);
     for (int64_t i = 0; i < count; ++i) {
         std::unique_ptr<Slot> slot = free_slot();
         compute.wait_for(slot->copied);
         write_frame(chunk, i, alpha.defined() ? alpha[i] : alpha, slot->buffer.frame);
-        slot->converted.set(compute);
+        slot->converted.record(compute);
         if (slot->pinned) {
             const ComputeScope copying(copies_);
             copies_.wait_for(slot->converted);
             slot->pinned->bytes.copy_(slot->buffer.bytes, /*non_blocking=*/true);
-            slot->copied.set(copies_);
+            slot->copied.record(copies_);
         }
         ready_.push_back(std::move(slot));
     }
@@ -44,7 +44,7 @@ void OutputFrames::emit(const ChunkOutput& chunk, const at::Tensor& alpha, int64
 void OutputFrames::pop(const FlashvsrFrame& frame) {
     Slot& slot = *ready_.front();
     if (info_.memory == FLASHVSR_MEMORY_HOST) {
-        slot.copied.wait();
+        slot.copied.synchronize();
         const FrameBuffer& buffer = slot.pinned ? *slot.pinned : slot.buffer;
         copy_frame(buffer.frame, frame);
     } else {
@@ -52,8 +52,8 @@ void OutputFrames::pop(const FlashvsrFrame& frame) {
         const ComputeScope copying(copies_);
         copies_.wait_for(slot.converted);
         copy_frame_on_device(slot.buffer.frame, frame);
-        slot.copied.set(copies_);
-        slot.copied.wait();
+        slot.copied.record(copies_);
+        slot.copied.synchronize();
 #endif
     }
     drop();

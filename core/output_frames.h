@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/compute_scope.h"
+#include "core/cuda_stream.h"
 #include "core/frame_io.h"
 
 namespace flashvsr {
@@ -26,7 +26,7 @@ class OutputFrames {
     // Queues the first `count` frames of a chunk behind it on `compute`. alpha: [frames, height,
     // width] or undefined.
     void emit(const ChunkOutput& chunk, const at::Tensor& alpha, int64_t count,
-              const ComputeQueue& compute);
+              const CudaStream& compute);
     int64_t size() const { return static_cast<int64_t>(ready_.size()); }
     // Writes the oldest frame into the caller's, which has been checked. Needs one.
     void pop(const FlashvsrFrame& frame);
@@ -39,14 +39,14 @@ class OutputFrames {
         Slot(const FlashvsrFrameInfo& info, const Placement& placement);
         FrameBuffer buffer;                 // where the model runs
         std::optional<FrameBuffer> pinned;  // on the host, where the model is not
-        Mark converted;                     // `buffer` is written
-        Mark copied;                        // `buffer` has been read
+        CudaEvent converted;                // `buffer` is written
+        CudaEvent copied;                   // `buffer` has been read
     };
     std::unique_ptr<Slot> free_slot();
 
     FlashvsrFrameInfo info_;
     Placement placement_;
-    ComputeQueue copies_;
+    CudaStream copies_;
     std::deque<std::unique_ptr<Slot>> ready_;
     std::vector<std::unique_ptr<Slot>> free_;
 };

@@ -52,16 +52,15 @@ Settings check_settings(const FlashvsrSettings& in) {
 }
 
 Tiling check_tiling(const FlashvsrTiling& in) {
-    constexpr int32_t kMost = 16384;
+    constexpr int32_t kMax = 16384;
     Tiling out;
     out.dit = in.tile_dit != 0;
     out.vae = in.tile_vae != 0;
     if (!out.dit && !out.vae) return out;
-    require(in.tile_size >= 1 && in.tile_size <= kMost, "tile_size must lie within 1 and 16384");
-    require(in.overlap >= 0 && in.overlap <= kMost, "overlap must lie within 0 and 16384");
-    auto windows = [](int32_t pixels) { return (pixels + kWindowPixels - 1) / kWindowPixels; };
-    out.size = windows(in.tile_size);
-    out.overlap = std::max<int64_t>(windows(in.overlap), 1);
+    require(in.tile_size >= 1 && in.tile_size <= kMax, "tile_size must lie within 1 and 16384");
+    require(in.overlap >= 0 && in.overlap <= kMax, "overlap must lie within 0 and 16384");
+    out.size = windows_over(in.tile_size);
+    out.overlap = std::max<int64_t>(windows_over(in.overlap), 1);
     if (out.overlap >= out.size)
         throw Error(
             Error::Kind::kBadSettings,
@@ -113,18 +112,18 @@ MemoryPlan plan_stream(const Model& model, const FlashvsrStreamConfig& config,
 }  // namespace
 
 Stream::Stream(std::shared_ptr<const Engine> engine, const FlashvsrStreamConfig& config)
-    : engine_(engine->has_overflowed() ? engine->wider() : std::move(engine)),
+    : engine_(engine->has_overflowed() ? engine->fallback() : std::move(engine)),
       config_(check_config(config, engine_->model().placement.device)),
       settings_(check_settings(config.settings)),
       plan_(plan_stream(engine_->model(), config_, settings_)),
-      queue_(engine_->model().placement.device),
+      cuda_stream_(engine_->model().placement.device),
       input_(config.input, config.output, engine_->model().placement),
       runner_(make_runner()),
       output_(config.output, engine_->model().placement),
       stats_(FLASHVSR_STREAM_STATS_INIT) {}
 
 void Stream::push(const FlashvsrFrame& frame) {
-    const ComputeScope scope(queue_);
+    const ComputeScope scope(cuda_stream_);
     check_frame(frame, config_.input, engine_->model().placement.device);
     input_.push(frame);
     ++frames_since_start_;
@@ -134,15 +133,15 @@ void Stream::push(const FlashvsrFrame& frame) {
 
 void Stream::run_chunk(int64_t wanted) {
     ChunkTime& time = times_[stats_.chunks % times_.size()];
-    time.end.wait();
-    time.begin.set(queue_);
-    const at::Tensor frames = input_.take(queue_);
+    time.end.synchronize();
+    time.begin.record(cuda_stream_);
+    const at::Tensor frames = input_.take(cuda_stream_);
     ChunkOutput chunk = runner_->run(frames, config_.seed, settings_);
     // Nobody may see an overflow, so fp16 waits for its chunks.
-    if (chunk.finite.defined() && !chunk.finite.item<bool>()) chunk = run_wider(frames);
-    output_.emit(chunk, input_.alpha(), wanted, queue_);
-    input_.advance(queue_);
-    time.end.set(queue_);
+    if (chunk.finite.defined() && !chunk.finite.item<bool>()) chunk = run_in_fallback(frames);
+    output_.emit(chunk, input_.alpha(), wanted, cuda_stream_);
+    input_.advance(cuda_stream_);
+    time.end.record(cuda_stream_);
     outputs_since_start_ += wanted;
     ++stats_.chunks;
 }
@@ -156,13 +155,13 @@ std::unique_ptr<ChunkRunner> Stream::make_runner() const {
 
 // What had been remembered is lost: a later chunk becomes a first one, in front of which its first
 // frame has stood still.
-ChunkOutput Stream::run_wider(const at::Tensor& frames) {
+ChunkOutput Stream::run_in_fallback(const at::Tensor& frames) {
     log_line(LogLevel::kWarning,
              std::string("numbers have overflowed in ") +
                  precision_name(engine_->model().placement) +
                  "; loading the model in a type of wider range and going on with that");
     runner_.reset();
-    engine_ = engine_->wider();
+    engine_ = engine_->fallback();
     runner_ = make_runner();
     const int64_t missing = FLASHVSR_FIRST_CHUNK_INPUT - frames.size(0);
     const at::Tensor still = frames.narrow(0, 0, 1).expand({missing, -1, -1, -1});
@@ -177,7 +176,7 @@ ChunkOutput Stream::run_wider(const at::Tensor& frames) {
 }
 
 bool Stream::pop(const FlashvsrFrame& frame) {
-    const ComputeScope scope(queue_);
+    const ComputeScope scope(cuda_stream_);
     check_frame(frame, config_.output, engine_->model().placement.device);
     if (output_.size() == 0) return false;
     output_.pop(frame);
@@ -193,9 +192,9 @@ bool Stream::drop() {
 }
 
 void Stream::drain() {
-    const ComputeScope scope(queue_);
+    const ComputeScope scope(cuda_stream_);
     while (outputs_since_start_ < frames_since_start_) {
-        while (input_.missing() > 0) input_.repeat(queue_);
+        while (input_.missing() > 0) input_.repeat(cuda_stream_);
         run_chunk(std::min(input_.outputs(), frames_since_start_ - outputs_since_start_));
     }
     start_afresh();
@@ -208,7 +207,7 @@ void Stream::reset() {
 
 void Stream::start_afresh() {
     runner_->restart();
-    input_.start_afresh(queue_);
+    input_.start_afresh(cuda_stream_);
     frames_since_start_ = 0;
     outputs_since_start_ = 0;
 }
@@ -235,7 +234,7 @@ FlashvsrStreamStats Stream::stats() const {
     FlashvsrStreamStats stats = stats_;
     for (uint64_t i = 0; i < std::min<uint64_t>(stats.chunks, times_.size()); ++i) {
         const ChunkTime& time = times_[(stats.chunks - 1 - i) % times_.size()];
-        if (!time.end.passed()) continue;
+        if (!time.end.query()) continue;
         stats.last_chunk_ms = time.end.milliseconds_since(time.begin);
         break;
     }

@@ -1,11 +1,11 @@
-// One video through the networks: schedule, queues and everything that crosses chunks.
+// One video through the networks: schedule, frames that wait and everything that crosses chunks.
 #pragma once
 
 #include <array>
 #include <memory>
 
 #include "core/chunk_runner.h"
-#include "core/compute_scope.h"
+#include "core/cuda_stream.h"
 #include "core/engine.h"
 #include "core/flashvsr.h"
 #include "core/input_frames.h"
@@ -38,20 +38,20 @@ class Stream {
     void run_chunk(int64_t wanted);
     std::unique_ptr<ChunkRunner> make_runner() const;
     // The chunk anew, and all later ones, in a type of wider range.
-    ChunkOutput run_wider(const at::Tensor& frames);
+    ChunkOutput run_in_fallback(const at::Tensor& frames);
     void start_afresh();
 
-    // A chunk's time on the compute queue. The host is never more than one chunk ahead: it waits
+    // A chunk's time on the compute stream. The host is never more than one chunk ahead: it waits
     // for the chunk before the last before it queues another.
     struct ChunkTime {
-        Mark begin, end;
+        CudaEvent begin, end;
     };
 
     std::shared_ptr<const Engine> engine_;
     FlashvsrStreamConfig config_;
     Settings settings_;
     MemoryPlan plan_;
-    ComputeQueue queue_;
+    CudaStream cuda_stream_;
     InputFrames input_;
     std::unique_ptr<ChunkRunner> runner_;
     OutputFrames output_;

@@ -231,7 +231,7 @@ void install_model_properties(GObjectClass* object_class, const Properties& init
 }
 
 void install_tile_properties(GObjectClass* object_class, const Properties& initial) {
-    constexpr gint kMostPixels = 16384;
+    constexpr gint kMaxPixels = 16384;
     const FlashvsrTiling& tiling = initial.tiling;
     g_object_class_install_property(
         object_class, kTileDit,
@@ -248,17 +248,17 @@ void install_tile_properties(GObjectClass* object_class, const Properties& initi
         object_class, kTileSize,
         g_param_spec_int("tile-size", "Tile size",
                          "Largest side of a tile in output pixels; rounded up to a multiple of 128",
-                         1, kMostPixels, tiling.tile_size, kReady));
+                         1, kMaxPixels, tiling.tile_size, kReady));
     g_object_class_install_property(
         object_class, kOverlap,
         g_param_spec_int("overlap", "Overlap",
                          "Least that two tiles share in output pixels; rounded up to a multiple of "
                          "128, at least 128",
-                         0, kMostPixels, tiling.overlap, kReady));
+                         0, kMaxPixels, tiling.overlap, kReady));
 }
 
 void install_memory_properties(GObjectClass* object_class, const Properties& initial) {
-    constexpr guint kMostMib = 1 << 20;
+    constexpr guint kMaxMib = 1 << 20;
     g_object_class_install_property(
         object_class, kKvCache,
         g_param_spec_enum("kv-cache", "Key/value cache",
@@ -275,7 +275,7 @@ void install_memory_properties(GObjectClass* object_class, const Properties& ini
             "memory-limit", "Memory limit",
             "MiB: as if the device had no more memory than this in all, for the whole "
             "process; 0: what it has",
-            0, kMostMib, initial.memory_limit, kReady));
+            0, kMaxMib, initial.memory_limit, kReady));
 }
 
 void install_picture_properties(GObjectClass* object_class, const Properties& initial) {

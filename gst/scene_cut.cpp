@@ -7,7 +7,7 @@ namespace flashvsr {
 
 namespace {
 
-constexpr double kLeastDifference = 20.0; /* of 255: less is no cut, however still it was before */
+constexpr double kMinDifference = 20.0; /* of 255: less is no cut, however still it was before */
 constexpr double kTimesUsual = 4.0;
 constexpr double kMemory = 0.8;    /* share of the past in what is usual */
 constexpr int kShortestScene = 8;  /* frames: a flash of light is no scene */
@@ -45,7 +45,7 @@ bool SceneCut::begins_at(const GstVideoInfo& info, const guint8* rows, gssize st
     previous_ = cells;
     const bool first = frames_++ == 0;
     if (first) return false;
-    const bool cut = frames_ > kShortestScene && difference > kLeastDifference &&
+    const bool cut = frames_ > kShortestScene && difference > kMinDifference &&
                      difference > kTimesUsual * usual_;
     if (cut) {
         frames_ = 1;

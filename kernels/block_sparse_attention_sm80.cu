@@ -82,7 +82,7 @@ constexpr float kSlack = 8.0f;
 
 // Turns scores into weights relative to the row maxima; raises the maxima and rescales what was
 // accumulated under the old ones where they lag behind too far.
-__device__ void soften(Scores& scores, Accumulators& acc) {
+__device__ void online_softmax(Scores& scores, Accumulators& acc) {
     float rescale[2][2];
     bool raised = false;
 #pragma unroll
@@ -245,7 +245,7 @@ __global__ void __launch_bounds__(kThreads, 2) attention_kernel(BlockSparseAtten
         Scores scores = {};
         multiply_keys<T>(query_lane, ring + slot + key_lane, scores);
         advance();
-        soften(scores, acc);
+        online_softmax(scores, acc);
 
         ptx::cp_async_wait<1>();
         __syncthreads();

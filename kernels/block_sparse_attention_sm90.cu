@@ -182,12 +182,12 @@ struct Range<__nv_fp8_e4m3> {  // at most 448, at least 2^-9
 
 // The running state of a thread's two rows.
 template <typename T>
-class Softmax {
+class OnlineSoftmax {
   public:
-    explicit __device__ Softmax(float score_to_exponent) : scale_(score_to_exponent) {}
+    explicit __device__ OnlineSoftmax(float score_to_exponent) : scale_(score_to_exponent) {}
 
     // Turns scores into weights.
-    __device__ void weigh(Accumulators& s) {
+    __device__ void update(Accumulators& s) {
         raised_ = __any_sync(0xffffffffu, reaches_bound(s));
         if (raised_) raise(s);
 #pragma unroll
@@ -200,7 +200,7 @@ class Softmax {
         for (int half = 0; half < 2; ++half) sum_[half] += part[half][0] + part[half][1];
     }
 
-    // Brings what was accumulated before the last weigh() to the present maxima.
+    // Brings what was accumulated before the last update() to the present maxima.
     __device__ void rescale(Accumulators& out) const {
         if (!raised_) return;
 #pragma unroll
@@ -329,8 +329,8 @@ __device__ void attend(Shared<T>& shared, const TensorMaps& maps, const Attentio
     Operand<T> q, p;
     Accumulators scores, out;
     const bool scaled = sizeof(T) == 1;
-    Softmax<T> softmax(scaled ? params.q_scale * params.k_scale * kScoreToExponent
-                              : kScoreToExponent);
+    OnlineSoftmax<T> softmax(scaled ? params.q_scale * params.k_scale * kScoreToExponent
+                                    : kScoreToExponent);
     Cursor<Shared<T>::kStages> keys, values;
 
     wait(shared.queries_full, 0);
@@ -342,7 +342,7 @@ __device__ void attend(Shared<T>& shared, const TensorMaps& maps, const Attentio
     ptx::hold(scores);
     release(shared.keys_free[0]);
     keys.advance();
-    softmax.weigh(scores);
+    softmax.update(scores);
     ptx::hold(scores);
 
     // Ends the product with the values before, if any, and readies weights and results for the
@@ -372,7 +372,7 @@ __device__ void attend(Shared<T>& shared, const TensorMaps& maps, const Attentio
         release(shared.keys_free[keys.stage]);
         keys.advance();
         keys_here = is_full(shared.keys_full[keys.stage], keys.parity);
-        softmax.weigh(scores);
+        softmax.update(scores);
         ptx::hold(scores);
     }
     // The last values, which lie one behind those that are multiplied now.

@@ -6,7 +6,7 @@
 
 #include "kernels/element_type.h"
 #include "kernels/stream.h"
-#include "kernels/tap_stack.h"
+#include "kernels/temporal_im2col.h"
 
 namespace flashvsr::kernels {
 
@@ -17,10 +17,10 @@ struct ChannelNorm {
     const void* x = nullptr;      // [frames, height, width, channels]
     const void* bias = nullptr;   // [channels], of the convolution that made x
     const void* gamma = nullptr;  // [channels]
-    TapShape shape;               // channels: a multiple of 8; on CUDA at most 8192
+    Im2colShape shape;            // channels: a multiple of 8; on CUDA at most 8192
     // One of the two. tokens: [frames * height * width, channels] in window order
     // (models/window.h), height and width multiples of 8, frames of 2.
-    TapStack stack;
+    TemporalIm2col stack;
     void* tokens = nullptr;
     ElementType type = ElementType::kFloat32;
 };
@@ -30,7 +30,8 @@ void channel_norm_cpu(const ChannelNorm& params);
 void channel_norm_cuda(const ChannelNorm& params, CudaStream stream);
 
 // Row of a pixel in window order: windows of 2 frames x 8 x 8 pixels.
-FLASHVSR_HOST_DEVICE inline int64_t window_row(const TapShape& shape, int64_t frame, int y, int x) {
+FLASHVSR_HOST_DEVICE inline int64_t window_row(const Im2colShape& shape, int64_t frame, int y,
+                                               int x) {
     const int64_t window =
         (frame / 2 * (shape.height / 8) + y / 8) * int64_t{shape.width / 8} + x / 8;
     return ((window * 2 + frame % 2) * 8 + y % 8) * 8 + x % 8;

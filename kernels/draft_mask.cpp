@@ -17,12 +17,12 @@ void weigh_keys(const DraftMask& params, int head, int64_t query, float* weight)
     const int keys = params.key_slices * params.windows;
     const T* q = static_cast<const T*>(params.q_mean) + query * dim + head * kHeadDim;
     const T* k = static_cast<const T*>(params.k_mean) + head * kHeadDim;
-    const bool* allowed = params.allowed + query % params.windows * params.windows;
+    const bool* local_mask = params.local_mask + query % params.windows * params.windows;
     const float root = std::sqrt(static_cast<float>(kHeadDim));
 
     float maximum = -INFINITY;
     for (int key = 0; key < keys; ++key) {
-        if (!allowed[key % params.windows]) continue;
+        if (!local_mask[key % params.windows]) continue;
         double product = 0;
         for (int d = 0; d < kHeadDim; ++d) {
             product += double{to_float(q[d])} * double{to_float(k[key * dim + d])};
@@ -32,7 +32,7 @@ void weigh_keys(const DraftMask& params, int head, int64_t query, float* weight)
     }
     double sum = 0;
     for (int key = 0; key < keys; ++key) {
-        weight[key] = allowed[key % params.windows] ? std::exp(weight[key] - maximum) : 0.0f;
+        weight[key] = local_mask[key % params.windows] ? std::exp(weight[key] - maximum) : 0.0f;
         sum += weight[key];
     }
     for (int key = 0; key < keys && sum > 0; ++key) weight[key] /= static_cast<float>(sum);

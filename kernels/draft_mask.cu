@@ -113,7 +113,7 @@ __device__ void load_rows(const DraftMask& params, const Part<T, kParts>& part, 
             *reinterpret_cast<uint4*>(part.queries + row * kQueryPitch + at) =
                 real ? *reinterpret_cast<const uint4*>(q + row * dim + at) : uint4{};
         }
-        const bool* allowed = params.allowed + int64_t{part.window + row} * part.windows;
+        const bool* allowed = params.local_mask + int64_t{part.window + row} * part.windows;
         int count = 0;
         for (int word = 0; word < part.words; ++word) {
             const int window = word * 32 + lane_index();

@@ -2,7 +2,7 @@
 // to the lists that block_sparse_attention reads.
 //
 //   score  = RN(RN(q_mean k_mean^T) / sqrt(128))        per head; RN rounds to the element type
-//   weight = softmax over the allowed windows of all key slices, fp32; 0 where not allowed
+//   weight = softmax over the local_mask windows of all key slices, fp32; 0 where not local_mask
 //   kept   = weight > the (min(n - 1, budget) + 1)-th largest of the n weights of a query slice
 //
 // The selection is exact: what ties with the threshold is dropped. A query window that may attend
@@ -21,9 +21,9 @@
 namespace flashvsr::kernels {
 
 struct DraftMask {
-    const void* q_mean = nullptr;   // [query_slices * windows, heads * 128]
-    const void* k_mean = nullptr;   // [key_slices * windows, heads * 128]
-    const bool* allowed = nullptr;  // [windows, windows]: query, key; the same in every slice
+    const void* q_mean = nullptr;      // [query_slices * windows, heads * 128]
+    const void* k_mean = nullptr;      // [key_slices * windows, heads * 128]
+    const bool* local_mask = nullptr;  // [windows, windows]: query, key; the same in every slice
     int heads = 0;
     int windows = 0;  // of one slice
     int query_slices = 0;

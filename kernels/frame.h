@@ -84,8 +84,8 @@ struct PictureToModel {
     int padded_width = 0;    // >= columns.out
     ElementType type = ElementType::kFloat32;  // of rgb
 };
-// The twin goes in two steps, below. The CUDA kernels do the same operations in the same order,
-// uncontracted: the two are equal to the last bit.
+// The reference goes in two steps, below. The CUDA kernels do the same operations in the same
+// order, uncontracted: the two are equal to the last bit.
 void picture_to_model_cpu(const PictureToModel& params);
 void picture_to_model_cuda(const PictureToModel& params, CudaStream stream);
 

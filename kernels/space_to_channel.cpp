@@ -8,7 +8,7 @@ namespace flashvsr::kernels {
 void space_to_channel_cpu(const SpaceToChannel& p) {
     require(p.stack.group >= 2 && p.stack.group % 2 == 0 && p.frame_count % p.stack.group == 0,
             "space_to_channel takes groups of an even number of frames");
-    const TapShape shape = {p.frame_count, p.height, p.width, kTokenChannels};
+    const Im2colShape shape = {p.frame_count, p.height, p.width, kTokenChannels};
     with_host_type(p.type, [&](auto tag) {
         using T = decltype(tag);
         const T* pixel = static_cast<const T*>(p.frames);

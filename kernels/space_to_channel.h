@@ -5,7 +5,7 @@
 
 #include "kernels/element_type.h"
 #include "kernels/stream.h"
-#include "kernels/tap_stack.h"
+#include "kernels/temporal_im2col.h"
 
 namespace flashvsr::kernels {
 
@@ -15,7 +15,7 @@ inline constexpr int kTokenChannels = 3 * kTokenSide * kTokenSide;
 // Channel c * 256 + dy * 16 + dx of a token is pixel (16 y + dy, 16 x + dx) of plane c.
 struct SpaceToChannel {
     const void* frames = nullptr;  // [frame_count, 3, 16 height, 16 width]
-    TapStack stack;                // of 768 channels
+    TemporalIm2col stack;          // of 768 channels
     int64_t frame_count = 0;
     int height = 0;  // tokens
     int width = 0;

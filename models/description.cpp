@@ -58,10 +58,10 @@ ModelDescription parse_description(const std::string& text) {
 }
 
 ModelDescription read_description(const fs::path& path) {
-    constexpr uint64_t kMostBytes = 64 << 10;
+    constexpr uint64_t kMaxBytes = 64 << 10;
     const File file(path.string());
     try {
-        if (file.size() > kMostBytes) throw std::invalid_argument("more than 64 KiB long");
+        if (file.size() > kMaxBytes) throw std::invalid_argument("more than 64 KiB long");
         return parse_description(file.text(0, file.size()));
     } catch (const Error&) {
         throw;

@@ -16,7 +16,7 @@ namespace flashvsr {
 namespace {
 
 constexpr int64_t kPatch = 2;
-constexpr int64_t kMostSlices = 3;  // of a step: those of the first
+constexpr int64_t kMaxSlices = 3;  // of a step: those of the first
 
 // Where the constants of a stream are made: what is folded into weights is rounded with them, once.
 Placement constants_of(Placement placement) {
@@ -32,16 +32,16 @@ Dit::State::State(const Dit& dit, const WindowGrid& grid, const SparseSettings& 
       rope(grid, dit.placement()),
       cache(grid, {dit.caches_e4m3(), dit.config().dim, storage},
             static_cast<int64_t>(settings.kv_ratio), dit.placement()),
-      rope_table(
-          at::empty({kMostSlices * grid.tokens(), kHeadDim / 2, 2}, dit.placement().fp32())) {
+      rope_table(at::empty({kMaxSlices * grid.tokens(), kHeadDim / 2, 2}, dit.placement().fp32())) {
     step.grid = grid;
-    step.allowed =
+    step.local_mask =
         at::empty({grid.windows(), grid.windows()}, dit.placement().options().dtype(at::kBool));
 }
 
 std::vector<bool> Dit::caches_e4m3() const {
     std::vector<bool> e4m3;
-    for (const std::unique_ptr<const Block>& block : blocks_) e4m3.push_back(block->caches_e4m3());
+    for (const std::unique_ptr<const TransformerBlock>& block : blocks_)
+        e4m3.push_back(block->caches_e4m3());
     return e4m3;
 }
 
@@ -112,8 +112,9 @@ Dit::Dit(Weights& weights, const at::Tensor& prompt, const Placement& placement,
     take_head(weights, time.t_emb);
 }
 
-std::unique_ptr<Block> Dit::take_block(Weights& weights, int64_t index, const at::Tensor& time,
-                                       const at::Tensor& context) const {
+std::unique_ptr<TransformerBlock> Dit::take_block(Weights& weights, int64_t index,
+                                                  const at::Tensor& time,
+                                                  const at::Tensor& context) const {
     const std::string prefix = "blocks." + std::to_string(index) + ".";
     // The first and the last block are the most sensitive ones.
     Placement placement = placement_;
@@ -183,7 +184,7 @@ at::Tensor Dit::step(const at::Tensor& latents, const std::vector<at::Tensor>& l
 void Dit::begin_step(int64_t latent_frames, const SparseSettings& settings, State& state) const {
     state.cache.set_kept(static_cast<int64_t>(settings.kv_ratio));
     if (state.local_range != settings.local_range) {
-        state.step.allowed.copy_(local_windows(state.grid, settings.local_range));
+        state.step.local_mask.copy_(local_windows(state.grid, settings.local_range));
         state.local_range = settings.local_range;
     }
     DitStep& step = state.step;

@@ -7,13 +7,13 @@
 #include <memory>
 #include <vector>
 
-#include "models/block.h"
 #include "models/checkpoint/weights.h"
 #include "models/kv_cache.h"
 #include "models/linear.h"
 #include "models/manifest.h"
 #include "models/placement.h"
 #include "models/rope.h"
+#include "models/transformer_block.h"
 
 namespace flashvsr {
 
@@ -35,7 +35,7 @@ class Dit {
         Rope rope;
         KvCache cache;
         int64_t next_latent = 0;  // latent frame, over the stream, at which the next step begins
-        int64_t local_range = 0;  // that step.allowed was made for
+        int64_t local_range = 0;  // that step.local_mask was made for
         DitStep step;             // the one under way; its tensors stay where they are
         at::Tensor rope_table;    // [3 * tokens, 64, 2], fp32; step.rope is its beginning
     };
@@ -87,8 +87,9 @@ class Dit {
     Time embed_time(Weights& weights, const Placement& placement) const;
     at::Tensor embed_prompt(Weights& weights, const at::Tensor& prompt,
                             const Placement& placement) const;
-    std::unique_ptr<Block> take_block(Weights& weights, int64_t index, const at::Tensor& time,
-                                      const at::Tensor& context) const;
+    std::unique_ptr<TransformerBlock> take_block(Weights& weights, int64_t index,
+                                                 const at::Tensor& time,
+                                                 const at::Tensor& context) const;
     void take_head(Weights& weights, const at::Tensor& t_emb);
     at::Tensor apply_head(const at::Tensor& x) const;
 
@@ -98,7 +99,7 @@ class Dit {
     DitConfig config_;
     Placement placement_;
     Linear patch_embedding_;  // 64 inputs in the order (channel, dy, dx)
-    std::vector<std::unique_ptr<const Block>> blocks_;
+    std::vector<std::unique_ptr<const TransformerBlock>> blocks_;
     Head head_;
 };
 

@@ -91,7 +91,7 @@ at::Tensor DitBlock::attend_windows(const at::Tensor& x, const DitStep& step,
 
     const DraftMask drafted =
         draft_mask({window_means(q), cache.k_mean.narrow(0, 0, step.key_slices * windows),
-                    step.allowed, step.budget});
+                    step.local_mask, step.budget});
     if (mask) *mask = drafted;
     const at::Tensor k = cache.k.narrow(0, 0, step.key_slices * tokens);
     const at::Tensor v = cache.v.narrow(0, 0, step.key_slices * tokens);

@@ -6,14 +6,14 @@
 
 #include <string>
 
-#include "models/block.h"
 #include "models/checkpoint/weights.h"
 #include "models/linear.h"
 #include "models/placement.h"
+#include "models/transformer_block.h"
 
 namespace flashvsr {
 
-class DitBlock : public Block {
+class DitBlock : public TransformerBlock {
   public:
     // time: t_mod, [1, 6, dim]; context: embedded prompt, [prompt tokens, dim]; both constant over
     // a stream, so what follows from them is made once, here.

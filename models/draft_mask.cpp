@@ -31,7 +31,7 @@ at::Tensor local_windows(const WindowGrid& grid, int64_t range) {
 }
 
 DraftMask draft_mask(const DraftMaskInput& input) {
-    const int64_t windows = input.allowed.size(0);
+    const int64_t windows = input.local_mask.size(0);
     const int64_t queries = input.q_mean.size(0);
     const int64_t keys = input.k_mean.size(0);
     const int64_t query_slices = queries / windows;
@@ -44,7 +44,7 @@ DraftMask draft_mask(const DraftMaskInput& input) {
     const at::Tensor scores =
         at::matmul(by_head(input.q_mean), by_head(input.k_mean).transpose(1, 2)) /
         std::sqrt(static_cast<double>(kHeadDim));
-    const at::Tensor outside = input.allowed.logical_not().repeat({query_slices, key_slices});
+    const at::Tensor outside = input.local_mask.logical_not().repeat({query_slices, key_slices});
     const at::Tensor weight = at::softmax(
         scores.to(at::kFloat).masked_fill(outside, -std::numeric_limits<float>::infinity()), 2);
 
@@ -57,7 +57,7 @@ DraftMask draft_mask(const DraftMaskInput& input) {
 }
 
 BlockLists draft_lists(const DraftMaskInput& input, DraftMask* mask) {
-    const int64_t windows = input.allowed.size(0);
+    const int64_t windows = input.local_mask.size(0);
     const int64_t queries = input.q_mean.size(0);
     const int64_t keys = input.k_mean.size(0);
     const int64_t heads = input.q_mean.size(1) / kHeadDim;
@@ -68,7 +68,7 @@ BlockLists draft_lists(const DraftMaskInput& input, DraftMask* mask) {
     kernels::DraftMask params;
     params.q_mean = input.q_mean.const_data_ptr();
     params.k_mean = input.k_mean.const_data_ptr();
-    params.allowed = input.allowed.const_data_ptr<bool>();
+    params.local_mask = input.local_mask.const_data_ptr<bool>();
     params.heads = static_cast<int>(heads);
     params.windows = static_cast<int>(windows);
     params.query_slices = static_cast<int>(queries / windows);

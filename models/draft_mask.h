@@ -18,10 +18,10 @@ int64_t draft_mask_budget(const WindowGrid& grid, double sparse_ratio);
 at::Tensor local_windows(const WindowGrid& grid, int64_t range);
 
 struct DraftMaskInput {
-    at::Tensor q_mean;   // [query slices * windows, dim], run dtype
-    at::Tensor k_mean;   // [key slices * windows, dim], run dtype
-    at::Tensor allowed;  // [windows, windows] bool, see local_windows
-    int64_t budget = 0;  // see draft_mask_budget
+    at::Tensor q_mean;      // [query slices * windows, dim], run dtype
+    at::Tensor k_mean;      // [key slices * windows, dim], run dtype
+    at::Tensor local_mask;  // [windows, windows] bool, see local_windows
+    int64_t budget = 0;     // see draft_mask_budget
     // At least the number of windows that any query may attend to in a slice, such as the square of
     // the local range; 0: not known. Only saves memory.
     int64_t most_allowed = 0;

@@ -27,7 +27,7 @@ inline kernels::CudaStream current_stream(const at::Tensor& tensor) {
 }
 #endif
 
-// Calls the CUDA kernel for tensors on the GPU and its CPU twin for others. In a build without
+// Calls the CUDA kernel for tensors on the GPU and its CPU reference for others. In a build without
 // CUDA a tensor cannot be on the GPU.
 #ifdef FLASHVSR_CUDA
 #define FLASHVSR_LAUNCH(name, tensor, params)                                  \

@@ -14,7 +14,7 @@ constexpr int64_t kNowhere = -1;
 // With a place for each kept slice, a slice's place and its slot meet again after kept * (kept + 1)
 // steps, each of which is recorded on its own (core/graph_recorder.h). Beyond this many the places
 // are the slots.
-constexpr int64_t kMostTightPlaces = 3;
+constexpr int64_t kMaxTightPlaces = 3;
 
 bool contains(const std::vector<int64_t>& values, int64_t value) {
     return std::find(values.begin(), values.end(), value) != values.end();
@@ -48,8 +48,8 @@ void SlotRing::end_step() {
     if (static_cast<int64_t>(slots_.size()) > kept_) slots_.erase(slots_.begin());
 }
 
-KvCache::Queues::Queues(const at::Device& device)
-    : arrivals(device), departures{SideQueue(device), SideQueue(device)} {}
+KvCache::CopyStreams::CopyStreams(const at::Device& device)
+    : prefetch(device), write_back{CopyStream(device), CopyStream(device)} {}
 
 KvCache::KvCache(const WindowGrid& grid, Format format, int64_t kept, const Placement& placement)
     : grid_(grid),
@@ -58,8 +58,8 @@ KvCache::KvCache(const WindowGrid& grid, Format format, int64_t kept, const Plac
       placement_(placement),
       ring_(kept),
       places_(ring_.capacity(), kNowhere),
-      queues_(keeps_on_host(format_.storage) ? std::make_unique<Queues>(placement.device)
-                                             : nullptr) {
+      copy_streams_(keeps_on_host(format_.storage) ? std::make_unique<CopyStreams>(placement.device)
+                                                   : nullptr) {
     for (size_t i = 0; i < format_.e4m3.size(); ++i) {
         layers_.push_back(empty_layer(static_cast<int64_t>(i)));
         stores_.push_back(empty_store(static_cast<int64_t>(i)));
@@ -67,7 +67,7 @@ KvCache::KvCache(const WindowGrid& grid, Format format, int64_t kept, const Plac
 }
 
 int64_t KvCache::place_count(const SlotRing& ring) {
-    return ring.kept() <= kMostTightPlaces ? ring.kept() : ring.capacity();
+    return ring.kept() <= kMaxTightPlaces ? ring.kept() : ring.capacity();
 }
 
 at::Tensor KvCache::empty_rows(int64_t layer, int64_t slots) const {

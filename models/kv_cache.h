@@ -7,8 +7,8 @@
 #include <memory>
 #include <vector>
 
+#include "models/copy_stream.h"
 #include "models/placement.h"
-#include "models/side_queue.h"
 #include "models/window.h"
 
 namespace flashvsr {
@@ -112,12 +112,12 @@ class KvCache {
     Store empty_int8(int64_t slices) const;
 
     // The copies of a KvPass, which is one at a time.
-    struct Queues {
-        explicit Queues(const at::Device& device);
-        SideQueue arrivals;
-        SideQueue departures[2];  // of layers with even and odd numbers
+    struct CopyStreams {
+        explicit CopyStreams(const at::Device& device);
+        CopyStream prefetch;
+        CopyStream write_back[2];  // of layers with even and odd numbers
     };
-    Queues& queues() const { return *queues_; }
+    CopyStreams& copy_streams() const { return *copy_streams_; }
 
   private:
     Layer empty_layer(int64_t index) const;
@@ -132,7 +132,7 @@ class KvCache {
     std::vector<Store> stores_;
     std::vector<int64_t> places_;  // per slot of the ring: where its slice is stored, or -1
     std::vector<Move> incoming_, outgoing_;
-    std::unique_ptr<Queues> queues_;
+    std::unique_ptr<CopyStreams> copy_streams_;
 };
 
 }  // namespace flashvsr

@@ -66,60 +66,60 @@ std::vector<TensorCopy> copies_of(const KvCache::Store& from, const std::vector<
 KvPass::KvPass(const KvCache& cache)
     : cache_(cache), on_host_(keeps_on_host(cache.format().storage)) {
     if (!on_host_) return;
-    cache_.queues().arrivals.forget();
-    for (SideQueue& queue : cache_.queues().departures) queue.forget();
+    cache_.copy_streams().prefetch.forget();
+    for (CopyStream& stream : cache_.copy_streams().write_back) stream.forget();
 }
 
 const KvCache::Layer& KvPass::load(int64_t layer) {
     if (!cache_.is_stored(layer)) return cache_.layer(layer);
     if (on_host_) {
-        if (layer == 0) begin_arrival(layer);
-        cache_.queues().arrivals.join();
-        // Frees what the layer before the last has lent, for the next one.
-        cache_.queues().departures[layer % 2].join();
-        if (layer + 1 < cache_.layers()) begin_arrival(layer + 1);
+        if (layer == 0) begin_prefetch(layer);
+        cache_.copy_streams().prefetch.join();
+        // Frees what the layer before the last has staged, for the next one.
+        cache_.copy_streams().write_back[layer % 2].join();
+        if (layer + 1 < cache_.layers()) begin_prefetch(layer + 1);
     }
-    if (!loan(layer).ring.k.defined()) make_ring(layer);
+    if (!staging(layer).ring.k.defined()) make_ring(layer);
     if (cache_.store(layer).int8()) dequantize(layer);
-    return loan(layer).ring;
+    return staging(layer).ring;
 }
 
 void KvPass::save(int64_t layer) {
     if (!cache_.is_stored(layer)) return;
     const KvCache::Store& store = cache_.store(layer);
     if (on_host_) {
-        begin_departure(layer);
+        begin_write_back(layer);
     } else {
         quantize(layer, cache_.outgoing(), store);
     }
     // A ring that is being copied from has to stay.
-    if (store.int8()) loan(layer).ring = {};
+    if (store.int8()) staging(layer).ring = {};
 }
 
 void KvPass::finish() {
     if (on_host_)
-        for (SideQueue& queue : cache_.queues().departures) queue.join();
-    loans_ = {};
+        for (CopyStream& stream : cache_.copy_streams().write_back) stream.join();
+    staging_ = {};
 }
 
 void KvPass::make_ring(int64_t layer) {
     const int64_t capacity = cache_.ring().capacity();
-    loan(layer).ring = {cache_.empty_rows(layer, capacity), cache_.empty_rows(layer, capacity),
-                        cache_.layer(layer).k_mean};
+    staging(layer).ring = {cache_.empty_rows(layer, capacity), cache_.empty_rows(layer, capacity),
+                           cache_.layer(layer).k_mean};
 }
 
-void KvPass::begin_arrival(int64_t layer) {
+void KvPass::begin_prefetch(int64_t layer) {
     const KvCache::Store& store = cache_.store(layer);
     const std::vector<Move>& moves = cache_.incoming();
-    loan(layer) = {};
+    staging(layer) = {};
     std::vector<TensorCopy> copies;
     if (store.int8()) {
-        loan(layer).arriving = cache_.empty_int8(static_cast<int64_t>(moves.size()));
-        copies = copies_of(store, moves, loan(layer).arriving, packed(moves), cache_.grid());
+        staging(layer).prefetched = cache_.empty_int8(static_cast<int64_t>(moves.size()));
+        copies = copies_of(store, moves, staging(layer).prefetched, packed(moves), cache_.grid());
     } else {
         make_ring(layer);
         const int64_t rows = cache_.grid().tokens();
-        const KvCache::Layer& ring = loan(layer).ring;
+        const KvCache::Layer& ring = staging(layer).ring;
         for (const Move& move : moves) {
             copies.push_back(
                 {slice_of(store.k, move.place, rows), slice_of(ring.k, move.slot, rows)});
@@ -127,20 +127,20 @@ void KvPass::begin_arrival(int64_t layer) {
                 {slice_of(store.v, move.place, rows), slice_of(ring.v, move.slot, rows)});
         }
     }
-    cache_.queues().arrivals.copy(copies);
+    cache_.copy_streams().prefetch.copy(copies);
 }
 
-void KvPass::begin_departure(int64_t layer) {
+void KvPass::begin_write_back(int64_t layer) {
     const KvCache::Store& store = cache_.store(layer);
     const std::vector<Move>& moves = cache_.outgoing();
     std::vector<TensorCopy> copies;
     if (store.int8()) {
-        loan(layer).departing = cache_.empty_int8(static_cast<int64_t>(moves.size()));
-        quantize(layer, packed(moves), loan(layer).departing);
-        copies = copies_of(loan(layer).departing, packed(moves), store, moves, cache_.grid());
+        staging(layer).written_back = cache_.empty_int8(static_cast<int64_t>(moves.size()));
+        quantize(layer, packed(moves), staging(layer).written_back);
+        copies = copies_of(staging(layer).written_back, packed(moves), store, moves, cache_.grid());
     } else {
         const int64_t rows = cache_.grid().tokens();
-        const KvCache::Layer& ring = loan(layer).ring;
+        const KvCache::Layer& ring = staging(layer).ring;
         for (const Move& move : moves) {
             copies.push_back(
                 {slice_of(ring.k, move.slot, rows), slice_of(store.k, move.place, rows)});
@@ -148,28 +148,28 @@ void KvPass::begin_departure(int64_t layer) {
                 {slice_of(ring.v, move.slot, rows), slice_of(store.v, move.place, rows)});
         }
     }
-    cache_.queues().departures[layer % 2].copy(copies);
+    cache_.copy_streams().write_back[layer % 2].copy(copies);
 }
 
 void KvPass::dequantize(int64_t layer) {
-    Loan& lent = loan(layer);
-    const KvCache::Store& from = on_host_ ? lent.arriving : cache_.store(layer);
+    Staging& staged = staging(layer);
+    const KvCache::Store& from = on_host_ ? staged.prefetched : cache_.store(layer);
     const std::vector<Move> moves = on_host_ ? packed(cache_.incoming()) : cache_.incoming();
     const int64_t tokens = cache_.grid().tokens(), windows = cache_.grid().windows();
     for (const Move& move : moves) {
         dequantize_slice(slice_of(from.k, move.place, tokens),
                          slice_of(from.k_scale, move.place, windows),
-                         slice_of(lent.ring.k, move.slot, tokens));
+                         slice_of(staged.ring.k, move.slot, tokens));
         dequantize_slice(slice_of(from.v, move.place, tokens),
                          slice_of(from.v_scale, move.place, windows),
-                         slice_of(lent.ring.v, move.slot, tokens));
+                         slice_of(staged.ring.v, move.slot, tokens));
     }
-    lent.arriving = {};
+    staged.prefetched = {};
 }
 
 void KvPass::quantize(int64_t layer, const std::vector<Move>& moves,
                       const KvCache::Store& target) const {
-    const KvCache::Layer& ring = loans_[layer % 3].ring;
+    const KvCache::Layer& ring = staging_[layer % 3].ring;
     const int64_t tokens = cache_.grid().tokens(), windows = cache_.grid().windows();
     for (const Move& move : moves) {
         quantize_slice(slice_of(ring.k, move.slot, tokens), slice_of(target.k, move.place, tokens),

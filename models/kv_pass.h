@@ -33,17 +33,17 @@ class KvPass {
 
   private:
     // What a layer needs while its slices move.
-    struct Loan {
+    struct Staging {
         KvCache::Layer ring;
-        KvCache::Store arriving;   // int8 from the host, a slice after the other
-        KvCache::Store departing;  // int8 to the host
+        KvCache::Store prefetched;    // int8 from the host, a slice after the other
+        KvCache::Store written_back;  // int8 to the host
     };
-    // Three layers are under way at once: one arrives, one is used, one departs.
-    Loan& loan(int64_t layer) { return loans_[layer % 3]; }
+    // Three layers are under way at once: one is prefetched, one used, one written back.
+    Staging& staging(int64_t layer) { return staging_[layer % 3]; }
 
     void make_ring(int64_t layer);
-    void begin_arrival(int64_t layer);
-    void begin_departure(int64_t layer);
+    void begin_prefetch(int64_t layer);
+    void begin_write_back(int64_t layer);
     void dequantize(int64_t layer);
     // Into `target`, in the places of `moves`.
     void quantize(int64_t layer, const std::vector<KvCache::Move>& moves,
@@ -51,7 +51,7 @@ class KvPass {
 
     const KvCache& cache_;
     bool on_host_;
-    std::array<Loan, 3> loans_;
+    std::array<Staging, 3> staging_;
 };
 
 }  // namespace flashvsr

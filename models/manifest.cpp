@@ -33,14 +33,14 @@ int64_t size_of(const Weights& weights, const std::string& name, size_t axis) {
 }
 
 int64_t count_of(const Weights& weights, const std::string& prefix) {
-    constexpr int64_t kMost = 4096;  // a hostile name must not make a loader run for ever
+    constexpr int64_t kMax = 4096;  // a hostile name must not make a loader run for ever
     int64_t count = 0;
     for (const std::string& name : weights.names()) {
         if (name.compare(0, prefix.size(), prefix) != 0) continue;
         int64_t index = -1;
         const char* begin = name.data() + prefix.size();
         const auto [end, error] = std::from_chars(begin, name.data() + name.size(), index);
-        if (error == std::errc() && *end == '.' && index >= 0 && index < kMost)
+        if (error == std::errc() && *end == '.' && index >= 0 && index < kMax)
             count = std::max(count, index + 1);
     }
     return count;

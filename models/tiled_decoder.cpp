@@ -42,11 +42,11 @@ at::Tensor HaloDecoder::decode(const at::Tensor& latents, const at::Tensor& cond
         const Tile& tile = tiles[i];
         const Tile seen = {grown(tile.rows, halo_, height), grown(tile.columns, halo_, width)};
         const at::Tensor decoded = decoder_.decode(
-            inside(latents, seen, 1), inside(condition, seen, kLatentSide), state.tiles[i]);
+            crop(latents, seen, 1), crop(condition, seen, kLatentSide), state.tiles[i]);
         if (!frames.defined()) frames = at::empty(condition.sizes(), decoded.options());
         const Tile part = {relative_to(seen.rows, tile.rows),
                            relative_to(seen.columns, tile.columns)};
-        inside(frames, tile, kLatentSide).copy_(inside(decoded, part, kLatentSide));
+        crop(frames, tile, kLatentSide).copy_(crop(decoded, part, kLatentSide));
     }
     return frames;
 }
@@ -90,12 +90,12 @@ at::Tensor TiledDecoder::decode(const at::Tensor& latents, const at::Tensor& con
     for (size_t i = 0; i < tiles.size(); ++i) {
         const Tile& tile = tiles[i];
         const at::Tensor frames = decoder_.decode(
-            inside(latents, tile, 1), inside(condition, tile, kLatentSide), state.tiles[i]);
+            crop(latents, tile, 1), crop(condition, tile, kLatentSide), state.tiles[i]);
         const at::Tensor weight = at::minimum(
             ramp(tile.rows, height, (tile_[0] - stride_[0]) * kLatentSide, options).unsqueeze(1),
             ramp(tile.columns, width, (tile_[1] - stride_[1]) * kLatentSide, options).unsqueeze(0));
-        inside(sum, tile, kLatentSide).add_(frames * weight);
-        inside(weights, tile, kLatentSide).add_(weight);
+        crop(sum, tile, kLatentSide).add_(frames * weight);
+        crop(weights, tile, kLatentSide).add_(weight);
     }
     return sum / weights;
 }

@@ -6,7 +6,7 @@ namespace {
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // (i + 1/2) / length: with its mirror image it sums to 1.
-at::Tensor rise(int64_t length) {
+at::Tensor linear_ramp(int64_t length) {
     return (at::arange(length, at::kFloat) + 0.5) / static_cast<double>(length);
 }
 
@@ -19,11 +19,11 @@ std::vector<at::Tensor> axis_weights(const std::vector<Span>& spans, int64_t sca
         at::Tensor weight = at::ones({size}, at::kFloat);
         if (i > 0) {
             const int64_t shared = (spans[i - 1].end - spans[i].begin) * scale;
-            weight.narrow(0, 0, shared).mul_(rise(shared));
+            weight.narrow(0, 0, shared).mul_(linear_ramp(shared));
         }
         if (i + 1 < spans.size()) {
             const int64_t shared = (spans[i].end - spans[i + 1].begin) * scale;
-            weight.narrow(0, size - shared, shared).mul_(rise(shared).flip({0}));
+            weight.narrow(0, size - shared, shared).mul_(linear_ramp(shared).flip({0}));
         }
         sum.narrow(0, spans[i].begin * scale, size).add_(weight);
         weights.push_back(weight);
@@ -56,7 +56,7 @@ std::vector<Tile> tiles_of(const std::vector<Span>& rows, const std::vector<Span
     return tiles;
 }
 
-at::Tensor inside(const at::Tensor& x, const Tile& tile, int64_t scale) {
+at::Tensor crop(const at::Tensor& x, const Tile& tile, int64_t scale) {
     return x.narrow(2, tile.rows.begin * scale, tile.rows.size() * scale)
         .narrow(3, tile.columns.begin * scale, tile.columns.size() * scale);
 }

@@ -25,7 +25,7 @@ std::vector<Span> spread(int64_t size, int64_t side, int64_t overlap);
 std::vector<Tile> tiles_of(const std::vector<Span>& rows, const std::vector<Span>& columns);
 
 // The part of x, [., ., rows * scale, columns * scale], that the tile covers. A view.
-at::Tensor inside(const at::Tensor& x, const Tile& tile, int64_t scale);
+at::Tensor crop(const at::Tensor& x, const Tile& tile, int64_t scale);
 
 // For each of tiles_of(rows, columns), [its rows * scale, its columns * scale], fp32: linear ramps
 // over what it shares with its neighbours, none at the picture's own borders. At each place they

@@ -11,6 +11,10 @@ inline constexpr int64_t kWindowFrames = 2;
 inline constexpr int64_t kWindowSide = 8;
 inline constexpr int64_t kWindowTokens = kWindowFrames * kWindowSide * kWindowSide;
 inline constexpr int64_t kWindowPixels = 128;  // 8 tokens of 16 pixels
+// Windows that cover so many pixels, the last one perhaps in part.
+constexpr int64_t windows_over(int64_t pixels) {
+    return (pixels + kWindowPixels - 1) / kWindowPixels;
+}
 inline constexpr int64_t kWindowLatents = 16;  // of 8 pixels
 
 struct WindowGrid {

@@ -440,8 +440,8 @@ class Bench {
 
     // The stages of a chunk, queued one after the other without graphs.
     void time_parts(nlohmann::json& report) {
-        const flashvsr::ComputeQueue queue(placement_.device);
-        const flashvsr::ComputeScope scope(queue);
+        const flashvsr::CudaStream stream(placement_.device);
+        const flashvsr::ComputeScope scope(stream);
         const flashvsr::Model& model = engine_->model();
         const auto grid = flashvsr::WindowGrid::of_picture((options_.height + 127) / 128 * 128,
                                                            (options_.width + 127) / 128 * 128);

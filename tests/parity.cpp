@@ -25,7 +25,7 @@
 #include <string>
 
 #include "core/chunk.h"
-#include "core/compute_scope.h"
+#include "core/cuda_stream.h"
 #include "core/engine.h"
 #include "core/flashvsr.h"
 #include "core/noise.h"
@@ -151,8 +151,8 @@ class CaseRun {
     }
 
     Results run() {
-        const flashvsr::ComputeQueue queue(placement_.device);
-        const flashvsr::ComputeScope scope(queue);
+        const flashvsr::CudaStream stream(placement_.device);
+        const flashvsr::ComputeScope scope(stream);
         const at::Tensor video =
             input_.at("lq_video_u8")[0].to(at::kFloat).div(255).mul(2).sub(1).transpose(0, 1);
         const at::Tensor frames = video.to(placement_.options()).contiguous();
@@ -228,8 +228,8 @@ Results run_vae(const Options& options, const nlohmann::json& json) {
     flashvsr::Placement placement =
         flashvsr::testing::placement_of(options.device, options.precision);
     placement.plain = options.plain;
-    const flashvsr::ComputeQueue queue(placement.device);
-    const flashvsr::ComputeScope scope(queue);
+    const flashvsr::CudaStream stream(placement.device);
+    const flashvsr::ComputeScope scope(stream);
     flashvsr::Weights weights = flashvsr::Weights::open(options.case_dir + "/Wan2.1_VAE.pth");
     const std::shared_ptr<const flashvsr::Decoder> decoder =
         flashvsr::load_own_decoder(flashvsr::decoder_type("wan2.1"), weights, placement);

@@ -9,13 +9,13 @@
 namespace flashvsr {
 
 StoredTensors open_checkpoint(const std::string& path) {
-    constexpr uint64_t kLeast = 9;
+    constexpr uint64_t kMin = 9;
     const auto file = std::make_shared<const File>(path);
-    if (file->size() < kLeast) {
+    if (file->size() < kMin) {
         throw Error(Error::Kind::kReadFailed,
                     path + ": cut short: " + std::to_string(file->size()) + " bytes");
     }
-    const std::string begin = file->text(0, kLeast);
+    const std::string begin = file->text(0, kMin);
     if (begin.compare(0, 4, "PK\x03\x04") == 0) return open_torch_zip(file);
     if (begin[8] == '{') return open_safetensors(file);
     if (begin[0] == '\x80' && begin[1] >= 2 && begin[1] <= 5) {

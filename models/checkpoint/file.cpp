@@ -12,7 +12,7 @@
 namespace flashvsr {
 namespace {
 
-constexpr size_t kMostAtOnce = size_t{1} << 30;  // Linux reads less than 2 GiB in one call
+constexpr size_t kMaxAtOnce = size_t{1} << 30;  // Linux reads less than 2 GiB in one call
 
 Error system_error(const std::string& path, int code) {
     const auto kind =
@@ -38,7 +38,7 @@ File::~File() { close(descriptor_); }
 void File::read(uint64_t offset, void* to, size_t size) const {
     for (size_t done = 0; done < size;) {
         const ssize_t got =
-            pread(descriptor_, static_cast<char*>(to) + done, std::min(size - done, kMostAtOnce),
+            pread(descriptor_, static_cast<char*>(to) + done, std::min(size - done, kMaxAtOnce),
                   static_cast<off_t>(offset + done));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) throw system_error(path_, errno);

@@ -340,7 +340,7 @@ class Unpickler {
                                                      *name == "state_dict" || *name == "params");
             if (wrapper && std::holds_alternative<Dict*>(value)) dict = std::get<Dict*>(value);
         }
-        if (dict->items.size() > kMostTensors) {
+        if (dict->items.size() > kMaxTensors) {
             throw Error(Error::Kind::kBadFormat, source_ + ": " + kTooManyTensors);
         }
         std::map<std::string, PickledTensor> tensors;

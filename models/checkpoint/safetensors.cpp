@@ -56,7 +56,7 @@ class HeaderReader : public json::json_sax_t {
     bool key(std::string& key) override {
         if (depth_ == 1) {
             if (!names_.insert(key).second) refuse("names " + printable(key) + " twice");
-            if (names_.size() > kMostTensors + 1) refuse(kTooManyTensors);
+            if (names_.size() > kMaxTensors + 1) refuse(kTooManyTensors);
             in_metadata_ = key == kMetadataKey;
             entry_ = Entry();
             entry_.name = key;

@@ -51,9 +51,9 @@ at::Tensor new_elements(int64_t count, at::ScalarType dtype) {
 // many threads as that and the machine make sensible and are to be had.
 template <typename Work>
 void in_shares(int64_t size, int64_t grain, const Work& work) {
-    constexpr int64_t kMostThreads = 8;  // a page cache gives no more
-    const int64_t threads = std::clamp<int64_t>(
-        size / grain, 1, std::min<int64_t>(kMostThreads, at::get_num_threads()));
+    constexpr int64_t kMaxThreads = 8;  // a page cache gives no more
+    const int64_t threads =
+        std::clamp<int64_t>(size / grain, 1, std::min<int64_t>(kMaxThreads, at::get_num_threads()));
     const int64_t share = (size + threads - 1) / threads;
     std::vector<std::future<void>> others;
     for (int64_t begin = share; begin < size; begin += share) {

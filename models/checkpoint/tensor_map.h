@@ -50,7 +50,7 @@ using StoredTensors = std::map<std::string, StoredTensor>;
 TensorMap read_all(const StoredTensors& tensors);
 
 // More tensors than this are refused: the largest released checkpoint has some 1,500.
-constexpr size_t kMostTensors = 20'000;
+constexpr size_t kMaxTensors = 20'000;
 constexpr char kTooManyTensors[] =
     "names more than 20000 tensors; leave out of the file what does not belong to the model";
 

@@ -21,9 +21,9 @@ constexpr size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22, kLocatorB
 constexpr size_t kZip64EndBytes = 56;
 constexpr size_t kMaxComment = 0xffff;
 constexpr uint64_t kMaxDirectoryBytes = 16 << 20, kMaxTextBytes = 16 << 20;
-constexpr uint64_t kMostMembers = kMostTensors + 100;  // a storage for each tensor, and the rest
+constexpr uint64_t kMaxMembers = kMaxTensors + 100;  // a storage for each tensor, and the rest
 // Of the tensors together, in sizes of the file: weights that are used twice share their storage.
-constexpr int64_t kMostShares = 4;
+constexpr int64_t kMaxShares = 4;
 constexpr uint16_t kZip64Extra = 1;  // id of the extra field with 64-bit sizes (4.5.3)
 constexpr uint16_t kEncrypted = 1 << 0, kSizesFollow = 1 << 3;  // general purpose flags
 
@@ -115,7 +115,7 @@ class Archive {
         if (begin > limit || size != limit - begin) {
             bad("its directory does not lie before its end record");
         }
-        if (count > kMostMembers || size > kMaxDirectoryBytes) {
+        if (count > kMaxMembers || size > kMaxDirectoryBytes) {
             fail(Error::Kind::kBadFormat, kTooManyTensors);
         }
         open_window(begin);
@@ -299,7 +299,7 @@ class StorageReader {
     const std::shared_ptr<const File>& file_;
     const Archive& archive_;
     const std::string folder_;
-    int64_t bytes_left_ = kMostShares * static_cast<int64_t>(file_->size());
+    int64_t bytes_left_ = kMaxShares * static_cast<int64_t>(file_->size());
 };
 
 // The folder inside the archive that holds data.pkl, with its slash.

@@ -38,18 +38,18 @@ std::optional<at::Tensor> bias_of(const at::Tensor& bias) {
 }
 
 kernels::Conv arguments(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                        const at::Tensor& y, const Then& then) {
+                        const at::Tensor& y, const Epilogue& epilogue) {
     kernels::Conv params;
     params.x = x.const_data_ptr();
     params.weight = weight.const_data_ptr();
     if (bias.defined()) params.bias = bias.const_data_ptr<float>();
     params.y = y.mutable_data_ptr();
     params.y_strides.frame = y.stride(0);
-    if (then.add.defined()) {
-        params.residual = then.add.const_data_ptr();
-        params.residual_strides.frame = then.add.stride(0);
+    if (epilogue.add.defined()) {
+        params.residual = epilogue.add.const_data_ptr();
+        params.residual_strides.frame = epilogue.add.stride(0);
     }
-    params.leak = then.leak;
+    params.leak = epilogue.leak;
     params.n = static_cast<int>(x.size(0));
     params.h = static_cast<int>(x.size(1));
     params.w = static_cast<int>(x.size(2));
@@ -91,18 +91,18 @@ at::Tensor compose(const at::Tensor& grow, const at::Tensor& conv) {
 }
 
 // The epilogue of a library's convolution that has none.
-void apply(const at::Tensor& y, const Then& then) {
+void apply(const at::Tensor& y, const Epilogue& epilogue) {
     at::Tensor result = y;
-    if (then.add.defined()) result.add_(then.add);
-    if (then.leak == 0.0f)
+    if (epilogue.add.defined()) result.add_(epilogue.add);
+    if (epilogue.leak == 0.0f)
         result.relu_();
-    else if (then.leak != 1.0f)
-        at::leaky_relu_(result, then.leak);
+    else if (epilogue.leak != 1.0f)
+        at::leaky_relu_(result, epilogue.leak);
 }
 
 }  // namespace
 
-at::Tensor in_eights(const at::Tensor& weight) {
+at::Tensor pad_channels_to_8(const at::Tensor& weight) {
     std::vector<int64_t> missing = weight.sizes().vec();
     missing[0] = (8 - missing[0] % 8) % 8;
     return at::cat({weight, at::zeros(missing, weight.options())});
@@ -122,26 +122,26 @@ FusedConv FusedConv::causal(const at::Tensor& weight, const at::Tensor& bias,
     return FusedConv(newest_first, bias, {1, weight.size(2) - 1}, placement);
 }
 
-at::Tensor FusedConv::operator()(const at::Tensor& x, const Then& then) const {
-    return (*this)(x, {}, then);
+at::Tensor FusedConv::operator()(const at::Tensor& x, const Epilogue& epilogue) const {
+    return (*this)(x, {}, epilogue);
 }
 
 at::Tensor FusedConv::operator()(const at::Tensor& x, const at::Tensor& past,
-                                 const Then& then) const {
-    if (library_ && shape_.history == 0 && !then.add.defined()) return by_library(x, then);
-    at::Tensor y = then.add;
+                                 const Epilogue& epilogue) const {
+    if (library_ && shape_.history == 0 && !epilogue.add.defined()) return by_library(x, epilogue);
+    at::Tensor y = epilogue.add;
     if (!y.defined()) {
         const int64_t cut = weight_.size(2) == 3 ? 2 - 2 * shape_.pad : 0;
         y = at::empty({x.size(0), x.size(1) - cut, x.size(2) - cut, out()}, x.options());
     }
-    write(x, past, y, then);
+    write(x, past, y, epilogue);
     return y;
 }
 
 void FusedConv::write(const at::Tensor& x, const at::Tensor& past, const at::Tensor& y,
-                      const Then& then) const {
+                      const Epilogue& epilogue) const {
     if (!library_) {
-        kernels::Conv params = arguments(x, weight_, bias_, y, then);
+        kernels::Conv params = arguments(x, weight_, bias_, y, epilogue);
         params.kernel = static_cast<int>(weight_.size(2));
         params.pad = static_cast<int>(shape_.pad);
         params.history = static_cast<int>(shape_.history);
@@ -149,7 +149,7 @@ void FusedConv::write(const at::Tensor& x, const at::Tensor& past, const at::Ten
         return launch(params, x);
     }
     if (shape_.history == 0) {
-        y.copy_(by_library(x, then));
+        y.copy_(by_library(x, epilogue));
         return;
     }
     // A frame at a time, for the sake of memory.
@@ -157,22 +157,23 @@ void FusedConv::write(const at::Tensor& x, const at::Tensor& past, const at::Ten
         std::vector<at::Tensor> seen;
         for (int64_t from = t; from >= t - shape_.history; --from)
             seen.push_back(from < 0 ? past[from + shape_.history] : x[from]);
-        Then here = then;
-        if (then.add.defined()) here.add = then.add.narrow(0, t, 1);
+        Epilogue here = epilogue;
+        if (epilogue.add.defined()) here.add = epilogue.add.narrow(0, t, 1);
         y.narrow(0, t, 1).copy_(by_library(at::cat(seen, 2).unsqueeze(0), here));
     }
 }
 
-at::Tensor FusedConv::by_library(const at::Tensor& x, const Then& then) const {
+at::Tensor FusedConv::by_library(const at::Tensor& x, const Epilogue& epilogue) const {
     const int64_t pad = weight_.size(2) == 3 ? shape_.pad : 0;
-    if (then.leak == 0.0f && then.add.defined())
-        return to_nhwc(at::cudnn_convolution_add_relu(to_nchw(x), weight_, to_nchw(then.add), 1.0,
-                                                      bias_of(bias_), kOnce, {pad, pad}, kOnce, 1));
-    if (then.leak == 0.0f)
+    if (epilogue.leak == 0.0f && epilogue.add.defined())
+        return to_nhwc(at::cudnn_convolution_add_relu(to_nchw(x), weight_, to_nchw(epilogue.add),
+                                                      1.0, bias_of(bias_), kOnce, {pad, pad}, kOnce,
+                                                      1));
+    if (epilogue.leak == 0.0f)
         return to_nhwc(at::cudnn_convolution_relu(to_nchw(x), weight_, bias_of(bias_), kOnce,
                                                   {pad, pad}, kOnce, 1));
     const at::Tensor y = to_nhwc(at::conv2d(to_nchw(x), weight_, bias_, 1, pad));
-    apply(y, then);
+    apply(y, epilogue);
     return y;
 }
 
@@ -196,26 +197,27 @@ FusedUpConv::FusedUpConv(const at::Tensor& grow, const at::Tensor& conv, const a
     weight_ = placement.place(taps).contiguous(kChannelsLast).view({frames, in, out, 4, 4});
 }
 
-at::Tensor FusedUpConv::operator()(const at::Tensor& x, const Then& then) const {
+at::Tensor FusedUpConv::operator()(const at::Tensor& x, const Epilogue& epilogue) const {
     const int64_t n = x.size(0), h = 2 * x.size(1), w = 2 * x.size(2);
-    const at::Tensor y = then.add.defined() ? then.add.view({n, frames(), h, w, out()})
-                                            : at::empty({n, frames(), h, w, out()}, x.options());
+    const at::Tensor y = epilogue.add.defined()
+                             ? epilogue.add.view({n, frames(), h, w, out()})
+                             : at::empty({n, frames(), h, w, out()}, x.options());
     for (int64_t part = 0; part < frames(); ++part) {
         const at::Tensor frame = y.select(1, part);
-        write(x, part, frame, {then.leak, then.add.defined() ? frame : at::Tensor()});
+        write(x, part, frame, {epilogue.leak, epilogue.add.defined() ? frame : at::Tensor()});
     }
     return y.flatten(0, 1);
 }
 
 void FusedUpConv::write(const at::Tensor& x, int64_t part, const at::Tensor& y,
-                        const Then& then) const {
+                        const Epilogue& epilogue) const {
     if (library_) {
         const at::Tensor result = transposed(x, part);
-        apply(result, then);
+        apply(result, epilogue);
         y.copy_(result);
         return;
     }
-    kernels::Conv params = arguments(x, weight_[part], bias_, y, then);
+    kernels::Conv params = arguments(x, weight_[part], bias_, y, epilogue);
     params.kernel = 2;
     params.upsample = 2;
     launch(params, x);

@@ -9,19 +9,19 @@
 
 namespace flashvsr {
 
-// Our kernel on compute capability 9.0, its twin on the CPU; on other cards, and for channels that
-// the kernel does not take, cuDNN with its epilogues.
+// Our kernel on compute capability 9.0, its reference on the CPU; on other cards, and for channels
+// that the kernel does not take, cuDNN with its epilogues.
 
 // What follows a convolution.
-struct Then {
+struct Epilogue {
     float leak = 1.0f;  // slope of the activation below zero: 1 is none, 0 is ReLU
     at::Tensor add =
         {};  // added before the activation; the result lies where it lay, which is lost
 };
-inline const Then kRelu = {0.0f};
+inline const Epilogue kRelu = {0.0f};
 
 // A weight or a bias with zeros behind it, so that the results are as many as our kernel takes.
-at::Tensor in_eights(const at::Tensor& weight);
+at::Tensor pad_channels_to_8(const at::Tensor& weight);
 
 // 1x1 or 3x3, over earlier frames too.
 class FusedConv {
@@ -40,19 +40,20 @@ class FusedConv {
     static FusedConv causal(const at::Tensor& weight, const at::Tensor& bias,
                             const Placement& placement);
 
-    at::Tensor operator()(const at::Tensor& x, const Then& then = {}) const;
+    at::Tensor operator()(const at::Tensor& x, const Epilogue& epilogue = {}) const;
     // past: [history, h, w, in], the frames before x in order.
-    at::Tensor operator()(const at::Tensor& x, const at::Tensor& past, const Then& then = {}) const;
+    at::Tensor operator()(const at::Tensor& x, const at::Tensor& past,
+                          const Epilogue& epilogue = {}) const;
     // y: [n, h', w', out], each frame contiguous, the frames apart or not.
     void write(const at::Tensor& x, const at::Tensor& past, const at::Tensor& y,
-               const Then& then = {}) const;
+               const Epilogue& epilogue = {}) const;
 
     bool defined() const { return weight_.defined(); }
     int64_t out() const { return weight_.size(0); }
     int64_t in() const { return weight_.size(1) / (1 + shape_.history); }
 
   private:
-    at::Tensor by_library(const at::Tensor& x, const Then& then) const;
+    at::Tensor by_library(const at::Tensor& x, const Epilogue& epilogue) const;
 
     at::Tensor weight_;  // [out, (1 + history) * in, k, k], channels last
     at::Tensor bias_;    // [out], or undefined; fp32 for our kernel
@@ -71,10 +72,11 @@ class FusedUpConv {
                 const Placement& placement);
 
     // [n, h, w, c] -> [n * frames, 2 h, 2 w, out], the frames of each in order.
-    at::Tensor operator()(const at::Tensor& x, const Then& then = {}) const;
+    at::Tensor operator()(const at::Tensor& x, const Epilogue& epilogue = {}) const;
     // Of the frames that each frame of x becomes, the one of index `part`; y: [n, 2 h, 2 w, out],
     // each frame contiguous, the frames apart or not.
-    void write(const at::Tensor& x, int64_t part, const at::Tensor& y, const Then& then = {}) const;
+    void write(const at::Tensor& x, int64_t part, const at::Tensor& y,
+               const Epilogue& epilogue = {}) const;
 
     bool defined() const { return weight_.defined(); }
     int64_t frames() const { return weight_.size(0); }

@@ -74,7 +74,7 @@ void FusedDitBlock::take_attention(Weights& weights, const std::string& prefix,
         return fold_input(linear, 1 + modulation[kScaleAttention], modulation[kShiftAttention]);
     };
     self_attn_.qk =
-        after_norm(beside(modulated(linear("q")), modulated(linear("k"))), placement, e4m3);
+        after_norm(concat_rows(modulated(linear("q")), modulated(linear("k"))), placement, e4m3);
     const Linear v = linear("v");
     self_attn_.v = after_norm(modulated(v), placement, e4m3);
     self_attn_.o = {fold_output(linear("o"), modulation[kGateAttention]), placement};
@@ -143,7 +143,7 @@ void FusedDitBlock::attend_windows(const at::Tensor& x, const DitStep& step,
     const int64_t keys = step.key_slices * step.grid.tokens();
     const int64_t windows = step.key_slices * step.grid.windows();
     const BlockLists lists = staged("draft mask", [&] {
-        return draft_lists({queries.mean, cache.k_mean.narrow(0, 0, windows), step.allowed,
+        return draft_lists({queries.mean, cache.k_mean.narrow(0, 0, windows), step.local_mask,
                             step.budget, step.local_range * step.local_range},
                            mask);
     });

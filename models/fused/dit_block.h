@@ -8,14 +8,14 @@
 #include <string>
 
 #include "models/attention.h"
-#include "models/block.h"
 #include "models/checkpoint/weights.h"
 #include "models/fused/linear.h"
 #include "models/placement.h"
+#include "models/transformer_block.h"
 
 namespace flashvsr {
 
-class FusedDitBlock : public Block {
+class FusedDitBlock : public TransformerBlock {
   public:
     // As DitBlock's, but `time` and `context` are fp32.
     FusedDitBlock(Weights& weights, const std::string& prefix, const DitConfig& config,

@@ -19,7 +19,7 @@ inline Linear fold_output(const Linear& linear, const at::Tensor& gate) {
 }
 
 // u -> [first(u), second(u)] side by side.
-inline Linear beside(const Linear& first, const Linear& second) {
+inline Linear concat_rows(const Linear& first, const Linear& second) {
     return {at::cat({first.weight, second.weight}), at::cat({first.bias, second.bias})};
 }
 

@@ -7,8 +7,8 @@ namespace flashvsr {
 namespace {
 
 constexpr int64_t kTimeTaps = 4;
-constexpr int64_t kAtOnce = 8;           // frames: two latent frames
-constexpr int64_t kMostChannels = 8192;  // of the norm
+constexpr int64_t kAtOnce = 8;          // frames: two latent frames
+constexpr int64_t kMaxChannels = 8192;  // of the norm
 
 // [out, in, 4, 3, 3] for a convolution over y0 y1 y0 y1 -> for one over y0 y1; rounded once.
 at::Tensor fold_repeats(const at::Tensor& weight) {
@@ -22,7 +22,7 @@ void make_past(at::Tensor& past, at::IntArrayRef shape, const at::TensorOptions&
 }  // namespace
 
 bool FusedLqProjector::supports(const LqProjector::Config& config) {
-    auto fits = [](int64_t channels) { return channels % 8 == 0 && channels <= kMostChannels; };
+    auto fits = [](int64_t channels) { return channels % 8 == 0 && channels <= kMaxChannels; };
     return fits(config.hidden1) && fits(config.hidden2);
 }
 

@@ -1,6 +1,6 @@
 // The projector for 16-bit CUDA: channels innermost, the time taps of a convolution beside each
-// other as channels (kernels/tap_stack.h), norm and activation in one pass that writes what the
-// next layer reads. The formulas are LqProjector's; fewer values are rounded in between.
+// other as channels (kernels/temporal_im2col.h), norm and activation in one pass that writes what
+// the next layer reads. The formulas are LqProjector's; fewer values are rounded in between.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -45,7 +45,7 @@ class FusedLqProjector : public Projector {
     // What a convolution reads, and how frames come there.
     struct Stack {
         at::Tensor x;  // [frames / 2, h + 2, w + 2, taps * channels]
-        kernels::TapStack taps;
+        kernels::TemporalIm2col taps;
     };
 
     Conv take_conv(Weights& weights, int index, int64_t in, const Placement& placement) const;

@@ -39,7 +39,7 @@ FusedTaehvDecoder::FusedTaehvDecoder(Weights& weights, const TaehvDecoder::Graph
     if (patch_ == 1)
         out_ = FusedConvOut(weight, bias, placement);
     else
-        patch_out_ = FusedConv(in_eights(weight), in_eights(bias), {}, placement);
+        patch_out_ = FusedConv(pad_channels_to_8(weight), pad_channels_to_8(bias), {}, placement);
 }
 
 at::Tensor FusedTaehvDecoder::input(const at::Tensor& latents) const {

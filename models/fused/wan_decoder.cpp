@@ -14,8 +14,8 @@ namespace {
 using wan::kFrames;
 
 constexpr int64_t kAtOnce = 2;                  // latent frames, at their own resolution
-constexpr int64_t kMostChannels = 1024;         // of the norm
-constexpr int64_t kMostOfFlash = 256;           // channels of a head
+constexpr int64_t kMaxChannels = 1024;          // of the norm
+constexpr int64_t kMaxFlashChannels = 256;      // channels of a head
 constexpr int64_t kScores = int64_t{16} << 20;  // of attention at once, fp32
 constexpr size_t kBegin = 1 + 2 + 2 + 7;        // memories up to the first stage's end
 constexpr size_t kMemories = kBegin + 7 + 6 + 6 + 1;
@@ -51,9 +51,9 @@ void remember_two(at::Tensor& memory, const at::Tensor& x) {
 }
 
 at::Tensor causal(const FusedConv& conv, const at::Tensor& x, at::Tensor& memory,
-                  const Then& then = {}) {
+                  const Epilogue& epilogue = {}) {
     begin_memory(memory, x);
-    const at::Tensor y = conv(x, memory, then);
+    const at::Tensor y = conv(x, memory, epilogue);
     remember_two(memory, x);
     return y;
 }
@@ -84,7 +84,7 @@ at::Tensor fp32_product(const at::Tensor& a, const at::Tensor& b) {
 // softmax(q k^T) v of one frame, [positions, C] each, some queries at a time. There are 17
 // thousand positions at 768x1408.
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-    if (q.is_cuda() && q.size(1) <= kMostOfFlash) {
+    if (q.is_cuda() && q.size(1) <= kMaxFlashChannels) {
         auto as_head = [](const at::Tensor& x) { return x.unsqueeze(0).unsqueeze(0); };
         return at::scaled_dot_product_attention(as_head(q), as_head(k), as_head(v), {}, 0.0, false,
                                                 /*scale=*/1.0)
@@ -104,7 +104,7 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v)
 }  // namespace
 
 bool FusedWanDecoder::supports(int64_t width) {
-    return width % 8 == 0 && width * wan::kStageWidth.back() <= kMostChannels;
+    return width % 8 == 0 && width * wan::kStageWidth.back() <= kMaxChannels;
 }
 
 FusedWanDecoder::FusedWanDecoder(Weights& weights, WanVersion version, const Placement& placement)
@@ -131,7 +131,8 @@ FusedWanDecoder::FusedWanDecoder(Weights& weights, WanVersion version, const Pla
     for (size_t s = 0; s < stages_.size(); ++s)
         stages_[s] = take_stage(read, graph_, s, width, placement);
     head_0_ = placement.place(read.gamma("decoder.head.0").flatten());
-    head_2_ = FusedConv::causal(in_eights(head.weight), in_eights(head.bias), placement);
+    head_2_ =
+        FusedConv::causal(pad_channels_to_8(head.weight), pad_channels_to_8(head.bias), placement);
 }
 
 FusedWanDecoder::Block FusedWanDecoder::take_block(const wan::Reader& read, const std::string& name,

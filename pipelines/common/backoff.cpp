@@ -9,7 +9,7 @@ namespace {
 constexpr int64_t kSecond = 1000000;
 constexpr int64_t kLongest = 16 * kSecond;
 constexpr int64_t kMemory = 60 * kSecond;
-constexpr size_t kMostAddresses = 4096;
+constexpr size_t kMaxAddresses = 4096;
 
 }  // namespace
 
@@ -34,7 +34,7 @@ void Backoff::make_room(int64_t now) {
     for (auto at = failures_.begin(); at != failures_.end();) {
         at = now - at->second.until > kMemory ? failures_.erase(at) : std::next(at);
     }
-    if (failures_.size() < kMostAddresses) return;
+    if (failures_.size() < kMaxAddresses) return;
     failures_.erase(std::min_element(
         failures_.begin(), failures_.end(),
         [](const auto& a, const auto& b) { return a.second.until < b.second.until; }));

@@ -21,7 +21,7 @@ using pipelines::Failure;
 
 constexpr char kRealm[] = "flashvsr-rtsp";  // where the file names none
 constexpr size_t kLongestLine = 1024;
-constexpr size_t kMostUsers = 10000;
+constexpr size_t kMaxUsers = 10000;
 constexpr size_t kDigits = 32;  // of an MD5 sum
 
 std::string lower(std::string text) {
@@ -82,7 +82,7 @@ Users::Users(const std::string& path) {
 void Users::add(const std::string& line) {
     const size_t colon = line.find(':');
     if (colon == std::string::npos || colon == 0 || colon + 1 == line.size() ||
-        line.find('\0') != std::string::npos || secrets_.size() == kMostUsers) {
+        line.find('\0') != std::string::npos || secrets_.size() == kMaxUsers) {
         throw Failure(ExitCode::kUsage,
                       "lines are NAME:REALM:HA1, NAME:$HASH or NAME:PASSWORD (docs/live.md)");
     }

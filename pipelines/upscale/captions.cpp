@@ -12,7 +12,7 @@ namespace upscale {
 namespace {
 
 constexpr size_t kTriplet = 3;
-constexpr size_t kMostTriplets = 31;  // a field of 5 bits
+constexpr size_t kMaxTriplets = 31;  // a field of 5 bits
 
 /// Offset of the start code of the first slice; the packet's size where there is none.
 size_t find_picture(AVCodecID codec, const uint8_t* data, size_t size) {
@@ -60,7 +60,7 @@ std::string captions_of(GstBuffer* frame) {
         if (caption->caption_type != GST_VIDEO_CAPTION_TYPE_CEA708_RAW) continue;
         data.append(reinterpret_cast<const char*>(caption->data), caption->size);
     }
-    data.resize(std::min(data.size() / kTriplet, kMostTriplets) * kTriplet);
+    data.resize(std::min(data.size() / kTriplet, kMaxTriplets) * kTriplet);
     return data;
 }
 

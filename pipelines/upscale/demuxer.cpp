@@ -128,14 +128,14 @@ void Demuxer::reopen() {
 
 /// Returns 0, or an error in place of a packet.
 int Demuxer::read_frame(AVPacket* packet) {
-    constexpr int kMostErrors = 100;  // one after the other
+    constexpr int kMaxErrors = 100;  // one after the other
     int status = 0, errors = 0;
     const LibavComplaints complaints(file_.get());
     do {
         av_packet_unref(packet);
         bytes_->begin_step();
         status = av_read_frame(file_.get(), packet);
-    } while (status == AVERROR_INVALIDDATA && ++errors < kMostErrors);
+    } while (status == AVERROR_INVALIDDATA && ++errors < kMaxErrors);
     if (LibavComplaints::any() && status != AVERROR_EXIT) completeness_.see_damage();
     return status;
 }
@@ -205,8 +205,8 @@ bool Demuxer::read(AVPacket* packet) {
 
 /// Reads on to the video of the piece, so that it is the video that goes on without a gap.
 void Demuxer::begin_piece() {
-    constexpr size_t kMostAhead = 1000;
-    while (ahead_.size() < kMostAhead && !timeline_->knows_piece(ahead_) && fetch()) {
+    constexpr size_t kMaxAhead = 1000;
+    while (ahead_.size() < kMaxAhead && !timeline_->knows_piece(ahead_) && fetch()) {
     }
     timeline_->begin_piece(ahead_);
 }
@@ -275,10 +275,10 @@ bool Demuxer::find_key(int64_t time) {
 
 /// Reads from the beginning, and keeps what comes from the last key frame on.
 void Demuxer::skip_to(int64_t time) {
-    constexpr int64_t kMostBytes = 1 << 28;
+    constexpr int64_t kMaxBytes = 1 << 28;
     int64_t bytes = 0;
     Packet packet;
-    while (bytes < kMostBytes && next(&packet)) {
+    while (bytes < kMaxBytes && next(&packet)) {
         const bool video = packet->stream_index == video_->index;
         const int64_t ticks = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
         const bool untimed = video && ticks == AV_NOPTS_VALUE;

@@ -22,7 +22,7 @@ namespace {
 using FileId = std::pair<dev_t, ino_t>;
 
 /// Of a video whose pictures get numbers: that many must have names.
-constexpr size_t kMostFrames = 999'999;
+constexpr size_t kMaxFrames = 999'999;
 
 /// A result of which nothing is known but its name, and whose input.
 struct Named {
@@ -74,7 +74,7 @@ void look_at_places(bool new_folder, bool json, const Named& named) {
     const ResultNames& names = named.names;
     destination.numbered = names.numbered;
     if (names.numbered) {
-        find_place(names.numbered->at(kMostFrames), new_folder);
+        find_place(names.numbered->at(kMaxFrames), new_folder);
         for (const std::string& name : names.numbered->existing()) {
             destination.places.push_back(find_place(name, new_folder));
         }

@@ -24,12 +24,12 @@ namespace {
 
 /// GLib ends a process that cannot have a descriptor more.
 void require_descriptors() {
-    constexpr rlim_t kLeast = 64;
+    constexpr rlim_t kMin = 64;
     struct rlimit limit {};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kLeast) return;
-    limit.rlim_cur = std::min(kLeast, limit.rlim_max);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kMin) return;
+    limit.rlim_cur = std::min(kMin, limit.rlim_max);
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < kLeast) {
+    if (limit.rlim_cur < kMin) {
         throw Failure(ExitCode::kFailed,
                       "no more than " + std::to_string(limit.rlim_cur) +
                           " files may be open, and 64 are needed: see ulimit -n");

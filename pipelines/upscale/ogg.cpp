@@ -30,9 +30,9 @@ struct Page {
 
 /// False: no page begins there.
 bool read_page(const ByteSource& bytes, int64_t at, Page* page) {
-    constexpr size_t kMostSegments = 255, kMark = 5;  // of a codec
+    constexpr size_t kMaxSegments = 255, kMark = 5;  // of a codec
     constexpr uint8_t kBeginsStream = 2;
-    uint8_t head[kPageHead + kMostSegments + kMark] = {};
+    uint8_t head[kPageHead + kMaxSegments + kMark] = {};
     if (bytes.peek(at, head, sizeof head) < kPageHead || std::memcmp(head, "OggS", 5) != 0) {
         return false;
     }

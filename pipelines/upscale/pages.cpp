@@ -51,11 +51,11 @@ bool is_smaller_copy(Numbers* file, uint64_t directory, uint32_t entries) {
 
 bool has_more_pages(const std::string& path) {
     constexpr uint32_t kClassic = 42;
-    constexpr int kMost = 100;  // directories that are looked at, which may lead in a circle
+    constexpr int kMax = 100;  // directories that are looked at, which may lead in a circle
     Numbers file(path);
     if (!file.good() || file.at(2, 2) != kClassic) return false;
     uint64_t directory = file.at(4, 4);
-    for (int i = 0; i < kMost && directory != 0; ++i) {
+    for (int i = 0; i < kMax && directory != 0; ++i) {
         const uint32_t entries = file.at(directory, 2);
         if (i > 0 && entries > 0 && !is_smaller_copy(&file, directory, entries)) return true;
         directory = file.at(directory + 2 + uint64_t{entries} * kEntry, 4);

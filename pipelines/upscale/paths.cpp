@@ -107,7 +107,7 @@ std::string NumberedName::at(size_t number) const {
 }
 
 bool NumberedName::gives(const std::string& path) const {
-    constexpr size_t kMostDigits = 9;
+    constexpr size_t kMaxDigits = 9;
     if (path.size() <= before_.size() + after_.size() ||
         path.compare(0, before_.size(), before_) != 0 ||
         path.compare(path.size() - after_.size(), after_.size(), after_) != 0) {
@@ -117,7 +117,7 @@ bool NumberedName::gives(const std::string& path) const {
         path.substr(before_.size(), path.size() - before_.size() - after_.size());
     if (digits.find_first_not_of("0123456789") != std::string::npos) return false;
     const size_t zeros = std::min(digits.find_first_not_of('0'), digits.size());
-    if (zeros == digits.size() || digits.size() - zeros > kMostDigits) return false;
+    if (zeros == digits.size() || digits.size() - zeros > kMaxDigits) return false;
     return at(std::stoul(digits.substr(zeros))) == path;
 }
 

@@ -97,11 +97,11 @@ std::string read_link(const std::string& path) {
 }  // namespace
 
 Place find_place(const std::string& name, bool new_folder) {
-    constexpr int kMostLinks = 40;  // the kernel's own limit
+    constexpr int kMaxLinks = 40;  // the kernel's own limit
     if (name == "-") return open_descriptor("standard output", STDOUT_FILENO);
     const std::string descriptors = real_path("/proc/self/fd");
     std::string path = name;
-    for (int links = 0; links < kMostLinks; ++links) {
+    for (int links = 0; links < kMaxLinks; ++links) {
         std::string there;
         const std::string folder = real_folder(folder_of(path), &there);
         if (folder.empty() || (folder != there && !new_folder)) {

@@ -176,7 +176,7 @@ void Timeline::place(AVPacket* packet) {
 namespace {
 
 /// More frames than this do not wait for a time.
-constexpr size_t kMostPending = 16;
+constexpr size_t kMaxPending = 16;
 
 }  // namespace
 
@@ -185,7 +185,7 @@ void FrameTimes::push(Frame frame) {
     const bool good = time != AV_NOPTS_VALUE && (last_ == INT64_MIN || time > last_);
     if (!good) {
         pending_.push_back(std::move(frame));
-        if (pending_.size() >= kMostPending) count_on(false);
+        if (pending_.size() >= kMaxPending) count_on(false);
         return;
     }
     look_at_step(time);

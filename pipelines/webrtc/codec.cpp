@@ -27,7 +27,7 @@ constexpr Codec kCodecs[] = {
      "packetization-mode=(string)1"},
 };
 
-constexpr double kLeast = 500e3, kMost = 30e6;  // bits a second
+constexpr double kMin = 500e3, kMax = 30e6;  // bits a second
 constexpr double kUnknownFps = 25;
 
 struct RateRule {
@@ -50,7 +50,7 @@ GstPadProbeReturn on_event(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
     const double fps = video.fps_n > 0 ? 1.0 * video.fps_n / video.fps_d : kUnknownFps;
     const double bits = rule->bits_per_pixel * video.width * video.height * fps;
     GstElement* encoder = gst_pad_get_parent_element(pad);
-    set_rate(encoder, *rule->codec, std::clamp(bits, kLeast, kMost));
+    set_rate(encoder, *rule->codec, std::clamp(bits, kMin, kMax));
     gst_object_unref(encoder);
     return GST_PAD_PROBE_OK;
 }

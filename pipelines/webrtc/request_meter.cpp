@@ -19,8 +19,8 @@ std::string trimmed(const std::string& text) {
 }
 
 bool is_length(const std::string& value) {
-    constexpr size_t kMostDigits = 18;
-    return !value.empty() && value.size() <= kMostDigits &&
+    constexpr size_t kMaxDigits = 18;
+    return !value.empty() && value.size() <= kMaxDigits &&
            value.find_first_not_of("0123456789") == std::string::npos;
 }
 

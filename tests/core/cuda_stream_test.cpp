@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/compute_scope.h"
+#include "core/cuda_stream.h"
 #include "core/formats.h"
 #include "core/frame_io.h"
 #include "core/graph_recorder.h"
@@ -79,7 +79,7 @@ class OwnFrame {
     FrameBuffer buffer_;
 };
 
-class CudaStream : public ::testing::Test {
+class StreamOnCuda : public ::testing::Test {
   protected:
     void SetUp() override {
         if (!at::cuda::is_available()) GTEST_SKIP() << "no GPU";
@@ -111,7 +111,7 @@ class CudaStream : public ::testing::Test {
     }
 };
 
-TEST_F(CudaStream, GivesTheSameFramesFromAndToEitherMemory) {
+TEST_F(StreamOnCuda, GivesTheSameFramesFromAndToEitherMemory) {
     for (const auto format :
          {FLASHVSR_FORMAT_RGBA, FLASHVSR_FORMAT_NV12, FLASHVSR_FORMAT_P010_10LE}) {
         const auto host =
@@ -127,7 +127,7 @@ TEST_F(CudaStream, GivesTheSameFramesFromAndToEitherMemory) {
 }
 
 // With strength 0 the resized input goes out, so a flat frame's grey tells which one it is.
-TEST_F(CudaStream, GivesBackEveryFrameInOrderHoweverFarTheCallerIsAhead) {
+TEST_F(StreamOnCuda, GivesBackEveryFrameInOrderHoweverFarTheCallerIsAhead) {
     FlashvsrStreamConfig transparent =
         config(FLASHVSR_FORMAT_RGB, FLASHVSR_MEMORY_HOST, FLASHVSR_MEMORY_HOST);
     transparent.settings.strength = 0.0;
@@ -155,7 +155,7 @@ TEST_F(CudaStream, GivesBackEveryFrameInOrderHoweverFarTheCallerIsAhead) {
     }
 }
 
-TEST_F(CudaStream, StartsAfreshInTheMiddleOfAChunk) {
+TEST_F(StreamOnCuda, StartsAfreshInTheMiddleOfAChunk) {
     const auto fresh = config(FLASHVSR_FORMAT_NV12, FLASHVSR_MEMORY_HOST, FLASHVSR_MEMORY_HOST);
     const auto expected = play(fresh, 30, 0);
     Stream stream(engine(), fresh);
@@ -177,7 +177,7 @@ TEST_F(CudaStream, StartsAfreshInTheMiddleOfAChunk) {
     }
 }
 
-TEST_F(CudaStream, TakesNoMoreMemoryOnceItRuns) {
+TEST_F(StreamOnCuda, TakesNoMoreMemoryOnceItRuns) {
     using c10::cuda::CUDACachingAllocator::getDeviceStats;
     for (const auto memory : {FLASHVSR_MEMORY_HOST, FLASHVSR_MEMORY_CUDA}) {
         const auto settings = config(FLASHVSR_FORMAT_NV12, memory, memory);
@@ -200,7 +200,7 @@ TEST_F(CudaStream, TakesNoMoreMemoryOnceItRuns) {
 }
 
 // All tiles of a chunk are one recording; each has caches and decoder memory of its own.
-TEST_F(CudaStream, RecordedTilesComputeWhatTilesDo) {
+TEST_F(StreamOnCuda, RecordedTilesComputeWhatTilesDo) {
     const c10::NoGradGuard no_grad;
     const WindowGrid grid{2, 5};
     Tiling tiling;
@@ -208,8 +208,8 @@ TEST_F(CudaStream, RecordedTilesComputeWhatTilesDo) {
     const Networks networks(engine()->model(), grid, tiling);
     ASSERT_TRUE(networks.recordable());
     const Settings settings;
-    const ComputeQueue queue(kPlacement.device);
-    const ComputeScope scope(queue);
+    const CudaStream stream(kPlacement.device);
+    const ComputeScope scope(stream);
     NetworkState state(networks, settings.sparse);
     ChunkRunner runner(Networks(engine()->model(), grid, tiling), grid.height(), grid.width());
     at::manual_seed(8);
@@ -228,10 +228,10 @@ TEST_F(CudaStream, RecordedTilesComputeWhatTilesDo) {
 }
 
 // Tiles with their halo, of sizes that no untiled picture has.
-TEST_F(CudaStream, TilesOfTheDecoderGiveTheSameFrames) {
+TEST_F(StreamOnCuda, TilesOfTheDecoderGiveTheSameFrames) {
     const c10::NoGradGuard no_grad;
-    const ComputeQueue queue(kPlacement.device);
-    const ComputeScope scope(queue);
+    const CudaStream stream(kPlacement.device);
+    const ComputeScope scope(stream);
     const Decoder& whole = *engine()->model().decoder;
     const HaloDecoder tiled(whole, 16);
     at::manual_seed(10);
@@ -244,7 +244,7 @@ TEST_F(CudaStream, TilesOfTheDecoderGiveTheSameFrames) {
 }
 
 // Past the twelve chunks in which each meeting of a slot and a place is recorded.
-TEST_F(CudaStream, APastThatIsStoredGivesTheFramesOfItsKind) {
+TEST_F(StreamOnCuda, APastThatIsStoredGivesTheFramesOfItsKind) {
     auto play_with = [](KvStorage kv_cache) {
         auto settings = config(FLASHVSR_FORMAT_NV12, FLASHVSR_MEMORY_HOST, FLASHVSR_MEMORY_HOST);
         testing::keep_kv_cache(kv_cache, &settings);
@@ -254,9 +254,9 @@ TEST_F(CudaStream, APastThatIsStoredGivesTheFramesOfItsKind) {
     EXPECT_EQ(play_with(KvStorage::kHostInt8), play_with(KvStorage::kInt8));
 }
 
-TEST_F(CudaStream, IsRecordedAnewAfterEachStart) {
-    const ComputeQueue queue(kPlacement.device);
-    const ComputeScope scope(queue);
+TEST_F(StreamOnCuda, IsRecordedAnewAfterEachStart) {
+    const CudaStream stream(kPlacement.device);
+    const ComputeScope scope(stream);
     GraphRecorder recorder(kPlacement.device, /*recordable=*/true);
     const at::Tensor x = at::zeros({1000}, kPlacement.fp32());
     for (int start = 0; start < 3; ++start) {
@@ -283,7 +283,7 @@ std::vector<uint8_t> last_of_flat_frames() {
     return out.bytes();
 }
 
-TEST_F(CudaStream, SeveralComeAndGoBesideEachOther) {
+TEST_F(StreamOnCuda, SeveralComeAndGoBesideEachOther) {
     const auto expected = last_of_flat_frames();
     std::atomic<int> equal{0};
     std::vector<std::thread> threads;
@@ -296,7 +296,7 @@ TEST_F(CudaStream, SeveralComeAndGoBesideEachOther) {
     EXPECT_EQ(equal, 16);
 }
 
-TEST_F(CudaStream, RefusesMemoryThatIsNotTheDevices) {
+TEST_F(StreamOnCuda, RefusesMemoryThatIsNotTheDevices) {
     const auto on_device = config(FLASHVSR_FORMAT_RGB, FLASHVSR_MEMORY_CUDA, FLASHVSR_MEMORY_CUDA);
     Stream stream(engine(), on_device);
     std::vector<uint8_t> pixels(33 * 27 * 3);

@@ -111,13 +111,13 @@ TEST(Tiling, LatentsAreThoseOfStreamsOfTheTiles) {
         for (size_t i = 0; i < alone.size(); ++i) {
             const Tile& tile = tiled.tiles()[i];
             ChunkInput part = input;
-            part.frames = inside(input.frames, tile, 128).contiguous();
-            part.noise = inside(input.noise, tile, 16).contiguous();
+            part.frames = crop(input.frames, tile, 128).contiguous();
+            part.noise = crop(input.noise, tile, 16).contiguous();
             part.height = tile.rows.size() * 128;
             part.width = tile.columns.size() * 128;
             ChunkProbe own;
             run_chunk(alone[i], part, settings, states[i], &own);
-            inside(expected, tile, 16).add_(own.latents * tiled.weights()[i]);
+            crop(expected, tile, 16).add_(own.latents * tiled.weights()[i]);
         }
         EXPECT_LT(testing::relative_l2(probe.latents, expected), 1e-6) << chunk;
     }

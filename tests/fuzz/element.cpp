@@ -11,7 +11,7 @@
 
 namespace {
 
-constexpr int kMostFrames = 60, kMostPixels = 24 * 24, kMostOutputPixels = 96 * 96;
+constexpr int kMaxFrames = 60, kMaxPixels = 24 * 24, kMaxOutputPixels = 96 * 96;
 
 class Element {
   public:
@@ -96,12 +96,11 @@ bool Element::is_small() const {
         gst_clear_caps(&caps);
         return known ? int64_t{info.width} * info.height : INT64_MAX;
     };
-    return pixels(harness_->srcpad) <= kMostPixels &&
-           pixels(harness_->sinkpad) <= kMostOutputPixels;
+    return pixels(harness_->srcpad) <= kMaxPixels && pixels(harness_->sinkpad) <= kMaxOutputPixels;
 }
 
 void Element::push_frames(const std::string& text) {
-    for (int left = std::atoi(text.c_str()); left > 0 && frames_ < kMostFrames; --left, ++frames_) {
+    for (int left = std::atoi(text.c_str()); left > 0 && frames_ < kMaxFrames; --left, ++frames_) {
         if (!is_small()) return;
         GstCaps* caps = gst_pad_get_current_caps(harness_->srcpad);
         GstVideoInfo info;
@@ -148,10 +147,10 @@ void Element::set_state(const std::string& text) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    constexpr size_t kMostSteps = 16;
+    constexpr size_t kMaxSteps = 16;
     fuzz::start_gstreamer();
     std::vector<std::string> lines = fuzz::lines(data, size);
-    if (lines.size() > kMostSteps) lines.resize(kMostSteps);
+    if (lines.size() > kMaxSteps) lines.resize(kMaxSteps);
     Element element;
     for (std::string& line : lines) {
         line.resize(std::min(line.find('\0'), line.size()));

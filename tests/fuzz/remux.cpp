@@ -13,7 +13,7 @@ extern "C" {
 namespace {
 
 void copy(const std::string& file, const std::string& format) {
-    constexpr int kMost = 200;  // packets
+    constexpr int kMax = 200;  // packets
     upscale::Report report([](const std::string&) {}, false);
     const upscale::InputFile input = upscale::open_input(file, file);
     const int video = av_find_best_stream(input.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
@@ -25,7 +25,7 @@ void copy(const std::string& file, const std::string& format) {
     options.input = options.input_name = file;
     upscale::Mux mux(options, &report);
     const upscale::Packet packet = upscale::make_packet();
-    for (int i = 0; i < kMost && av_read_frame(input.get(), packet.get()) >= 0; ++i) {
+    for (int i = 0; i < kMax && av_read_frame(input.get(), packet.get()) >= 0; ++i) {
         const AVStream* stream = input->streams[packet->stream_index];
         if (packet->stream_index == video) mux.write_packet(stream, packet.get());
         av_packet_unref(packet.get());

@@ -11,7 +11,7 @@ extern "C" {
 namespace {
 
 void read_all(const upscale::Source& source) {
-    constexpr int kMost = 60;  // frames
+    constexpr int kMax = 60;  // frames
     upscale::Report report([](const std::string&) {}, false);
     upscale::Media media = upscale::read_media(source, {});
     media.describe();
@@ -21,8 +21,8 @@ void read_all(const upscale::Source& source) {
         upscale::Stop stop(false);
         upscale::VideoReader reader(source, plan, &stop, &report);
         int frames = 0;
-        while (frames < kMost && reader.next()) ++frames;
-        if (frames < kMost) reader.report_losses();
+        while (frames < kMax && reader.next()) ++frames;
+        if (frames < kMax) reader.report_losses();
     }
 }
 

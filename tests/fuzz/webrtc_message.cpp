@@ -11,7 +11,7 @@
 
 namespace {
 
-constexpr size_t kMostNames = 250;
+constexpr size_t kMaxNames = 250;
 
 /// webrtcbin makes fields of attributes, and GLib keeps their names for ever: of all answers
 /// together there may be few.
@@ -28,7 +28,7 @@ void count_names(const GstSDPMessage* answer) {
         }
         gst_caps_unref(caps);
     }
-    if (names.size() > kMostNames) std::abort();
+    if (names.size() > kMaxNames) std::abort();
 }
 
 }  // namespace

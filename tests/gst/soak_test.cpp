@@ -240,13 +240,13 @@ class Progress {
 };
 
 TEST(Soak, EveryFrameIsAccountedFor) {
-    constexpr guint64 kLeast = 10000;
+    constexpr guint64 kMin = 10000;
     const gint64 end =
         g_get_monotonic_time() + gint64(number_in("FLASHVSR_SOAK_SECONDS", 0)) * G_USEC_PER_SEC;
     Account account;
     Progress progress;
     auto seed = static_cast<unsigned>(number_in("FLASHVSR_SOAK_SEED", 1));
-    while ((account.in < kLeast || g_get_monotonic_time() < end) && !HasFailure()) {
+    while ((account.in < kMin || g_get_monotonic_time() < end) && !HasFailure()) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         Life(seed++, &account).live();
         progress.show(account);

@@ -1,4 +1,5 @@
-// The CUDA attention kernels against their twin on the CPU, on random inputs, run to run equal.
+// The CUDA attention kernels against their reference on the CPU, on random inputs, run to run
+// equal.
 #include "kernels/attention_e4m3.h"
 #include "kernels/block_sparse_attention.h"
 #include "tests/kernels/attention_values.h"
@@ -25,8 +26,8 @@ constexpr Shape kShapes[] = {
     {1, 3, 9, 0.5, 2.0f, true},
 };
 
-// Relative L2 against the twin fed the same rounded inputs. In fp8 both round each weight to four
-// bits, but relative to different maxima.
+// Relative L2 against the reference fed the same rounded inputs. In fp8 both round each weight to
+// four bits, but relative to different maxima.
 template <typename T>
 constexpr double kTolerance = 1e-5;
 template <>
@@ -46,7 +47,7 @@ std::vector<T> tokens(int windows, const Shape& shape, unsigned seed, float scal
 }
 
 template <typename T, typename Out>
-void expect_twin(Kernel kernel, const Shape& shape) {
+void expect_reference(Kernel kernel, const Shape& shape) {
     const auto q = tokens<T>(shape.query_windows, shape, 1, shape.scale);
     const auto k = tokens<T>(shape.key_windows, shape, 2, shape.opposed ? -1.0f : 1.0f);
     const auto v = stored_values(tokens<T>(shape.key_windows, shape, 3, 1.0f), shape.heads);
@@ -103,30 +104,30 @@ void expect_twin(Kernel kernel, const Shape& shape) {
 }
 
 template <typename T, typename Out = T>
-void expect_twin(Kernel kernel) {
-    for (const Shape& shape : kShapes) expect_twin<T, Out>(kernel, shape);
+void expect_reference(Kernel kernel) {
+    for (const Shape& shape : kShapes) expect_reference<T, Out>(kernel, shape);
 }
 
-TEST(CudaAttention, EqualsItsTwin) {
+TEST(CudaAttention, EqualsItsReference) {
     if (!have_gpu()) GTEST_SKIP() << "no GPU";
-    expect_twin<float>(block_sparse_attention_cuda);
-    expect_twin<Float16>(block_sparse_attention_cuda);
-    expect_twin<BFloat16>(block_sparse_attention_cuda);
+    expect_reference<float>(block_sparse_attention_cuda);
+    expect_reference<Float16>(block_sparse_attention_cuda);
+    expect_reference<BFloat16>(block_sparse_attention_cuda);
 }
 
-TEST(CudaAttention, EqualsItsTwinOnOlderCards) {
+TEST(CudaAttention, EqualsItsReferenceOnOlderCards) {
     if (!have_gpu()) GTEST_SKIP() << "no GPU";
-    expect_twin<Float16>(block_sparse_attention_sm80);
-    expect_twin<BFloat16>(block_sparse_attention_sm80);
+    expect_reference<Float16>(block_sparse_attention_sm80);
+    expect_reference<BFloat16>(block_sparse_attention_sm80);
 }
 
-TEST(CudaAttention, EqualsItsTwinInFp8) {
+TEST(CudaAttention, EqualsItsReferenceInFp8) {
     if (!have_sm90()) GTEST_SKIP() << "no GPU of compute capability 9.0";
-    expect_twin<Float8E4M3, Float16>(block_sparse_attention_cuda);
-    expect_twin<Float8E4M3, BFloat16>(block_sparse_attention_cuda);
+    expect_reference<Float8E4M3, Float16>(block_sparse_attention_cuda);
+    expect_reference<Float8E4M3, BFloat16>(block_sparse_attention_cuda);
 }
 
-TEST(CudaAttention, StoresE4m3AsItsTwinDoes) {
+TEST(CudaAttention, StoresE4m3AsItsReferenceDoes) {
     if (!have_gpu()) GTEST_SKIP() << "no GPU";
     constexpr int kWindows = 3, kHeads = 5, kSize = kWindows * kWindowTokens * kHeads * kHeadDim;
     const auto values = to_type<BFloat16>(random_normal(size_t{3} * kSize, 1));

@@ -1,5 +1,5 @@
-// The convolutions on Hopper against their twins on the CPU, on random inputs and odd sizes, run to
-// run equal.
+// The convolutions on Hopper against their references on the CPU, on random inputs and odd sizes,
+// run to run equal.
 #include "kernels/conv.h"
 #include "kernels/conv_out.h"
 #include "tests/kernels/device_array.h"
@@ -8,7 +8,7 @@
 namespace flashvsr::kernels {
 namespace {
 
-// Relative L2 against the twin fed the same rounded inputs.
+// Relative L2 against the reference fed the same rounded inputs.
 template <typename T>
 constexpr double kTolerance = std::is_same_v<T, Float16> ? 3e-4 : 2.5e-3;
 
@@ -49,7 +49,7 @@ constexpr Layer kLayers[] = {
     {1, 17, 9, 384, 192, 2, 1, 2, 1, 0, true, false},
 };
 
-TYPED_TEST(ConvCudaTest, EqualsItsTwin) {
+TYPED_TEST(ConvCudaTest, EqualsItsReference) {
     using T = TypeParam;
     for (const Layer& layer : kLayers) {
         Conv params;
@@ -136,7 +136,7 @@ TYPED_TEST(ConvCudaTest, WritesInsideABorderAndLeavesTheBorder) {
 }
 
 template <typename T, typename Y>
-void expect_pictures_equal_their_twin(int n, int h, int w, int in) {
+void expect_pictures_equal_their_reference(int n, int h, int w, int in) {
     const auto x = to_type<T>(random_normal(size_t(n) * h * w * in, 1));
     const auto weight = to_type<T>(random_normal(size_t(27) * in, 2, 0.3f));
     const auto bias = random_normal(3, 3);
@@ -168,13 +168,13 @@ void expect_pictures_equal_their_twin(int n, int h, int w, int in) {
         << h << " x " << w << " of " << in;
 }
 
-TYPED_TEST(ConvCudaTest, PicturesEqualTheirTwin) {
+TYPED_TEST(ConvCudaTest, PicturesEqualTheirReference) {
     using T = TypeParam;
-    expect_pictures_equal_their_twin<T, T>(1, 1, 1, 64);
-    expect_pictures_equal_their_twin<T, T>(2, 7, 127, 128);
-    expect_pictures_equal_their_twin<T, T>(3, 33, 130, 64);
-    expect_pictures_equal_their_twin<Float8E4M3, T>(2, 21, 260, 128);
-    expect_pictures_equal_their_twin<Float8E4M3, T>(1, 5, 40, 256);
+    expect_pictures_equal_their_reference<T, T>(1, 1, 1, 64);
+    expect_pictures_equal_their_reference<T, T>(2, 7, 127, 128);
+    expect_pictures_equal_their_reference<T, T>(3, 33, 130, 64);
+    expect_pictures_equal_their_reference<Float8E4M3, T>(2, 21, 260, 128);
+    expect_pictures_equal_their_reference<Float8E4M3, T>(1, 5, 40, 256);
 }
 
 }  // namespace

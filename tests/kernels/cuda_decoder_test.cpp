@@ -1,4 +1,4 @@
-// The decoder's and the projector's CUDA kernels against their twins on the CPU.
+// The decoder's and the projector's CUDA kernels against their references on the CPU.
 #include "kernels/channel_norm.h"
 #include "kernels/decoder_input.h"
 #include "kernels/pixel_norm.h"
@@ -21,7 +21,7 @@ class CudaDecoderTest : public testing::Test {
 using ElementTypes = testing::Types<float, Float16, BFloat16>;
 TYPED_TEST_SUITE(CudaDecoderTest, ElementTypes);
 
-TYPED_TEST(CudaDecoderTest, DecoderInputEqualsItsTwin) {
+TYPED_TEST(CudaDecoderTest, DecoderInputEqualsItsReference) {
     using T = TypeParam;
     for (const auto& [latents, rows, columns] :
          {std::array{1, 1, 1}, {2, 3, 5}, {3, 2, 4}, {2, 1, 33}}) {
@@ -52,7 +52,7 @@ TYPED_TEST(CudaDecoderTest, DecoderInputEqualsItsTwin) {
     }
 }
 
-TYPED_TEST(CudaDecoderTest, SpaceToChannelEqualsItsTwin) {
+TYPED_TEST(CudaDecoderTest, SpaceToChannelEqualsItsReference) {
     using T = TypeParam;
     for (const StackCase& c : stack_cases(kTokenChannels)) {
         const auto frames = to_type<T>(random_normal(c.shape.frames * past_size(c) / 2, 1));
@@ -75,7 +75,7 @@ TYPED_TEST(CudaDecoderTest, SpaceToChannelEqualsItsTwin) {
     }
 }
 
-TYPED_TEST(CudaDecoderTest, ChannelNormEqualsItsTwin) {
+TYPED_TEST(CudaDecoderTest, ChannelNormEqualsItsReference) {
     using T = TypeParam;
     for (const int channels : {8, 264, 2048, 8192}) {
         for (const StackCase& c : stack_cases(channels)) {
@@ -107,7 +107,7 @@ TYPED_TEST(CudaDecoderTest, ChannelNormEqualsItsTwin) {
     }
 }
 
-TYPED_TEST(CudaDecoderTest, PixelNormEqualsItsTwin) {
+TYPED_TEST(CudaDecoderTest, PixelNormEqualsItsReference) {
     using T = TypeParam;
     for (const int channels : {8, 24, 48, 96, 192, 264, 384, 1024}) {
         const int64_t pixels = 1031;
@@ -136,9 +136,9 @@ TYPED_TEST(CudaDecoderTest, PixelNormEqualsItsTwin) {
     }
 }
 
-TYPED_TEST(CudaDecoderTest, TokensOfChannelNormEqualItsTwins) {
+TYPED_TEST(CudaDecoderTest, TokensOfChannelNormEqualItsReferences) {
     using T = TypeParam;
-    const TapShape shape = {4, 16, 24, 3072};
+    const Im2colShape shape = {4, 16, 24, 3072};
     const auto x = to_type<T>(random_normal(size_t(4) * 16 * 24 * 3072, 1));
     const auto bias = to_type<T>(random_normal(3072, 2)),
                gamma = to_type<T>(random_normal(3072, 3));

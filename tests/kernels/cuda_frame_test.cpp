@@ -1,4 +1,4 @@
-// Frame conversion on the GPU against its twins on the CPU.
+// Frame conversion on the GPU against its references on the CPU.
 #include "kernels/color_stats.h"
 #include "kernels/frame.h"
 #include "tests/kernels/device_array.h"
@@ -94,7 +94,7 @@ void compare_input(const Format& format, const YuvCoding& yuv, Size in, Size out
     EXPECT_TRUE(!has_alpha || same_bits(device_alpha.download(), alpha));
 }
 
-TYPED_TEST(CudaFrameTest, InputEqualsItsTwinToTheLastBitInEveryFormat) {
+TYPED_TEST(CudaFrameTest, InputEqualsItsReferenceToTheLastBitInEveryFormat) {
     for (const Format& format : kFormats) {
         for (const NamedCoding& coding : kCodings) {
             for (const Size& size : kSizes) {
@@ -107,7 +107,7 @@ TYPED_TEST(CudaFrameTest, InputEqualsItsTwinToTheLastBitInEveryFormat) {
     }
 }
 
-TYPED_TEST(CudaFrameTest, InputEqualsItsTwinToTheLastBitAtAnyRatio) {
+TYPED_TEST(CudaFrameTest, InputEqualsItsReferenceToTheLastBitAtAnyRatio) {
     struct Case {
         Size in, out, padded;
     };
@@ -164,7 +164,7 @@ void compare_output(const OwnedPicture& blank, Planes strides, bool fixed, float
     }
 }
 
-TYPED_TEST(CudaFrameTest, OutputEqualsItsTwinToTheLastBitInEveryFormat) {
+TYPED_TEST(CudaFrameTest, OutputEqualsItsReferenceToTheLastBitInEveryFormat) {
     for (const Format& format : kFormats) {
         for (const NamedCoding& coding : kCodings) {
             for (const Size& size : kSizes) {
@@ -179,7 +179,7 @@ TYPED_TEST(CudaFrameTest, OutputEqualsItsTwinToTheLastBitInEveryFormat) {
 }
 
 // Rows of samples and planes that begin at multiples of 16 bytes go another way.
-TYPED_TEST(CudaFrameTest, OutputEqualsItsTwinToTheLastBitWhereRowsAreAligned) {
+TYPED_TEST(CudaFrameTest, OutputEqualsItsReferenceToTheLastBitWhereRowsAreAligned) {
     constexpr int kRow = 384, kHeight = 50;
     for (const Format& format : kFormats) {
         for (const NamedCoding& coding : kCodings) {
@@ -199,7 +199,7 @@ TYPED_TEST(CudaFrameTest, OutputEqualsItsTwinToTheLastBitWhereRowsAreAligned) {
 // ---- statistics
 // ------------------------------------------------------------------------------------
 
-TYPED_TEST(CudaFrameTest, ColourStatisticsEqualTheirTwinAndThemselves) {
+TYPED_TEST(CudaFrameTest, ColourStatisticsEqualTheirReferenceAndThemselves) {
     using T = TypeParam;
     constexpr int kFrames = 3;
     struct Case {

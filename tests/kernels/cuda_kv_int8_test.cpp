@@ -1,4 +1,4 @@
-// Keys and values in 8 bits on CUDA: the twin's, to the last bit.
+// Keys and values in 8 bits on CUDA: the reference's, to the last bit.
 #include "tests/kernels/device_array.h"
 #include "tests/kernels/kv_int8_case.h"
 
@@ -15,7 +15,7 @@ class CudaKvInt8Test : public testing::Test {
 using Types = testing::Types<float, Float16, BFloat16>;
 TYPED_TEST_SUITE(CudaKvInt8Test, Types);
 
-TYPED_TEST(CudaKvInt8Test, EqualsItsTwinToTheLastBit) {
+TYPED_TEST(CudaKvInt8Test, EqualsItsReferenceToTheLastBit) {
     using T = TypeParam;
     constexpr ElementType kType = element_type_of<T>();
     for (const auto& c :

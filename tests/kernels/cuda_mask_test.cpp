@@ -1,4 +1,5 @@
-// The CUDA kernels between the q and k projections and attention, against their twins on the CPU.
+// The CUDA kernels between the q and k projections and attention, against their references on the
+// CPU.
 #include "kernels/attention_e4m3.h"
 #include "kernels/norm.h"
 #include "kernels/qk_prepare.h"
@@ -46,7 +47,7 @@ struct QkCase {
     std::vector<float> cos_sin;
 };
 
-TYPED_TEST(CudaMaskTest, QkPrepareEqualsRmsNormRopeToTheLastBitAndItsTwinsMeans) {
+TYPED_TEST(CudaMaskTest, QkPrepareEqualsRmsNormRopeToTheLastBitAndItsReferencesMeans) {
     using T = TypeParam;
     for (const auto& c : {QkCase<T>(1, 128, 256), QkCase<T>(3, 384, 768), QkCase<T>(2, 768, 1544),
                           QkCase<T>(5, 1536, 4608), QkCase<T>(1, 2048, 4096)}) {
@@ -69,19 +70,20 @@ TYPED_TEST(CudaMaskTest, QkPrepareEqualsRmsNormRopeToTheLastBitAndItsTwinsMeans)
         params.type = element_type_of<T>();
         qk_prepare_cuda(params, nullptr);
 
-        auto twin_q = poisoned<T>(c.rows() * c.dim), twin_k = twin_q;
-        auto twin_q_mean = poisoned<T>(size_t(c.windows) * c.dim), twin_k_mean = twin_q_mean;
+        auto reference_q = poisoned<T>(c.rows() * c.dim), reference_k = reference_q;
+        auto reference_q_mean = poisoned<T>(size_t(c.windows) * c.dim),
+             reference_k_mean = reference_q_mean;
         params.qk = c.qkv.data();
         params.norm_q = c.norm_q.data();
         params.norm_k = c.norm_k.data();
         params.cos_sin = c.cos_sin.data();
-        params.q = twin_q.data();
-        params.k = twin_k.data();
-        params.q_mean = twin_q_mean.data();
-        params.k_mean = twin_k_mean.data();
+        params.q = reference_q.data();
+        params.k = reference_k.data();
+        params.q_mean = reference_q_mean.data();
+        params.k_mean = reference_k_mean.data();
         qk_prepare_cpu(params);
-        EXPECT_LT(relative_l2(to_floats(q_mean.download()), to_floats(twin_q_mean)), 2e-3);
-        EXPECT_LT(relative_l2(to_floats(k_mean.download()), to_floats(twin_k_mean)), 2e-3);
+        EXPECT_LT(relative_l2(to_floats(q_mean.download()), to_floats(reference_q_mean)), 2e-3);
+        EXPECT_LT(relative_l2(to_floats(k_mean.download()), to_floats(reference_k_mean)), 2e-3);
 
         for (const bool is_k : {false, true}) {
             for (size_t row = 0; row < c.rows(); ++row) {
@@ -97,7 +99,8 @@ TYPED_TEST(CudaMaskTest, QkPrepareEqualsRmsNormRopeToTheLastBitAndItsTwinsMeans)
             }
             const auto result = (is_k ? k : q).download();
             EXPECT_EQ(bits_of(result), bits_of(alone.download())) << c.windows << " x " << c.dim;
-            EXPECT_LT(relative_l2(to_floats(result), to_floats(is_k ? twin_k : twin_q)), 5e-4);
+            EXPECT_LT(relative_l2(to_floats(result), to_floats(is_k ? reference_k : reference_q)),
+                      5e-4);
         }
     }
 }
@@ -150,9 +153,9 @@ TYPED_TEST(CudaMaskTest, QkPrepareStoresInE4m3WhatFp8AttentionReads) {
 
 template <typename T>
 DraftMaskResult draft_on_gpu(const DraftMaskShape& shape, const DraftMaskMeans<T>& means,
-                             const std::vector<uint8_t>& allowed, bool probe) {
+                             const std::vector<uint8_t>& local_mask, bool probe) {
     DeviceArray<T> q(means.q), k(means.k);
-    DeviceArray<uint8_t> device_allowed(allowed), mask(shape.pairs());
+    DeviceArray<uint8_t> device_allowed(local_mask), mask(shape.pairs());
     DeviceArray<int32_t> count(size_t(shape.heads) * shape.queries()), index(shape.pairs());
     DeviceArray<float> weight(shape.pairs()), threshold(size_t(shape.heads) * shape.query_slices);
     DraftMask params = draft_mask_of(shape, element_type_of<T>());
@@ -160,7 +163,7 @@ DraftMaskResult draft_on_gpu(const DraftMaskShape& shape, const DraftMaskMeans<T
     DeviceArray<uint8_t> workspace(draft_mask_workspace(params));
     params.q_mean = q.get();
     params.k_mean = k.get();
-    params.allowed = reinterpret_cast<const bool*>(device_allowed.get());
+    params.local_mask = reinterpret_cast<const bool*>(device_allowed.get());
     params.block_count = count.get();
     params.block_index = index.get();
     params.workspace = workspace.get();
@@ -179,21 +182,21 @@ DraftMaskResult draft_on_gpu(const DraftMaskShape& shape, const DraftMaskMeans<T
     return result;
 }
 
-TYPED_TEST(CudaMaskTest, DraftMaskWeighsAsItsTwinAndSelectsExactly) {
+TYPED_TEST(CudaMaskTest, DraftMaskWeighsAsItsReferenceAndSelectsExactly) {
     using T = TypeParam;
     for (const DraftMaskShape& shape : kDraftMaskShapes) {
-        const auto allowed = local_windows(shape);
+        const auto local_mask = local_windows(shape);
         // Random products may round to the other neighbour; integers are exact.
         for (const bool integers : {true, false}) {
             const auto means = integers ? integer_means<T>(shape, 5) : random_means<T>(shape, 7);
-            const DraftMaskResult twin = draft_on_cpu(shape, means, allowed);
-            const DraftMaskResult result = draft_on_gpu(shape, means, allowed, true);
+            const DraftMaskResult reference = draft_on_cpu(shape, means, local_mask);
+            const DraftMaskResult result = draft_on_gpu(shape, means, local_mask, true);
             expect_exact_selection(shape, result);
             if (shape.range > 0) {
-                EXPECT_LT(relative_l2(result.weight, twin.weight), integers ? 1e-6 : 2e-4)
+                EXPECT_LT(relative_l2(result.weight, reference.weight), integers ? 1e-6 : 2e-4)
                     << shape.name();
             }
-            const DraftMaskResult lists = draft_on_gpu(shape, means, allowed, false);
+            const DraftMaskResult lists = draft_on_gpu(shape, means, local_mask, false);
             EXPECT_EQ(lists.count, result.count) << shape.name();
             EXPECT_EQ(lists.index, result.index) << shape.name();
         }
@@ -207,11 +210,11 @@ TYPED_TEST(CudaMaskTest, DraftMaskOfALargePictureSelectsExactly) {
     for (const DraftMaskShape& shape :
          {DraftMaskShape{2, 17, 30, 1, 4, 11, 61199}, DraftMaskShape{1, 56, 56, 1, 1, 11, 99999}}) {
         ASSERT_GT(draft_mask_workspace(draft_mask_of(shape, element_type_of<T>())), 0u);
-        const auto allowed = local_windows(shape);
+        const auto local_mask = local_windows(shape);
         const auto means = random_means<T>(shape, 9);
-        const DraftMaskResult result = draft_on_gpu(shape, means, allowed, true);
+        const DraftMaskResult result = draft_on_gpu(shape, means, local_mask, true);
         expect_exact_selection(shape, result);
-        const DraftMaskResult lists = draft_on_gpu(shape, means, allowed, false);
+        const DraftMaskResult lists = draft_on_gpu(shape, means, local_mask, false);
         EXPECT_EQ(lists.count, result.count);
         EXPECT_EQ(lists.index, result.index);
     }

@@ -1,4 +1,4 @@
-// Every CUDA kernel against its twin on the CPU, on random inputs, run to run equal.
+// Every CUDA kernel against its reference on the CPU, on random inputs, run to run equal.
 #include <memory>
 #include <utility>
 #include <vector>
@@ -33,7 +33,7 @@ TYPED_TEST_SUITE(TypedCudaTest, ElementTypes);
 // ---- block lists
 // -----------------------------------------------------------------------------------
 
-TEST_F(CudaTest, BlockListEqualsItsTwin) {
+TEST_F(CudaTest, BlockListEqualsItsReference) {
     for (const int columns : {1, 31, 32, 33, 264, 1000}) {
         const int rows = 37;
         const RandomLists lists = random_lists(rows, columns, 0.4, columns);
@@ -99,7 +99,7 @@ class BarelyAligned {
 // X: of x and weight; B: of bias; Y: of y. The sum's order tips a rounding now and then, and what
 // is added to y is rounded once more.
 template <typename X, typename B, typename Y>
-void expect_matmul_like_twin(const MatmulShape& shape, double tolerance) {
+void expect_matmul_like_reference(const MatmulShape& shape, double tolerance) {
     constexpr bool kSmallIn = sizeof(X) == 1, kSmallOut = sizeof(Y) == 1;
     const float scales[] = {1.0f / 8, 1.0f / 64, 16.0f};
     const DeviceArray<float> device_scales[] = {DeviceArray<float>(std::vector<float>{scales[0]}),
@@ -144,14 +144,14 @@ void expect_matmul_like_twin(const MatmulShape& shape, double tolerance) {
         << shape.rows << " rows, " << shape.in << " to " << shape.out;
 }
 
-TYPED_TEST(TypedCudaTest, MatmulEqualsItsTwin) {
+TYPED_TEST(TypedCudaTest, MatmulEqualsItsReference) {
     using T = TypeParam;
     if constexpr (sizeof(T) == 2) {
         for (const MatmulShape& shape : kMatmulShapes) {
-            expect_matmul_like_twin<T, T, T>(shape, 1e-3);
-            expect_matmul_like_twin<Float8E4M3, T, T>(shape, 2e-3);
+            expect_matmul_like_reference<T, T, T>(shape, 1e-3);
+            expect_matmul_like_reference<Float8E4M3, T, T>(shape, 2e-3);
             if (shape.epilogue != MatmulEpilogue::kAdd)
-                expect_matmul_like_twin<Float8E4M3, T, Float8E4M3>(shape, 1e-2);
+                expect_matmul_like_reference<Float8E4M3, T, Float8E4M3>(shape, 1e-2);
         }
     }
 }
@@ -163,7 +163,7 @@ TYPED_TEST(TypedCudaTest, MatmulEqualsItsTwin) {
 template <typename T>
 constexpr double kNormTolerance = sizeof(T) == 4 ? 1e-6 : 5e-4;
 
-TYPED_TEST(TypedCudaTest, LayerNormEqualsItsTwin) {
+TYPED_TEST(TypedCudaTest, LayerNormEqualsItsReference) {
     using T = TypeParam;
     for (const int dim : {8, 256, 264, 1536, 8192}) {
         const int rows = 19;
@@ -201,7 +201,7 @@ TYPED_TEST(TypedCudaTest, LayerNormEqualsItsTwin) {
     }
 }
 
-TYPED_TEST(TypedCudaTest, RmsNormRopeEqualsItsTwin) {
+TYPED_TEST(TypedCudaTest, RmsNormRopeEqualsItsReference) {
     using T = TypeParam;
     for (const int dim : {128, 384, 1536, 8192}) {
         const int rows = 19;
@@ -230,7 +230,7 @@ TYPED_TEST(TypedCudaTest, RmsNormRopeEqualsItsTwin) {
     }
 }
 
-TYPED_TEST(TypedCudaTest, NoiseEqualsItsTwinToTheLastBit) {
+TYPED_TEST(TypedCudaTest, NoiseEqualsItsReferenceToTheLastBit) {
     using T = TypeParam;
     for (const int64_t count : {1, 6, 400001}) {
         std::vector<T> expected = poisoned<T>(count);

@@ -13,7 +13,7 @@ namespace flashvsr::kernels {
 struct DraftMaskShape {
     int heads, rows, columns;  // of the window grid
     int query_slices, key_slices;
-    int range;  // local range, see models/draft_mask.h; 0: nothing is allowed
+    int range;  // local range, see models/draft_mask.h; 0: nothing is local_mask
     int64_t budget;
 
     int windows() const { return rows * columns; }
@@ -35,14 +35,14 @@ inline std::vector<uint8_t> local_windows(const DraftMaskShape& shape) {
         return offset >= 0 && offset < shape.range;
     };
     const int windows = shape.windows(), columns = shape.columns;
-    std::vector<uint8_t> allowed(size_t(windows) * windows);
+    std::vector<uint8_t> local_mask(size_t(windows) * windows);
     for (int q = 0; q < windows; ++q) {
         for (int k = 0; k < windows; ++k) {
-            allowed[size_t(q) * windows + k] =
+            local_mask[size_t(q) * windows + k] =
                 near(q / columns, k / columns) && near(q % columns, k % columns);
         }
     }
-    return allowed;
+    return local_mask;
 }
 
 template <typename T>
@@ -97,12 +97,12 @@ struct DraftMaskResult {
 
 template <typename T>
 DraftMaskResult draft_on_cpu(const DraftMaskShape& shape, const DraftMaskMeans<T>& means,
-                             const std::vector<uint8_t>& allowed) {
+                             const std::vector<uint8_t>& local_mask) {
     DraftMaskResult result(shape);
     DraftMask params = draft_mask_of(shape, element_type_of<T>());
     params.q_mean = means.q.data();
     params.k_mean = means.k.data();
-    params.allowed = reinterpret_cast<const bool*>(allowed.data());
+    params.local_mask = reinterpret_cast<const bool*>(local_mask.data());
     params.block_count = result.count.data();
     params.block_index = result.index.data();
     params.weight = result.weight.data();

@@ -11,7 +11,7 @@ TYPED_TEST_SUITE(DraftMaskKernelTest, Types);
 
 template <typename T>
 std::vector<double> softmax_weights(const DraftMaskShape& shape, const DraftMaskMeans<T>& means,
-                                    const std::vector<uint8_t>& allowed, int head, int query) {
+                                    const std::vector<uint8_t>& local_mask, int head, int query) {
     const size_t dim = size_t(shape.heads) * kHeadDim;
     std::vector<double> weights;
     double sum = 0;
@@ -23,7 +23,7 @@ std::vector<double> softmax_weights(const DraftMaskShape& shape, const DraftMask
         }
         const float score = rounded<T>(rounded<T>(float(product)) / std::sqrt(128.0f));
         const int windows = shape.windows();
-        const bool near = allowed[size_t(query % windows) * windows + key % windows];
+        const bool near = local_mask[size_t(query % windows) * windows + key % windows];
         weights.push_back(near ? std::exp(double{score}) : 0.0);
         sum += weights.back();
     }
@@ -34,13 +34,13 @@ std::vector<double> softmax_weights(const DraftMaskShape& shape, const DraftMask
 TYPED_TEST(DraftMaskKernelTest, WeighsAllowedWindowsAndSelectsExactly) {
     using T = TypeParam;
     for (const DraftMaskShape& shape : kDraftMaskShapes) {
-        const auto allowed = local_windows(shape);
+        const auto local_mask = local_windows(shape);
         for (const auto& means : {random_means<T>(shape, 1), integer_means<T>(shape, 3)}) {
-            const DraftMaskResult result = draft_on_cpu(shape, means, allowed);
+            const DraftMaskResult result = draft_on_cpu(shape, means, local_mask);
             expect_exact_selection(shape, result);
             for (const int head : {0, shape.heads - 1}) {
                 for (const int query : {0, shape.queries() / 2, shape.queries() - 1}) {
-                    const auto expected = softmax_weights(shape, means, allowed, head, query);
+                    const auto expected = softmax_weights(shape, means, local_mask, head, query);
                     const size_t row = size_t(head) * shape.queries() + query;
                     for (size_t key = 0; key < expected.size(); ++key) {
                         const float weight = result.weight[row * expected.size() + key];

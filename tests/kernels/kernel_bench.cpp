@@ -330,14 +330,14 @@ void bench_draft_mask(Timer& timer, const MaskSize& size) {
                                size.key_slices, 11,        size.budget};
     const auto q = random_device<BFloat16>(int64_t{shape.queries()} * kDim, 1);
     const auto k = random_device<BFloat16>(int64_t{shape.keys()} * kDim, 2);
-    const DeviceArray<uint8_t> allowed(local_windows(shape));
+    const DeviceArray<uint8_t> local_mask(local_windows(shape));
     DeviceArray<int32_t> count(size_t(kHeads) * shape.queries()), index(shape.pairs());
     DraftMask params = draft_mask_of(shape, ElementType::kBFloat16);
     params.most_allowed = shape.range * shape.range;
     const DeviceArray<uint8_t> workspace(draft_mask_workspace(params));
     params.q_mean = q.get();
     params.k_mean = k.get();
-    params.allowed = reinterpret_cast<const bool*>(allowed.get());
+    params.local_mask = reinterpret_cast<const bool*>(local_mask.get());
     params.block_count = count.get();
     params.block_index = index.get();
     params.workspace = workspace.get();
@@ -465,16 +465,16 @@ void bench_decoder_input(Timer& timer) {
     report_bytes("decoder_input bf16", milliseconds, 2.0 * sizeof(BFloat16) * (pixels + latents));
 }
 
-int64_t stack_size(const TapShape& shape) {
+int64_t stack_size(const Im2colShape& shape) {
     return shape.frames / 2 * (shape.height + 2) * (shape.width + 2) * 4 * shape.channels;
 }
 
 // Of eight frames, as version 1.1 has them.
 void bench_projector(Timer& timer) {
-    const TapShape frames = {kFrames, kHeight / 16, kWidth / 16, kTokenChannels};
-    const TapShape first = {kFrames / 2, frames.height, frames.width, 2048};
-    const TapShape second = {kFrames / 4, frames.height, frames.width, 3072};
-    auto count = [](const TapShape& shape) {
+    const Im2colShape frames = {kFrames, kHeight / 16, kWidth / 16, kTokenChannels};
+    const Im2colShape first = {kFrames / 2, frames.height, frames.width, 2048};
+    const Im2colShape second = {kFrames / 4, frames.height, frames.width, 3072};
+    auto count = [](const Im2colShape& shape) {
         return shape.frames * shape.height * shape.width * shape.channels;
     };
     const auto x = random_devices<BFloat16>(4, count(first), 1);  // as large as the others at least
@@ -495,7 +495,7 @@ void bench_projector(Timer& timer) {
         report_bytes("space_to_channel bf16", milliseconds,
                      2.0 * (count(frames) * 1.5 + stack_size(frames)));
     }
-    for (const TapShape& shape : {first, second}) {
+    for (const Im2colShape& shape : {first, second}) {
         const bool tokens = shape.channels == second.channels;
         const std::string name =
             std::string("channel_norm bf16, into ") + (tokens ? "tokens" : "a stack");

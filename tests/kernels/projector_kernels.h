@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
-#include "kernels/tap_stack.h"
+#include "kernels/temporal_im2col.h"
 #include "tests/kernels/support.h"
 
 namespace flashvsr::kernels {
 
 struct StackCase {
-    TapShape shape;
+    Im2colShape shape;
     int taps, group;
     bool past;
 };
@@ -33,7 +33,7 @@ inline size_t past_size(const StackCase& c) {
 template <typename T>
 std::vector<T> expected_stack(const StackCase& c, const std::vector<T>& frames,
                               const std::vector<T>& past) {
-    const TapShape& s = c.shape;
+    const Im2colShape& s = c.shape;
     std::vector<T> stack;
     for (int t = 0; t < s.frames / 2; ++t)
         for (int row = -1; row <= s.height; ++row)

@@ -46,7 +46,7 @@ TYPED_TEST(ProjectorKernelsTest, SpaceToChannelFillsAStackOfTaps) {
 
 // silu(x / |x| * sqrt(C) * gamma) of x + bias, not rounded.
 template <typename T>
-std::vector<float> normed(const TapShape& shape, const std::vector<T>& x,
+std::vector<float> normed(const Im2colShape& shape, const std::vector<T>& x,
                           const std::vector<T>& bias, const std::vector<T>& gamma) {
     std::vector<float> y;
     for (size_t row = 0; row < x.size(); row += shape.channels) {
@@ -96,7 +96,7 @@ TYPED_TEST(ProjectorKernelsTest, ChannelNormFillsAStackOfTaps) {
 
 TYPED_TEST(ProjectorKernelsTest, ChannelNormWritesTokensInWindowOrder) {
     using T = TypeParam;
-    const TapShape shape = {4, 16, 24, 8};
+    const Im2colShape shape = {4, 16, 24, 8};
     const size_t count = size_t(shape.frames) * shape.height * shape.width * shape.channels;
     const auto x = to_type<T>(random_normal(count, 1)), bias = to_type<T>(random_normal(8, 2)),
                gamma = to_type<T>(random_normal(8, 3));

@@ -180,7 +180,7 @@ TEST(DraftLists, AreThoseOfTheMask) {
                 DraftMaskInput input = integer_input(c);
                 input.q_mean = input.q_mean.to(device);
                 input.k_mean = input.k_mean.to(device);
-                input.allowed = input.allowed.to(device);
+                input.local_mask = input.local_mask.to(device);
                 expect_fused_equals_plain(c, input);
             }
         }
@@ -191,7 +191,7 @@ TEST(DraftMask, KeepsAllLocalWindowsWhenTheBudgetExceedsThem) {
     at::manual_seed(12);
     const Case c = {{1, 5}, 1, 4, 3, 60, at::kFloat};
     const DraftMaskInput input = integer_input(c);
-    const at::Tensor local = input.allowed.repeat({1, 4}).expand({kHeads, -1, -1});
+    const at::Tensor local = input.local_mask.repeat({1, 4}).expand({kHeads, -1, -1});
     ASSERT_LT(local[0].sum().item<int64_t>(), c.budget + 1);
     EXPECT_TRUE(at::equal(draft_mask(input).blocks, local));
 }
@@ -200,10 +200,10 @@ TEST(DraftMask, LocalAreaIsNotClampedAndEvenRangesAreAsymmetric) {
     for (const WindowGrid& grid : {WindowGrid{1, 1}, WindowGrid{5, 7}, WindowGrid{12, 3}})
         for (const int64_t range : {1, 2, 3, 4, 9, 11}) {
             const at::Tensor mask = local_windows(grid, range);
-            const auto allowed = mask.accessor<bool, 2>();
+            const auto local_mask = mask.accessor<bool, 2>();
             for (int64_t q = 0; q < grid.windows(); ++q)
                 for (int64_t k = 0; k < grid.windows(); ++k)
-                    ASSERT_EQ(allowed[q][k], is_local(grid, range, q, k))
+                    ASSERT_EQ(local_mask[q][k], is_local(grid, range, q, k))
                         << grid.rows << "x" << grid.columns << ", range " << range;
         }
     const at::Tensor line = local_windows({1, 6}, 4)[3];

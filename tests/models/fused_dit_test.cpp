@@ -50,7 +50,7 @@ TEST(FusedDit, ABlockIsThePlainBlock) {
         fused_cache.begin_step(slices);
         step.key_slices = static_cast<int64_t>(plain_cache.ring().slots().size());
         step.rope = rope.table(latent, slices);
-        step.allowed = local_windows(grid, 11);
+        step.local_mask = local_windows(grid, 11);
         step.budget = 2 * grid.windows();
         const at::Tensor x = at::randn({slices * grid.tokens(), config.dim});
         DraftMask plain_mask, fused_mask;

@@ -1,5 +1,5 @@
-// Where fused modules are tested: in fp32 on the CPU, whose kernels are plain twins, and in 16 bits
-// on the GPU of a machine that has one.
+// Where fused modules are tested: in fp32 on the CPU, whose kernels are plain references, and in 16
+// bits on the GPU of a machine that has one.
 #pragma once
 
 #include <ATen/ATen.h>

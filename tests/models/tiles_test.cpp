@@ -50,7 +50,7 @@ TEST(Tiles, WeightsSumToOneAndFadeOnInnerSidesOnly) {
         const auto weights = blend_weights(rows, columns, kScale, at::kCPU);
         at::Tensor sum = at::zeros({1, 1, size * kScale, 7 * kScale});
         for (size_t i = 0; i < tiles.size(); ++i) {
-            inside(sum, tiles[i], kScale).add_(weights[i]);
+            crop(sum, tiles[i], kScale).add_(weights[i]);
             EXPECT_GT(weights[i].min().item<float>(), 0.0F);
             // No step, neither within a tile nor, where the weight falls to nothing, at its border.
             const double step = 1.5 / static_cast<double>(overlap * kScale);

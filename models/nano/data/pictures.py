@@ -31,7 +31,7 @@ def members(folder, patterns):
                     yield name, path.read_bytes
                 continue
             inside = resource_pictures if name.endswith(".rcc") else zip_pictures
-            for part, load in inside(path):
+            for part, load in crop(path):
                 if fnmatch.fnmatch(part, inner):
                     yield f"{name}!{part}", load
 

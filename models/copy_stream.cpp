@@ -1,4 +1,4 @@
-#include "models/side_queue.h"
+#include "models/copy_stream.h"
 
 #include "models/error.h"
 
@@ -14,7 +14,7 @@ namespace flashvsr {
 
 #ifdef FLASHVSR_CUDA
 
-struct SideQueue::Device {
+struct CopyStream::Device {
     explicit Device(c10::DeviceIndex index) : index(index) {
         const c10::cuda::CUDAGuard guard(index);
         FLASHVSR_CUDA_CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
@@ -38,10 +38,10 @@ struct SideQueue::Device {
     cudaEvent_t begun = nullptr, done = nullptr;
 };
 
-SideQueue::SideQueue(const at::Device& device)
+CopyStream::CopyStream(const at::Device& device)
     : device_(device.is_cuda() ? std::make_unique<Device>(device.index()) : nullptr) {}
 
-void SideQueue::copy(const std::vector<TensorCopy>& copies) {
+void CopyStream::copy(const std::vector<TensorCopy>& copies) {
     if (!device_) {
         for (const TensorCopy& copy : copies) copy.to.copy_(copy.from);
         return;
@@ -56,7 +56,7 @@ void SideQueue::copy(const std::vector<TensorCopy>& copies) {
     pending_ = true;
 }
 
-void SideQueue::join() {
+void CopyStream::join() {
     if (!pending_) return;
     FLASHVSR_CUDA_CHECK(cudaStreamWaitEvent(device_->current(), device_->done));
     pending_ = false;
@@ -88,15 +88,15 @@ void wait_for_device(const at::Device& device) {
 
 #else
 
-struct SideQueue::Device {};
+struct CopyStream::Device {};
 
-SideQueue::SideQueue(const at::Device&) {}
+CopyStream::CopyStream(const at::Device&) {}
 
-void SideQueue::copy(const std::vector<TensorCopy>& copies) {
+void CopyStream::copy(const std::vector<TensorCopy>& copies) {
     for (const TensorCopy& copy : copies) copy.to.copy_(copy.from);
 }
 
-void SideQueue::join() {}
+void CopyStream::join() {}
 
 at::Tensor host_memory(at::IntArrayRef sizes, at::ScalarType type, const at::Device&) {
     return at::empty(sizes, type);
@@ -106,9 +106,9 @@ void wait_for_device(const at::Device&) {}
 
 #endif
 
-SideQueue::~SideQueue() = default;
-SideQueue::SideQueue(SideQueue&&) noexcept = default;
+CopyStream::~CopyStream() = default;
+CopyStream::CopyStream(CopyStream&&) noexcept = default;
 
-void SideQueue::forget() { pending_ = false; }
+void CopyStream::forget() { pending_ = false; }
 
 }  // namespace flashvsr

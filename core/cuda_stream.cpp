@@ -1,4 +1,4 @@
-#include "core/compute_scope.h"
+#include "core/cuda_stream.h"
 
 #ifdef FLASHVSR_CUDA
 #include <map>

@@ -14,7 +14,7 @@
 
 namespace flashvsr::kernels {
 
-struct TapStack {
+struct TemporalIm2col {
     void* out = nullptr;
     // [2][height][width][channels]: read as what comes before the first frame, then replaced by the
     // last two frames. With it all frames are one group. NULL: groups stand alone.
@@ -24,7 +24,7 @@ struct TapStack {
 };
 
 // What is put into a stack: [frames][height][width][channels].
-struct TapShape {
+struct Im2colShape {
     int64_t frames = 0;
     int height = 0;
     int width = 0;
@@ -33,7 +33,7 @@ struct TapShape {
 
 // Calls body with the index of each place of [height + 2][width + 2] that shows pixel (y, x).
 template <typename Body>
-FLASHVSR_HOST_DEVICE void for_each_repeat(const TapShape& shape, int y, int x, Body body) {
+FLASHVSR_HOST_DEVICE void for_each_repeat(const Im2colShape& shape, int y, int x, Body body) {
     const int bottom = y == shape.height - 1 ? y + 2 : y + 1;
     const int right = x == shape.width - 1 ? x + 2 : x + 1;
     for (int row = y == 0 ? 0 : y + 1; row <= bottom; ++row)
@@ -44,8 +44,9 @@ FLASHVSR_HOST_DEVICE void for_each_repeat(const TapShape& shape, int y, int x, B
 // Puts what `write(T* to)` writes, the elements from `channel` on of one pixel, wherever they
 // belong; move(const T* from, T* to) copies as many. Every element of the stack is reached once.
 template <typename T, typename Write, typename Move>
-FLASHVSR_HOST_DEVICE void put_taps(const TapStack& stack, const TapShape& shape, int64_t frame,
-                                   int y, int x, int channel, Write write, Move move) {
+FLASHVSR_HOST_DEVICE void put_taps(const TemporalIm2col& stack, const Im2colShape& shape,
+                                   int64_t frame, int y, int x, int channel, Write write,
+                                   Move move) {
     const int64_t pixel = int64_t{stack.taps} * shape.channels;
     const int64_t picture = int64_t{shape.height + 2} * (shape.width + 2) * pixel;
     const int part = static_cast<int>(frame % 2);

@@ -16,7 +16,7 @@
 
 namespace flashvsr {
 
-class Mark;
+class CudaEvent;
 
 #ifdef FLASHVSR_CUDA
 // A CUDA stream that nobody else has for as long as the result lives; kept for the next one then.
@@ -26,10 +26,10 @@ std::shared_ptr<const c10::cuda::CUDAStream> lease_stream(const at::Device& devi
 #endif
 
 // A CUDA stream of its own, or nothing on the CPU, where work is done when it is asked for.
-class ComputeQueue {
+class CudaStream {
   public:
     // `urgent` work goes first where both could start.
-    explicit ComputeQueue(const at::Device& device, bool urgent = false) {
+    explicit CudaStream(const at::Device& device, bool urgent = false) {
 #ifdef FLASHVSR_CUDA
         if (device.is_cuda()) stream_ = lease_stream(device, urgent);
 #endif
@@ -37,31 +37,31 @@ class ComputeQueue {
         (void)urgent;
     }
 
-    // What is queued from now on starts after what `mark` marks.
-    void wait_for(Mark& mark) const;
+    // What is queued from now on starts after what `event` has recorded.
+    void wait_for(CudaEvent& event) const;
 
   private:
     friend class ComputeScope;
-    friend class Mark;
+    friend class CudaEvent;
 #ifdef FLASHVSR_CUDA
     std::shared_ptr<const c10::cuda::CUDAStream> stream_;
 #endif
 };
 
-// A place in a queue's work: the end of what had been queued when it was last set. Until it is set,
-// nothing waits for it.
-class Mark {
+// A place in a stream's work: the end of what had been queued when it was last recorded. Until it
+// is, nothing waits for it.
+class CudaEvent {
   public:
-    void set(const ComputeQueue& queue) {
+    void record(const CudaStream& stream) {
         time_ = std::chrono::steady_clock::now();
 #ifdef FLASHVSR_CUDA
-        if (queue.stream_) event_.record(*queue.stream_);
+        if (stream.stream_) event_.record(*stream.stream_);
 #endif
-        (void)queue;
+        (void)stream;
     }
 
     // Returns when the work is done; the thread sleeps meanwhile.
-    void wait() const {
+    void synchronize() const {
 #ifdef FLASHVSR_CUDA
         event_.synchronize();
 #endif
@@ -75,7 +75,7 @@ class Mark {
 #endif
     }
 
-    bool passed() const {
+    bool query() const {
 #ifdef FLASHVSR_CUDA
         return event_.query();
 #else
@@ -83,8 +83,8 @@ class Mark {
 #endif
     }
 
-    // Both set on one queue, and passed.
-    double milliseconds_since(const Mark& earlier) const {
+    // Both set on one stream, and complete.
+    double milliseconds_since(const CudaEvent& earlier) const {
 #ifdef FLASHVSR_CUDA
         if (event_.isCreated()) return earlier.event_.elapsed_time(event_);
 #endif
@@ -92,28 +92,28 @@ class Mark {
     }
 
   private:
-    friend class ComputeQueue;
+    friend class CudaStream;
     std::chrono::steady_clock::time_point time_;
 #ifdef FLASHVSR_CUDA
     c10::cuda::CUDAEvent event_{cudaEventBlockingSync};
 #endif
 };
 
-inline void ComputeQueue::wait_for(Mark& mark) const {
+inline void CudaStream::wait_for(CudaEvent& event) const {
 #ifdef FLASHVSR_CUDA
-    if (stream_) mark.event_.block(*stream_);
+    if (stream_) event.event_.block(*stream_);
 #endif
-    (void)mark;
+    (void)event;
 }
 
-// While it lives, the calling thread computes on the queue and without gradients.
+// While it lives, the calling thread computes on the stream and without gradients.
 class ComputeScope {
   public:
-    explicit ComputeScope(const ComputeQueue& queue) {
+    explicit ComputeScope(const CudaStream& stream) {
 #ifdef FLASHVSR_CUDA
-        if (queue.stream_) guard_.emplace(*queue.stream_);
+        if (stream.stream_) guard_.emplace(*stream.stream_);
 #endif
-        (void)queue;
+        (void)stream;
     }
     ComputeScope(const ComputeScope&) = delete;
     ComputeScope& operator=(const ComputeScope&) = delete;

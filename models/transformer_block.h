@@ -26,14 +26,14 @@ struct DitStep {
     int64_t first_slot = 0;   // ring slot of the first of them
     int64_t key_slices = 0;   // in the ring, this step's included
     at::Tensor rope;          // [slices * tokens, 64, 2], fp32
-    at::Tensor allowed;       // [windows, windows] bool, see local_windows
+    at::Tensor local_mask;    // [windows, windows] bool, see local_windows
     int64_t budget = 0;       // see draft_mask_budget
-    int64_t local_range = 0;  // of `allowed`; 0: not known
+    int64_t local_range = 0;  // of `local_mask`; 0: not known
 };
 
-class Block {
+class TransformerBlock {
   public:
-    virtual ~Block() = default;
+    virtual ~TransformerBlock() = default;
 
     // x: [slices * tokens, dim]; returns what it becomes, which may be x itself, written over.
     // Writes this step's keys and values into `cache`. `mask`, if given, receives the draft mask,

@@ -13,12 +13,12 @@ struct TensorCopy {
 };
 
 // A CUDA stream for copies. Nothing on the CPU, where they are made when they are asked for. Calls
-// on one queue may be captured in a CUDA graph, if what is begun in a capture is joined in it.
-class SideQueue {
+// on one stream may be captured in a CUDA graph, if what is begun in a capture is joined in it.
+class CopyStream {
   public:
-    explicit SideQueue(const at::Device& device);
-    ~SideQueue();
-    SideQueue(SideQueue&&) noexcept;
+    explicit CopyStream(const at::Device& device);
+    ~CopyStream();
+    CopyStream(CopyStream&&) noexcept;
 
     // Begins copies when what is queued on the current stream now is done; that stream goes on
     // meanwhile. Memory of the host comes from host_memory(), and nobody frees or writes the
@@ -35,8 +35,8 @@ class SideQueue {
     bool pending_ = false;
 };
 
-// Memory of the host that SideQueue copies from and to, for work on the stream that is current now;
-// it is freed when that stream's work is done. Throws Error kNoMemory.
+// Memory of the host that CopyStream copies from and to, for work on the stream that is current
+// now; it is freed when that stream's work is done. Throws Error kNoMemory.
 at::Tensor host_memory(at::IntArrayRef sizes, at::ScalarType type, const at::Device& device);
 
 // Returns when all that is queued on the current stream is done.
