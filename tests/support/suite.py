@@ -21,7 +21,9 @@ WORK = {
     'pipelines fetch': (15, 3),
     'pipelines launch': (35, 10),
     'pipelines rtsp': (70, 6),
-    'pipelines rtsp_attacks': (110, 6),
+    'pipelines rtsp_attacks': (90, 6),
+    'pipelines rtsp_logins': (40, 5),
+    'pipelines rtsp_requests': (20, 4),
     'pipelines upscale': (25, 11),
     'pipelines network': (160, 4),
     'pipelines upscale_codecs': (60, 11),
@@ -32,7 +34,8 @@ WORK = {
     'pipelines upscale_outputs': (50, 6),
     'pipelines upscale_tracks': (45, 4),
     'pipelines webrtc': (130, 6),
-    'pipelines webrtc_attacks': (90, 6),
+    'pipelines webrtc_attacks': (50, 4),
+    'pipelines webrtc_requests': (60, 4),
     'soak': (60, 1),
     'style tidy': (1200, 2),
     'style docs': (300, 1),
@@ -47,7 +50,8 @@ WORK = {
 }
 THOROUGHLY = {'upscale_kills': ['--kills', 200]}  # where all is asked for
 CARDS = ('8.0', '8.6', '8.9', '12.0')  # that a card of 9.0 can act, see kernels/device.h
-SLOW_SCRIPTS = {'catalogue', 'demo', 'examples', 'upscale', 'rtsp', 'rtsp_attacks', 'launch', 'webrtc', 'webrtc_attacks', 'raw_frames'}
+SLOW_SCRIPTS = {'catalogue', 'demo', 'examples', 'upscale', 'rtsp', 'rtsp_attacks', 'rtsp_logins',
+                'launch', 'webrtc', 'webrtc_attacks', 'webrtc_requests', 'raw_frames'}
 
 
 class Build:

@@ -26,6 +26,10 @@ STUB = {'FLASHVSR_ENGINE': str(BUILD / 'tests/gst/libstub_engine.so')}
 
 SMALL = ['test', '--caps', 'video/x-raw,width=96,height=64,framerate=10/1', '--scale', '2']
 
+MB = 1 << 20
+BEFORE_LOGIN = 20 * MB  # what all peers together may make the process grow by
+OF_VIEWER = 8 * MB      # one peer that was let in
+
 
 class Server:
     program, first_words = PROGRAM, 'open '
@@ -236,3 +240,41 @@ def answer_to(offer):
                   re.search(rf'^a=rtpmap:{payload} .*?$', media, re.M)[0].strip(), 'a=ice-ufrag:someone',
                   'a=ice-pwd:somebodys0password0of0enough', 'a=fingerprint:sha-256 ' + ':'.join(['AB'] * 32)]
     return '\r\n'.join(lines) + '\r\n'
+
+
+def silent(server, count):
+    """Connections that say nothing."""
+    sockets = []
+    for _ in range(count):
+        try:
+            sockets.append(socket.create_connection(('127.0.0.1', server.port), timeout=PATIENCE))
+        except ConnectionError:
+            pass
+    return sockets
+
+
+def serve(*arguments, **more):
+    server = Server(*SMALL, *arguments, **STUB, **more)
+    with Viewer(server) as first:  # libraries load what they need
+        first.wait('statistics')
+    return server
+
+
+def alive(server):
+    """A viewer gets what it needs."""
+    with Viewer(server) as viewer:
+        assert viewer.wait('offer')['sdp'].startswith('v=0')
+        viewer.send({'type': 'clock', 'sent': 5})
+        assert viewer.wait('clock')['sent'] == 5
+
+
+def until_seated(server):
+    """A viewer that has a place: the one before may still be on its way out."""
+    def seated():
+        viewer = Viewer(server)
+        opcode, _ = viewer.receive()
+        if opcode == TEXT:
+            return viewer
+        viewer.leave()
+        return None
+    return until(seated, 'a place')
