@@ -6,6 +6,7 @@
 #include "pipelines/common/access.h"
 #include "pipelines/common/backoff.h"
 #include "pipelines/common/guard.h"
+#include "pipelines/rtsp/gate.h"
 
 namespace rtsp {
 
@@ -185,6 +186,7 @@ void Checker::challenge(GstRTSPContext* context) const {
 struct FlashvsrRtspAuth {
     GstRTSPAuth parent;
     rtsp::Checker* checker;
+    bool udp;
 };
 struct FlashvsrRtspAuthClass {
     GstRTSPAuthClass parent;
@@ -206,6 +208,30 @@ static void flashvsr_rtsp_auth_challenge(GstRTSPAuth* auth, GstRTSPContext* cont
     pipelines::guarded("a login", [&] { checker_of(auth)->challenge(context); });
 }
 
+static gboolean refuse(GstRTSPContext* context, GstRTSPStatusCode status) {
+    gst_rtsp_message_init_response(context->response, status, gst_rtsp_status_as_text(status),
+                                   context->request);
+    gst_rtsp_client_send_message(context->client, nullptr, context->response);
+    return FALSE;
+}
+
+static gboolean flashvsr_rtsp_auth_check(GstRTSPAuth* auth, GstRTSPContext* context,
+                                         const gchar* check) {
+    const auto passes = GST_RTSP_AUTH_CLASS(flashvsr_rtsp_auth_parent_class)->check;
+    if (!g_str_equal(check, GST_RTSP_AUTH_CHECK_URL)) return passes(auth, context, check);
+    // First of all: even who is refused has been put down as one to be told of the session's end.
+    if (rtsp::forget_foreign_session(context)) {
+        return refuse(context, GST_RTSP_STS_SESSION_NOT_FOUND);
+    }
+    if (!passes(auth, context, check)) return FALSE;
+    const GstRTSPStatusCode status =
+        pipelines::guarded("a request", GST_RTSP_STS_INTERNAL_SERVER_ERROR, [&] {
+            return rtsp::restrict_request(
+                context, static_cast<FlashvsrRtspAuth*>(static_cast<gpointer>(auth))->udp);
+        });
+    return status == GST_RTSP_STS_OK ? TRUE : refuse(context, status);
+}
+
 static void flashvsr_rtsp_auth_finalize(GObject* object) {
     delete checker_of(object);
     G_OBJECT_CLASS(flashvsr_rtsp_auth_parent_class)->finalize(object);
@@ -213,6 +239,7 @@ static void flashvsr_rtsp_auth_finalize(GObject* object) {
 
 static void flashvsr_rtsp_auth_class_init(FlashvsrRtspAuthClass* klass) {
     klass->parent.authenticate = flashvsr_rtsp_auth_authenticate;
+    klass->parent.check = flashvsr_rtsp_auth_check;
     klass->parent.generate_authenticate_header = flashvsr_rtsp_auth_challenge;
     G_OBJECT_CLASS(klass)->finalize = flashvsr_rtsp_auth_finalize;
 }
@@ -221,13 +248,14 @@ static void flashvsr_rtsp_auth_init(FlashvsrRtspAuth*) {}
 
 namespace rtsp {
 
-GstRTSPAuth* auth_new(Users users, const char* role,
+GstRTSPAuth* auth_new(Users users, const char* role, bool udp,
                       std::function<void(const std::string& line)> say) {
     auto* auth =
         static_cast<FlashvsrRtspAuth*>(g_object_new(flashvsr_rtsp_auth_get_type(), nullptr));
     GstRTSPToken* token =
         gst_rtsp_token_new(GST_RTSP_TOKEN_MEDIA_FACTORY_ROLE, G_TYPE_STRING, role, nullptr);
     auth->checker = new Checker(std::move(users), token, std::move(say));
+    auth->udp = udp;
     return GST_RTSP_AUTH(auth);
 }
 

@@ -22,7 +22,9 @@ namespace rtsp {
 /// - says so: `say` gets a line with address and user, from the server's threads.
 ///
 /// A request without credentials is how clients begin, and no wrong password.
-GstRTSPAuth* auth_new(Users users, const char* role,
+///
+/// It also keeps from the library what it should not be shown of a request, see gate.h. udp: --udp.
+GstRTSPAuth* auth_new(Users users, const char* role, bool udp,
                       std::function<void(const std::string& line)> say);
 
 }  // namespace rtsp

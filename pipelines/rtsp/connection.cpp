@@ -4,6 +4,12 @@
 
 namespace rtsp {
 
+namespace {
+
+constexpr char kConnectionKey[] = "flashvsr-connection";
+
+}  // namespace
+
 Connection::Connection(GSocket* socket, std::string address)
     : pipelines::Connection(socket, std::move(address)), since_(g_get_monotonic_time()) {}
 
@@ -51,6 +57,18 @@ std::string Connection::last_words() {
     return std::string("RTSP/1.0 ") +
            (long_one ? "413 Request Entity Too Large" : "400 Bad Request") +
            "\r\nConnection: close\r\n\r\n";
+}
+
+void give(gpointer object, const std::shared_ptr<Connection>& connection) {
+    g_object_set_data_full(
+        G_OBJECT(object), kConnectionKey, new std::shared_ptr<Connection>(connection),
+        [](gpointer held) { delete static_cast<std::shared_ptr<Connection>*>(held); });
+}
+
+std::shared_ptr<Connection> connection_of(gpointer object) {
+    auto* held = static_cast<std::shared_ptr<Connection>*>(
+        g_object_get_data(G_OBJECT(object), kConnectionKey));
+    return held ? *held : nullptr;
 }
 
 }  // namespace rtsp

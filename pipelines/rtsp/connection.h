@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include <atomic>
+#include <memory>
 #include <string>
 
 #include "pipelines/common/connection.h"
@@ -44,6 +45,11 @@ class Connection : public pipelines::Connection {
     RequestMeter requests_;
     RequestMeter::Verdict verdict_ = RequestMeter::Verdict::kFine;
 };
+
+/// Has a client or a session of the library's know its connection.
+void give(gpointer object, const std::shared_ptr<Connection>& connection);
+/// Null: it has been given none.
+std::shared_ptr<Connection> connection_of(gpointer object);
 
 }  // namespace rtsp
 

@@ -47,6 +47,8 @@ constexpr int kPipelines = 16;
 constexpr int kSessions = 4;
 /// Of a viewer: its connection, and what its address needs with UDP.
 constexpr size_t kDescriptorsOfViewer = 4;
+/// Of its ports for UDP. Those below are of services.
+constexpr int kLowestPort = 1024;
 
 }  // namespace rtsp::limits
 

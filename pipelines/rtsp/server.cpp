@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "pipelines/common/access.h"
 #include "pipelines/common/exit_code.h"
 #include "pipelines/common/guard.h"
 #include "pipelines/common/launch.h"
@@ -24,7 +25,6 @@ constexpr double kBitsPerPixel = 0.1;
 constexpr double kKeyFrameSeconds = 2;
 constexpr double kUsualRate = 25;     // where the source does not tell its own
 constexpr char kViewer[] = "viewer";  // the role of those who may watch
-constexpr char kConnectionKey[] = "flashvsr-connection";
 
 /// What RTP carries each kind of coded sound in.
 struct Payload {
@@ -112,18 +112,8 @@ GTlsCertificate* read_certificate(const Options& options) {
 /// "?1", "?2" ... would be the peers' to start.
 gchar* key_of_media(GstRTSPMediaFactory*, const GstRTSPUrl*) { return g_strdup("live"); }
 
-/// The connection that a client or a session has been given.
-void give(gpointer object, const std::shared_ptr<Connection>& connection) {
-    g_object_set_data_full(
-        G_OBJECT(object), kConnectionKey, new std::shared_ptr<Connection>(connection),
-        [](gpointer held) { delete static_cast<std::shared_ptr<Connection>*>(held); });
-}
-
-std::shared_ptr<Connection> connection_of(gpointer object) {
-    auto* held = static_cast<std::shared_ptr<Connection>*>(
-        g_object_get_data(G_OBJECT(object), kConnectionKey));
-    return held ? *held : nullptr;
-}
+/// GLib's random numbers, which the library takes, can be told from those that clients get to see.
+gchar* new_session_id(GstRTSPSessionPool*) { return g_strdup(pipelines::make_token().c_str()); }
 
 }  // namespace
 
@@ -137,6 +127,7 @@ Server::Server(const Options& options, Live* live, const pipelines::Source::Say&
       factory_(gst_rtsp_media_factory_new()) {
     pipelines::allow_descriptors(options.max_viewers, limits::kDescriptorsOfViewer);
     gst_rtsp_session_pool_set_max_sessions(sessions_, options.max_viewers);
+    GST_RTSP_SESSION_POOL_GET_CLASS(sessions_)->create_session_id = new_session_id;
     gst_rtsp_server_set_content_length_limit(server_, limits::kLongestBody);
     g_signal_connect(server_, "client-connected", G_CALLBACK(on_client), this);
     g_signal_connect(sessions_, "session-removed", G_CALLBACK(on_session_removed), this);
@@ -146,11 +137,9 @@ Server::Server(const Options& options, Live* live, const pipelines::Source::Say&
     GstClock* clock = gst_system_clock_obtain();
     gst_rtsp_media_factory_set_clock(factory_, clock);
     gst_object_unref(clock);
-    // Over UDP the stream would go past the TLS connection.
-    const bool udp = options_.udp && !certificate_;
     gst_rtsp_media_factory_set_protocols(
         factory_, static_cast<GstRTSPLowerTrans>(GST_RTSP_LOWER_TRANS_TCP |
-                                                 (udp ? GST_RTSP_LOWER_TRANS_UDP : 0)));
+                                                 (allows_udp() ? GST_RTSP_LOWER_TRANS_UDP : 0)));
     g_signal_connect(factory_, "media-configure", G_CALLBACK(on_media), this);
     protect();
 }
@@ -179,7 +168,7 @@ Server::~Server() {
 
 /// Passwords. Without any, too, clients may not say where the stream is to be sent.
 void Server::protect() {
-    GstRTSPAuth* auth = auth_new(options_.users, kViewer, say_);
+    GstRTSPAuth* auth = auth_new(options_.users, kViewer, allows_udp(), say_);
     gst_rtsp_media_factory_add_role(factory_, kViewer, GST_RTSP_PERM_MEDIA_FACTORY_ACCESS,
                                     G_TYPE_BOOLEAN, TRUE, GST_RTSP_PERM_MEDIA_FACTORY_CONSTRUCT,
                                     G_TYPE_BOOLEAN, TRUE, nullptr);

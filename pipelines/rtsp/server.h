@@ -48,6 +48,8 @@ class Server {
     };
 
     void protect();
+    /// Over UDP the stream would go past the TLS connection.
+    bool allows_udp() const { return options_.udp && !certificate_; }
     void hear_of_trouble();
     void serve(const pipelines::Accepted& accepted);
     std::string launch_line() const;
