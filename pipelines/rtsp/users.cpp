@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
+#include <cstring>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <vector>
 
@@ -23,6 +26,17 @@ constexpr char kRealm[] = "flashvsr-rtsp";  // where the file names none
 constexpr size_t kLongestLine = 1024;
 constexpr size_t kMaxUsers = 10000;
 constexpr size_t kDigits = 32;  // of an MD5 sum
+
+// What hashes may cost, see is_affordable.
+constexpr char kRounds[] = "rounds=";
+constexpr unsigned long kMostRounds = 500000;
+constexpr char kMostOfBcrypt[] = "12";
+/// yescrypt's of crypt(5) from 1 to 7, where 5 is usual; scrypt's of 6 and 7.
+constexpr const char* kAffordable[] = {
+    "$y$j75$",  "$y$j85$",  "$y$j7T$",        "$y$j8T$",        "$y$j9T$",  "$y$jAT$",
+    "$y$jBT$",  "$gy$j75$", "$gy$j85$",       "$gy$j7T$",       "$gy$j8T$", "$gy$j9T$",
+    "$gy$jAT$", "$gy$jBT$", "$7$BU..../....", "$7$CU..../....",
+};
 
 std::string lower(std::string text) {
     for (char& c : text) c = g_ascii_tolower(c);
@@ -51,6 +65,18 @@ std::string hashed(const std::string& password, const std::string& hash) {
     const auto data = std::make_unique<crypt_data>();
     const char* result = crypt_r(password.c_str(), hash.c_str(), data.get());
     return result && result[0] != '*' ? result : "";
+}
+
+/// Whether a login takes at most 0.3 s of the thread that all clients share, and 64 MB; otherwise
+/// whoever guesses would hold up everybody.
+bool is_affordable(const std::string& hash) {
+    const auto begins = [&](const std::string& with) { return hash.rfind(with, 0) == 0; };
+    if (begins("$5$") || begins("$6$")) {
+        return !begins(hash.substr(0, 3) + kRounds) ||
+               std::strtoul(hash.c_str() + 3 + std::strlen(kRounds), nullptr, 10) <= kMostRounds;
+    }
+    if (begins("$2")) return hash.substr(4, 2) <= kMostOfBcrypt;
+    return std::any_of(std::begin(kAffordable), std::end(kAffordable), begins);
 }
 
 }  // namespace
@@ -102,7 +128,13 @@ void Users::add(const std::string& line) {
                    digest ? rest.substr(second + 1) : rest);
         return;
     }
-    if (crypt_checksalt(rest.c_str()) != CRYPT_SALT_OK || hashed("", rest).size() != rest.size()) {
+    const bool strong = crypt_checksalt(rest.c_str()) == CRYPT_SALT_OK;
+    if (strong && !is_affordable(rest)) {
+        throw Failure(ExitCode::kUsage,
+                      "a hash that would take more than 0.3 s or 64 MB at each login; "
+                      "'mkpasswd -m yescrypt' makes others");
+    }
+    if (!strong || hashed("", rest).size() != rest.size()) {
         throw Failure(ExitCode::kUsage,
                       "no hash of this system's crypt, or one that is too weak; "
                       "'mkpasswd -m yescrypt' makes them");
