@@ -1,6 +1,8 @@
 #include "pipelines/common/command_line.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -83,8 +85,10 @@ std::vector<std::string> CommandLine::parse(int argc, char** argv) {
     }
     if (help) {
         gchar* text = g_option_context_get_help(context_, FALSE, nullptr);
-        g_print("%s", text);
+        const std::string shown = text;
         g_free(text);
+        std::fputs(shown.c_str(), stdout);
+        check_said();
         std::exit(static_cast<int>(ExitCode::kDone));
     }
     if (argc > 1 && std::strcmp(argv[1], "--") == 0) return {argv + 2, argv + argc};
@@ -104,6 +108,12 @@ void CommandLine::refuse_unknown(int argc, char** argv) const {
                       "unknown option --" + name +
                           (close ? ", did you mean --" + guess + "?" : ", see --help"));
     }
+}
+
+void check_said() {
+    if ((std::fflush(stdout) == 0 && !std::ferror(stdout)) || errno == EPIPE) return;
+    throw Failure(ExitCode::kFailed,
+                  std::string("what was asked for cannot be written: ") + std::strerror(errno));
 }
 
 void check_range(const char* option, int value, int low, int high) {

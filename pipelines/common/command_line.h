@@ -35,6 +35,10 @@ class CommandLine {
     std::vector<GOptionEntry> texts_;  // entries whose values have to be freed
 };
 
+/// Throws Failure (kFailed) where standard output has not taken what was printed, as on a full
+/// disk. A reader that has seen enough (`| head`) is no failure.
+void check_said();
+
 /// Throws Failure (kUsage) where the number is not within the range.
 void check_range(const char* option, int value, int low, int high);
 

@@ -10,6 +10,7 @@
 #include <exception>
 #include <string>
 
+#include "pipelines/common/command_line.h"
 #include "pipelines/upscale/batch.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav_complaints.h"
@@ -41,6 +42,7 @@ ExitCode run(int argc, char** argv) {
     if (!options.convert.empty()) convert_model(options);
     if (options.list_models) {
         list_models();
+        pipelines::check_said();
         return ExitCode::kDone;
     }
     require_descriptors();
@@ -49,7 +51,9 @@ ExitCode run(int argc, char** argv) {
     listen_to_libav();
     std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of writing,
     std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not be that large
-    return run_all(options);
+    const ExitCode code = run_all(options);
+    if (options.dry_run) pipelines::check_said();
+    return code;
 }
 
 /// The threads of an interrupted job may still be at work: nothing is taken from under them.
