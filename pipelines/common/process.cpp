@@ -18,7 +18,10 @@ void share_memory() {
 #endif
 }
 
-void outlive_readers() { std::signal(SIGPIPE, SIG_IGN); }
+void outlive_readers() {
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
+}
 
 void allow_descriptors(size_t viewers, size_t of_viewer) {
     rlimit limit = {};

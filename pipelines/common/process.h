@@ -10,7 +10,8 @@ namespace pipelines {
 /// by the holes in them. To be called before there are threads.
 void share_memory();
 
-/// Whoever reads what the process prints may go away (a log's `| head`) without ending it.
+/// Whoever reads what the process prints may go away (a log's `| head`), and the file that it goes
+/// to may have its full size (`ulimit -f`), without ending it.
 void outlive_readers();
 
 /// Allows the process as many descriptors as the system lets it have: libraries abort where there
