@@ -227,8 +227,12 @@ void Server::serve(const pipelines::Accepted& accepted) {
 }
 
 std::string Server::url() const {
-    return std::string(certificate_ ? "rtsps://" : "rtsp://") + options_.address + ":" +
-           std::to_string(listener_->port()) + options_.path;
+    gchar* text = g_uri_join(G_URI_FLAGS_NONE, certificate_ ? "rtsps" : "rtsp", nullptr,
+                             options_.address.c_str(), listener_->port(), options_.path.c_str(),
+                             nullptr, nullptr);
+    const std::string url = text;
+    g_free(text);
+    return url;
 }
 
 /// Drops connections that have had their time.
