@@ -99,6 +99,19 @@ void* open_library(const std::string& path, std::string* reason) {
     return library;
 }
 
+/* What to do about an engine that could not be opened, and why it could not. */
+std::string advice(const std::string& reason) {
+    const size_t named = reason.find(": cannot open shared object file");
+    const bool of_engine = reason.compare(0, sizeof kLibraryName - 1, kLibraryName) == 0;
+    if (named == std::string::npos || reason.find('/') < named || of_engine)
+        return "Install libflashvsr.so and LibTorch, or set FLASHVSR_ENGINE to the path of "
+               "libflashvsr.so.";
+    return "The engine is there and " + reason.substr(0, named) +
+           " is not, a library of LibTorch or one that comes with it. Run flashvsr-fetch-libtorch "
+           "as root where the engine is of the package flashvsrupscale-engine-cuda, and ./setup "
+           "where it was built from source.";
+}
+
 }  // namespace
 
 const char kForkAdvice[] =
@@ -117,9 +130,7 @@ const FlashvsrApi* load_engine(std::string* error) {
     std::string reason;
     void* library = open_library(path, &reason);
     if (!library) {
-        *error = "The FlashVSR engine could not be opened: " + reason +
-                 ". Install libflashvsr.so and LibTorch, or set FLASHVSR_ENGINE to the path of "
-                 "libflashvsr.so.";
+        *error = "The FlashVSR engine could not be opened: " + reason + ". " + advice(reason);
         return nullptr;
     }
     auto get_api = reinterpret_cast<decltype(&flashvsr_api)>(dlsym(library, "flashvsr_api"));

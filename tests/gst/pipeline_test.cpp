@@ -72,6 +72,33 @@ TEST(Errors, AMissingEngineSaysHowToNameOne) {
     EXPECT_NE(outcome.message.find("FLASHVSR_ENGINE"), std::string::npos);
 }
 
+/* A copy of the engine that is linked to `other` where the engine is to `library`. */
+void relink(const gchar* copy, const std::string& library, const std::string& other) {
+    gchar* bytes = nullptr;
+    gsize size = 0;
+    ASSERT_TRUE(g_file_get_contents(g_getenv("FLASHVSR_ENGINE"), &bytes, &size, nullptr));
+    std::string engine(bytes, size);
+    g_free(bytes);
+    const size_t at = engine.find(library);
+    ASSERT_NE(at, std::string::npos);
+    ASSERT_EQ(library.size(), other.size());
+    engine.replace(at, other.size(), other);
+    ASSERT_TRUE(g_file_set_contents(copy, engine.data(), static_cast<gssize>(size), nullptr));
+}
+
+TEST(Errors, AnEngineWithoutItsLibrariesSaysHowToGetThem) {
+    g_autofree gchar* folder = g_dir_make_tmp("engine-XXXXXX", nullptr);
+    g_autofree gchar* alone = g_build_filename(folder, "alone.so", nullptr);
+    relink(alone, "libstdc++.so.6", "libtorch_x1.so");
+    const Environment engine("FLASHVSR_ENGINE", alone);
+    const Outcome outcome = run(with_model());
+    EXPECT_EQ(outcome.error, name_of(GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT));
+    for (const char* words : {"libtorch_x1.so is not", "flashvsr-fetch-libtorch", "./setup"})
+        EXPECT_NE(outcome.message.find(words), std::string::npos) << words << outcome.message;
+    g_unlink(alone);
+    g_rmdir(folder);
+}
+
 TEST(Errors, ALibraryThatIsNoEngineIsRefused) {
     const Environment wrong("FLASHVSR_ENGINE", "libgmodule-2.0.so.0");
     EXPECT_EQ(run(with_model()).error, name_of(GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT));
