@@ -105,7 +105,8 @@ class Program:
 class Client:
     """Watches an RTSP stream. `frames`: (PTS in ns, arrival in s, width, height) of each decoded frame;
     `sounds`: PTS of each packet of coded sound. PTS are as the server sent them (buffer-mode=none), not
-    smoothed."""
+    smoothed. Nothing waits for a preroll (async=false): rtspsrc of 1.22 flushes when it begins to play, and
+    one in some hundred clients then waited for ever, with all data there."""
 
     def __init__(self, url, sound=None, **properties):
         """`sound`: depayloader of the sound that is expected."""
@@ -113,10 +114,10 @@ class Client:
         settings = ' '.join(f'{name.replace("_", "-")}={value}' for name, value in properties.items())
         line = (f'rtspsrc name=source location={url} latency=100 buffer-mode=none protocols=tcp {settings} '
                 'source. ! application/x-rtp,media=video ! rtph264depay ! avdec_h264 ! '
-                'appsink name=video emit-signals=true sync=false ')
+                'appsink name=video emit-signals=true sync=false async=false ')
         if sound:
             line += (f'source. ! application/x-rtp,media=audio ! {sound} ! '
-                     'appsink name=sound emit-signals=true sync=false')
+                     'appsink name=sound emit-signals=true sync=false async=false')
         self.pipeline = Gst.parse_launch(line)
         self.pipeline.get_by_name('video').connect('new-sample', self.on_frame)
         if sound:
