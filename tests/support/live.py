@@ -146,10 +146,16 @@ class Client:
     def watch(self, count, what='frames'):
         """Until so many more frames (or sounds) have come."""
         goal = len(getattr(self, what)) + count
+        again = time.monotonic() + 60  # rtspsrc of 1.22 may wait for ever; a new connection then helps
 
         def enough():
             error = self.error()
             assert not error, f'the client failed: {error}'
+            nonlocal again
+            if not self.frames and time.monotonic() > again:
+                self.stop()
+                self.pipeline.set_state(Gst.State.PLAYING)
+                again += 600
             return len(getattr(self, what)) >= goal
         wait_for(enough, lambda: f'{count} {what}; it has {len(getattr(self, what))}, wants {goal}')
 
