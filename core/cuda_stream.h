@@ -83,7 +83,7 @@ class CudaEvent {
 #endif
     }
 
-    // Both set on one stream, and complete.
+    // Both recorded on one stream, and complete.
     double milliseconds_since(const CudaEvent& earlier) const {
 #ifdef FLASHVSR_CUDA
         if (event_.isCreated()) return earlier.event_.elapsed_time(event_);

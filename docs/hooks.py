@@ -7,6 +7,7 @@ from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {'README.md': 'index.md'} | {name: name for name in ('SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md')}
+ROOT_PAGES = {place: name for name, place in PAGES.items()}
 
 
 def inner(path):
@@ -26,8 +27,7 @@ def links(text):
 
 def outer(page):
     """The file in the tree that a page of the site is."""
-    root_pages = {to: name for name, to in PAGES.items()}
-    return root_pages.get(page, f'docs/{page}')
+    return ROOT_PAGES.get(page, f'docs/{page}')
 
 
 def seen_from(page, target):
@@ -37,24 +37,23 @@ def seen_from(page, target):
 def on_files(files, config):
     pages = os.environ['FLASHVSR_API_PAGES']  # of the C header; docs/build-site makes them
     for page in sorted(os.listdir(pages)):
-        files.append(File(f'api/{page}', pages, config['site_dir'], use_directory_urls=False))
-        files.get_file_from_path(f'api/{page}').abs_src_path = os.path.join(pages, page)
+        files.append(file_at(os.path.join(pages, page), f'api/{page}', config))
     for tool in 'hooks.py', 'build-site':
         files.remove(files.get_file_from_path(tool))
     for name, place in PAGES.items():
         if (ROOT / name).is_file():
-            files.append(page_of(name, place, config))
+            files.append(file_at(name, place, config))
     for page in list(files.documentation_pages()):
         for target in links((ROOT / outer(page.src_uri)).read_text()):
             path = seen_from(page.src_uri, target)
             place = inner(path)
             if place and place.startswith('files/') and not files.get_file_from_path(place):
-                files.append(page_of(path, place, config))
+                files.append(file_at(path, place, config))
     return files
 
 
-def page_of(path, place, config):
-    """`path` of the tree as `place` in the site. What is not a page is copied, as text where browsers would not show it."""
+def file_at(path, place, config):
+    """`path`, absolute or of the tree, as `place` in the site."""
     file = File(place, str(ROOT), config['site_dir'], use_directory_urls=False)
     file.abs_src_path = str(ROOT / path)
     return file

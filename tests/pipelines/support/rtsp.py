@@ -1,12 +1,10 @@
 """Starts flashvsr-rtsp and speaks to it, for the tests of this folder: clients are sockets, down to the bytes."""
 import hashlib
 import re
-import socket
-import ssl
 import subprocess
 import time
 
-from support.viewers import BUILD, ENV, SMALL, STUB, Server
+from support.viewers import BUILD, ENV, SMALL, STUB, Connection, Server
 from cases import PATIENCE  # noqa: E402
 
 PROGRAM = BUILD / 'pipelines/rtsp/flashvsr-rtsp'
@@ -21,20 +19,12 @@ def serve(*arguments, **more):
     return server
 
 
-class Peer:
+class Peer(Connection):
     """A client of one connection."""
 
     def __init__(self, server, tls=False, receive_buffer=None):
-        self.url, self.number, self.buffer, self.session = server.url, 0, b'', None
-        self.socket = socket.socket()
-        if receive_buffer:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(PATIENCE)
-        self.socket.connect(('127.0.0.1', server.port))
-        if tls:
-            context = ssl.create_default_context()
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            self.socket = context.wrap_socket(self.socket)
+        super().__init__(('127.0.0.1', server.port), tls, receive_buffer)
+        self.url, self.number, self.session = server.url, 0, None
 
     def __enter__(self):
         return self
@@ -44,18 +34,6 @@ class Peer:
 
     def send(self, data):
         self.socket.sendall(data)
-
-    def fill(self):
-        data = self.socket.recv(65536)
-        if not data:
-            raise ConnectionError('the server has closed')
-        self.buffer += data
-
-    def take(self, size):
-        while len(self.buffer) < size:
-            self.fill()
-        data, self.buffer = self.buffer[:size], self.buffer[size:]
-        return data
 
     def packet(self):
         """The next interleaved packet or answer: its channel or None, its bytes."""

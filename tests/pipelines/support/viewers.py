@@ -142,34 +142,19 @@ def frame(opcode, data=b'', final=True, reserved=0, length=None):
     return head + bytes(4) + data
 
 
-class Viewer:
-    """A WebSocket of the server's. Reads only when asked to."""
-    def __init__(self, server, path='/socket', headers=(), tls=False, early=b'', receive_buffer=None, port=None,
-                 host='127.0.0.1'):
-        self.socket = socket.socket()
+class Connection:
+    """To a server, down to the bytes: `buffer` is what has come and was not taken."""
+
+    def __init__(self, address, tls=False, receive_buffer=None):
+        self.buffer, self.socket = b'', socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(PATIENCE)
-        self.socket.connect((host, port or server.port))
+        self.socket.connect(address)
         if tls:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             self.socket = context.wrap_socket(self.socket)
-        key = base64.b64encode(os.urandom(16)).decode()
-        lines = [f'GET {path} HTTP/1.1', f'Host: 127.0.0.1:{server.port}', 'Upgrade: websocket', 'Connection: Upgrade',
-                 'Sec-WebSocket-Version: 13', f'Sec-WebSocket-Key: {key}', *headers]
-        self.socket.sendall(('\r\n'.join(lines) + '\r\n\r\n').encode() + early)
-        self.buffer = b''
-        while b'\r\n\r\n' not in self.buffer:
-            self.fill()
-        self.answer, self.buffer = self.buffer.split(b'\r\n\r\n', 1)
-        assert b' 101 ' in self.answer.split(b'\r\n')[0], self.answer
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.leave()
 
     def fill(self):
         data = self.socket.recv(65536)
@@ -182,6 +167,27 @@ class Viewer:
             self.fill()
         data, self.buffer = self.buffer[:size], self.buffer[size:]
         return data
+
+
+class Viewer(Connection):
+    """A WebSocket of the server's. Reads only when asked to."""
+    def __init__(self, server, path='/socket', headers=(), tls=False, early=b'', receive_buffer=None, port=None,
+                 host='127.0.0.1'):
+        super().__init__((host, port or server.port), tls, receive_buffer)
+        key = base64.b64encode(os.urandom(16)).decode()
+        lines = [f'GET {path} HTTP/1.1', f'Host: 127.0.0.1:{server.port}', 'Upgrade: websocket', 'Connection: Upgrade',
+                 'Sec-WebSocket-Version: 13', f'Sec-WebSocket-Key: {key}', *headers]
+        self.socket.sendall(('\r\n'.join(lines) + '\r\n\r\n').encode() + early)
+        while b'\r\n\r\n' not in self.buffer:
+            self.fill()
+        self.answer, self.buffer = self.buffer.split(b'\r\n\r\n', 1)
+        assert b' 101 ' in self.answer.split(b'\r\n')[0], self.answer
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.leave()
 
     def receive(self):
         """The next frame: opcode and data. Answers pings."""
