@@ -15,6 +15,7 @@ enum class Startup { kReference, kFast };
 enum class SceneCutMode { kOff, kReset };
 enum class Overload { kBlock, kDrop, kBicubic };
 enum class KvCache { kDevice, kInt8, kHost, kHostInt8 };
+enum class Memory { kStrict, kAuto, kAsSet };
 
 /* What is looked at for every frame. */
 struct FrameProperties {
@@ -24,7 +25,7 @@ struct FrameProperties {
     bool enabled = true;
 };
 
-/* Values as they were set. */
+/* Values as they were set; at first the defaults. */
 struct Properties : FrameProperties {
     std::string model_dir; /* empty: find_model_dir() decides */
     FlashvsrModelVersion model_version = FLASHVSR_MODEL_VERSION_AUTO;
@@ -40,7 +41,7 @@ struct Properties : FrameProperties {
     int temporal_compression = 4; /* 4, 2 or 1 */
     FlashvsrTiling tiling = FLASHVSR_TILING_INIT;
     KvCache kv_cache = KvCache::kDevice;
-    FlashvsrMemoryPolicy memory = FLASHVSR_MEMORY_POLICY_STRICT;
+    Memory memory = Memory::kStrict;
     guint memory_limit = 0; /* MiB */
 };
 

@@ -239,7 +239,7 @@ bool Upscaler::open_stream() {
     if (kv == KvCache::kHost || kv == KvCache::kHostInt8)
         config.kv_memory = FLASHVSR_KV_MEMORY_HOST;
     if (kv == KvCache::kInt8 || kv == KvCache::kHostInt8) config.kv_type = FLASHVSR_KV_TYPE_INT8;
-    config.memory_policy = properties.memory;
+    if (properties.memory == Memory::kAuto) config.memory_policy = FLASHVSR_MEMORY_POLICY_AUTO;
     config.memory_limit = guint64{properties.memory_limit} << 20;
     FlashvsrError error = {};
     if (!engine_.open(api_, model_.engine(), config, pace_, &error)) {
