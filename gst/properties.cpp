@@ -213,19 +213,18 @@ std::vector<Row> make_rows() {
               "File of the latent adapter that tae-w2.2, tae-hv and wan2.2 need; unset: "
               "NAME.adapter.safetensors beside the decoder's NAME.pth"},
              kReady, AT(vae_adapter)),
-        number({"scale", "Scale",
-                "Output size over input size, for which the model is made at 4; a size that "
-                "downstream fixes wins"},
-               kReady, 1.0, 8.0, AT(scale)),
+        number(
+            {"scale", "Scale",
+             "Output size over input size, unless downstream fixes one; the model is made for 4"},
+            kReady, 1.0, 8.0, AT(scale)),
         text({"device", "Device",
               "auto (the first CUDA device if usable, else the CPU), cpu, cuda or cuda:N"},
              kReady, AT(device)),
         choice({"precision", "Precision",
-                "Number format of weights and activations; auto is bf16 on CUDA, fp32 on the CPU"},
+                "Number format of weights and activations; auto: bf16 on CUDA, fp32 on the CPU"},
                kReady, "GstFlashVsrPrecision", kPrecisions, AT(precision)),
         number({"sparse-ratio", "Sparse ratio",
-                "Attention budget: 60 times this many key windows per query window on average; "
-                "1.5 is faster, 2 steadier"},
+                "Attention budget in 60 key windows per query window; 1.5 is faster, 2 steadier"},
                kPlaying, 0.01, 100.0, AT(settings.sparse_ratio)),
         number({"kv-ratio", "Key/value ratio",
                 "Memory of the past, in slices of 8 frames; whole numbers count, from 2 on"},
@@ -236,17 +235,16 @@ std::vector<Row> make_rows() {
                kPlaying, 1, 1023, AT(settings.local_range)),
         choice({"color-fix", "Colour fix", "How colours are brought back to the input's"},
                kControllable, "GstFlashVsrColorFix", kColorFixes, AT(settings.color_fix)),
-        number(
-            {"strength", "Strength", "Blend: from 0, the resized input, to 1, the model's picture"},
-            kControllable, 0.0, 1.0, AT(settings.strength)),
+        number({"strength", "Strength", "0 is the resized input, 1 the model's picture"},
+               kControllable, 0.0, 1.0, AT(settings.strength)),
         number({"seed", "Seed", "Seed of the noise; equal seeds and inputs give equal pictures"},
                kReady, guint64{0}, G_MAXUINT64, AT(seed)),
         choice({"startup", "Start-up",
-                "What the first output waits for: 25 frames (reference) or 12 (fast)"},
+                "The first output waits for 25 frames; with fast for 12, half the latency"},
                kReady, "GstFlashVsrStartup", kStartups, AT(startup)),
         choice({"temporal-compression", "Temporal compression",
-                "Instants of time that the model looks at as one: fewer for fast motion, at two "
-                "and four times the work"},
+                "Frames that the model looks at as one: fewer for fast motion, at two and four "
+                "times the work"},
                kReady, "GstFlashVsrTemporalCompression", kTemporalCompressions,
                AT(temporal_compression)),
         flag({"tile-dit", "Tile DiT",
@@ -265,7 +263,9 @@ std::vector<Row> make_rows() {
         choice({"kv-cache", "Key/value cache",
                 "How keys and values of past frames are kept between chunks"},
                kReady, "GstFlashVsrKvCache", kKvCaches, AT(kv_cache)),
-        choice({"memory", "Memory", "What happens when the device's free memory is not enough"},
+        choice({"memory", "Memory",
+                "What does not fit the device's memory is an error; with auto, tiling and kv-cache "
+                "are changed until it does"},
                kReady, "GstFlashVsrMemory", kMemoryPolicies, AT(memory)),
         number({"memory-limit", "Memory limit",
                 "MiB: as if the device had no more memory than this in all, for the whole process; "

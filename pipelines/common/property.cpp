@@ -1,5 +1,8 @@
 #include "pipelines/common/property.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include "pipelines/common/exit_code.h"
 
 namespace pipelines {
@@ -40,6 +43,35 @@ std::string allowed(GParamSpec* spec) {
     return {};
 }
 
+/// Empty: there is none.
+std::string default_of(GParamSpec* spec) {
+    const GValue* value = g_param_spec_get_default_value(spec);
+    if (G_VALUE_HOLDS_DOUBLE(value)) return shown(g_value_get_double(value));
+    gchar* text =
+        G_VALUE_HOLDS_STRING(value) ? g_value_dup_string(value) : gst_value_serialize(value);
+    const std::string result = text ? text : "";
+    g_free(text);
+    return result;
+}
+
+/// What --help says of an option that sets the property.
+std::string help_on(GParamSpec* spec, const char* initial) {
+    const std::string about = g_param_spec_get_blurb(spec);
+    const std::string standard = initial ? initial : default_of(spec);
+    if (G_IS_PARAM_SPEC_BOOLEAN(spec) || standard.empty()) return about;
+    const std::string takes = allowed(spec);
+    return about + " (" + takes + (takes.empty() ? "" : "; ") + "default " + standard + ")";
+}
+
+/// The last word of the property's name: model-dir takes a DIR.
+std::string placeholder(GParamSpec* spec) {
+    std::string name = spec->name;
+    name.erase(0, name.rfind('-') + 1);
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char letter) { return std::toupper(letter); });
+    return name;
+}
+
 /// Reads `text` for the property. GLib reads a number's beginning and clamps; here all of it
 /// counts.
 bool read(GParamSpec* spec, const std::string& text, GValue* value) {
@@ -65,6 +97,38 @@ bool read(GParamSpec* spec, const std::string& text, GValue* value) {
 }
 
 }  // namespace
+
+std::vector<GParamSpec*> upscaler_properties() {
+    GstElement* element = gst_element_factory_make("flashvsrupscale", nullptr);
+    if (!element) {
+        throw Failure(ExitCode::kMissing,
+                      "the element flashvsrupscale is not installed (GST_PLUGIN_PATH names folders "
+                      "with more plugins)");
+    }
+    guint count = 0;
+    GParamSpec** all = g_object_class_list_properties(G_OBJECT_GET_CLASS(element), &count);
+    std::vector<GParamSpec*> own;
+    std::copy_if(all, all + count, std::back_inserter(own), [&](GParamSpec* property) {
+        return property->owner_type == G_OBJECT_TYPE(element) &&
+               (property->flags & G_PARAM_WRITABLE);
+    });
+    g_free(all);
+    gst_object_unref(element);
+    return own;
+}
+
+GOptionEntry property_option(GParamSpec* property, const char* option, const char* initial,
+                             GOptionArgFunc keep) {
+    const bool flag = G_IS_PARAM_SPEC_BOOLEAN(property);
+    // GLib keeps the pointers, and a callback beside plain values.
+    return {g_intern_string(option),
+            0,
+            flag ? G_OPTION_FLAG_NO_ARG : 0,
+            G_OPTION_ARG_CALLBACK,
+            reinterpret_cast<gpointer>(keep),
+            g_intern_string(help_on(property, initial).c_str()),
+            flag ? nullptr : g_intern_string(placeholder(property).c_str())};
+}
 
 void set_property(GstElement* element, const std::string& property, const std::string& text,
                   const std::string& option) {

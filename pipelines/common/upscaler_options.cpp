@@ -1,6 +1,8 @@
 #include "pipelines/common/upscaler_options.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "pipelines/common/property.h"
 
@@ -8,36 +10,29 @@ namespace pipelines {
 
 namespace {
 
-struct Property {
-    const char* name;
-    const char* values;
-    const char* help;
-};
+/// Those that have options of their own names.
+constexpr const char* kOptions[] = {"model-dir", "scale",   "strength", "color-fix",
+                                    "overload",  "startup", "device",   "precision"};
 
-constexpr Property kProperties[] = {
-    {"model-dir", "FOLDER",
-     "Folder with the files of the model (default: $FLASHVSR_MODEL_DIR, else the small model that "
-     "ships)"},
-    {"scale", "FACTOR", "1 to 8 (default 4)"},
-    {"strength", "S", "0 the resized input to 1 the model's picture (default 1)"},
-    {"color-fix", "METHOD", "adain (default), wavelet, none"},
-    {"overload", "POLICY", "What becomes of frames in excess: bicubic (default), drop, block"},
-    {"startup", "HOW", "reference (default) or fast: half the latency of the first chunk"},
-    {"device", "DEVICE", "auto (default: CUDA where there is one), cpu, cuda, cuda:N"},
-    {"precision", "TYPE", "auto (default), fp32, bf16, fp16, fp8-linears, fp8"},
-};
+/// What `overload` is when nobody says.
+constexpr char kOverload[] = "bicubic";
+
+bool has_option(const GParamSpec* property) {
+    return std::find(std::begin(kOptions), std::end(kOptions), std::string(property->name)) !=
+           std::end(kOptions);
+}
 
 }  // namespace
 
 void UpscalerOptions::add_to(CommandLine* line) {
     std::vector<GOptionEntry> entries;
-    // GLib's way of keeping a callback beside plain values.
-    const auto callback = reinterpret_cast<gpointer>(keep);
-    for (const Property& property : kProperties) {
-        entries.push_back(
-            {property.name, 0, 0, G_OPTION_ARG_CALLBACK, callback, property.help, property.values});
+    for (GParamSpec* property : upscaler_properties()) {
+        const char* initial = std::strcmp(property->name, "overload") == 0 ? kOverload : nullptr;
+        if (has_option(property)) {
+            entries.push_back(property_option(property, property->name, initial, keep));
+        }
     }
-    entries.push_back({"set", 0, 0, G_OPTION_ARG_CALLBACK, callback,
+    entries.push_back({"set", 0, 0, G_OPTION_ARG_CALLBACK, reinterpret_cast<gpointer>(keep),
                        "Any property of the element; may be repeated", "PROPERTY=VALUE"});
     line->add_group("Model and picture:", entries, this);
 }
@@ -61,7 +56,7 @@ gboolean UpscalerOptions::keep(const gchar* option, const gchar* value, gpointer
 }
 
 void UpscalerOptions::apply(GstElement* upscaler) const {
-    set_property(upscaler, "overload", "bicubic", "overload");
+    set_property(upscaler, "overload", kOverload, "overload");
     for (const auto& [name, value] : properties_) set_property(upscaler, name, value, name);
 }
 

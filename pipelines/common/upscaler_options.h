@@ -15,7 +15,8 @@ namespace pipelines {
 /// their own names (--model-dir, --scale ...), every other with --set PROPERTY=VALUE.
 class UpscalerOptions {
   public:
-    /// Adds the options to the command line, which this outlives.
+    /// Adds the options to the command line, which this outlives. Throws Failure (kMissing) where
+    /// the element is not installed.
     void add_to(CommandLine* line);
 
     /// Sets the properties, in the order in which they were typed. What nobody typed is the

@@ -101,10 +101,10 @@ void warn(const Options& options) {
 ExitCode run(int argc, char** argv) {
     pipelines::share_memory();
     pipelines::outlive_readers();
+    gst_init(nullptr, nullptr);
     Options options;
     parse_options(argc, argv, &options);
     warn(options);
-    gst_init(nullptr, nullptr);
     Program program(options);
     say("loading the model");
     if (const std::string note = pipelines::note_on_gstreamer(); !note.empty()) say(note);

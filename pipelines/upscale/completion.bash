@@ -1,4 +1,4 @@
-# Completion of flashvsr-upscale for bash: options from --help, values where they are few.
+# Completion of flashvsr-upscale for bash. Options are those of --help, as are the values of the element's, where they are few.
 _flashvsr_upscale() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} values
     # "--mode=full" is three words to bash.
@@ -8,15 +8,8 @@ _flashvsr_upscale() {
         before=${COMP_WORDS[COMP_CWORD - 2]}
     fi
     case $before in
-        --mode) values='tiny tiny-long full' ;;
-        --version) values='auto 1 1.1' ;;
         --vae-type) values='tcd taew2.1 lighttaew2.1 tae-w2.2 tae-hv wan2.1 light wan2.2' ;;
-        --color-fix) values='adain wavelet none' ;;
-        --startup) values='reference fast' ;;
-        --kv-cache) values='device int8 host host-int8' ;;
-        --memory) values='strict auto' ;;
         --device) values='auto cpu cuda cuda:0 cuda:1' ;;
-        --dtype) values='auto fp32 bf16 fp16 fp8-linears fp8' ;;
         --format) values='mp4 mov mkv webm y4m png' ;;
         --codec) values='h264 h265 vp9 av1 prores ffv1' ;;
         --encoder) values='auto software hardware nvenc qsv vaapi v4l2m2m' ;;
@@ -33,8 +26,12 @@ _flashvsr_upscale() {
             compopt -o filenames 2>/dev/null
             return
             ;;
-        *) values=$("$1" --help 2>/dev/null | grep -oE '^ +(-[a-z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+') ;;
+        --[a-z]*) values=$("$1" --help 2>/dev/null |
+            sed -nE "s/^ *$before=.*\((.*, .*); default .*\)$/\1/p" | tr -d ,) ;;
     esac
+    if [[ -z $values ]]; then
+        values=$("$1" --help 2>/dev/null | grep -oE '^ +(-[a-z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+')
+    fi
     mapfile -t COMPREPLY < <(compgen -W "$values" -- "$word")
 }
 complete -F _flashvsr_upscale flashvsr-upscale

@@ -38,6 +38,8 @@ void require_descriptors() {
 }
 
 ExitCode run(int argc, char** argv) {
+    require_descriptors();
+    gst_init(nullptr, nullptr);
     const Options options = parse_options(argc, argv);
     if (!options.convert.empty()) convert_model(options);
     if (options.list_models) {
@@ -45,9 +47,7 @@ ExitCode run(int argc, char** argv) {
         pipelines::check_said();
         return ExitCode::kDone;
     }
-    require_descriptors();
     catch_signals();
-    gst_init(nullptr, nullptr);
     listen_to_libav();
     std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of writing,
     std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not be that large

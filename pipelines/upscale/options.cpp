@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "pipelines/common/command_line.h"
+#include "pipelines/common/property.h"
 #include "pipelines/upscale/arguments.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/settings.h"
@@ -141,12 +142,9 @@ std::vector<GOptionEntry> reporting_entries(Raw* raw) {
 std::vector<GOptionEntry> settings_entries() {
     std::vector<GOptionEntry> entries;
     for (const Setting& setting : settings()) {
-        const int flags = setting.form == Setting::Form::kFlag       ? G_OPTION_FLAG_NO_ARG
-                          : setting.form == Setting::Form::kOptional ? G_OPTION_FLAG_OPTIONAL_ARG
-                                                                     : 0;
-        // GLib's way of keeping a callback beside plain values.
-        entries.push_back({setting.option, 0, flags, G_OPTION_ARG_CALLBACK,
-                           reinterpret_cast<gpointer>(keep_setting), setting.help, setting.values});
+        entries.push_back(pipelines::property_option(setting.property, setting.option,
+                                                     setting.initial, keep_setting));
+        if (setting.value_optional) entries.back().flags |= G_OPTION_FLAG_OPTIONAL_ARG;
     }
     return entries;
 }

@@ -1,81 +1,75 @@
 #include "pipelines/upscale/settings.h"
 
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
 #include "pipelines/common/property.h"
 #include "pipelines/upscale/exit_code.h"
 
 namespace upscale {
 
+namespace {
+
+/// Where an option is more than the property of its name.
+constexpr struct {
+    const char* property;
+    const char* option;
+    const char* initial;
+    bool value_optional;
+} kOwnWays[] = {
+    {"model-version", "version", nullptr, false},
+    {"precision", "dtype", nullptr, false},
+    {"scale", "scale", "2", false},
+    {"color-fix", "color-fix", nullptr, true},
+};
+
+constexpr const char* kOfLiveStreams[] = {"enabled", "overload", "scene-cut"};
+
+std::vector<Setting> make_settings() {
+    std::vector<Setting> made;
+    for (GParamSpec* property : pipelines::upscaler_properties()) {
+        const auto is_named = [property](const char* name) {
+            return std::strcmp(property->name, name) == 0;
+        };
+        if (std::any_of(std::begin(kOfLiveStreams), std::end(kOfLiveStreams), is_named)) continue;
+        Setting setting = {property, property->name, nullptr, false};
+        for (const auto& own : kOwnWays) {
+            if (is_named(own.property)) {
+                setting = {property, own.option, own.initial, own.value_optional};
+            }
+        }
+        made.push_back(setting);
+    }
+    return made;
+}
+
+}  // namespace
+
 const std::vector<Setting>& settings() {
-    constexpr auto kValue = Setting::Form::kValue;
-    constexpr auto kOptional = Setting::Form::kOptional;
-    constexpr auto kFlag = Setting::Form::kFlag;
-    static const std::vector<Setting> list = {
-        {"model-dir", "model-dir", nullptr, kValue, "FOLDER",
-         "Folder with the files of the model (default: $FLASHVSR_MODEL_DIR, else see "
-         "--list-models)"},
-        {"version", "model-version", nullptr, kValue, "VERSION",
-         "Of the model: auto (default), 1, 1.1"},
-        {"mode", "mode", nullptr, kValue, "MODE", "tiny (default), tiny-long (the same), full"},
-        {"vae-type", "vae-type", nullptr, kValue, "TYPE",
-         "Decoder: tcd, wan2.1, ... (default: by --mode)"},
-        {"vae-path", "vae-path", nullptr, kValue, "FILE", "Weights of the decoder"},
-        {"vae-adapter", "vae-adapter", nullptr, kValue, "FILE", "Weights of the latent adapter"},
-        {"scale", "scale", "2.0", kValue, "FACTOR", "1 to 8 (default 2, the model is made for 4)"},
-        {"seed", "seed", nullptr, kValue, "N", "Of the noise (default 0)"},
-        {"sparse-ratio", "sparse-ratio", nullptr, kValue, "RATIO",
-         "Attention budget: 1.5 faster, 2 steadier (default 2)"},
-        {"kv-ratio", "kv-ratio", nullptr, kValue, "RATIO", "Memory of the past (default 3)"},
-        {"local-range", "local-range", nullptr, kValue, "N", "9 sharper, 11 steadier (default 11)"},
-        {"color-fix", "color-fix", nullptr, kOptional, "METHOD", "adain (default), wavelet, none"},
-        {"strength", "strength", nullptr, kValue, "S",
-         "0 the resized input to 1 the model's picture (default 1)"},
-        {"startup", "startup", nullptr, kValue, "WAY",
-         "reference (default): 25 frames come first; fast: 12"},
-        {"temporal-compression", "temporal-compression", nullptr, kValue, "N",
-         "4 (default); 2 or 1 for fast motion, at two and four times the work"},
-        {"tile-dit", "tile-dit", nullptr, kFlag, nullptr,
-         "The transformer goes tile by tile: less memory"},
-        {"tile-vae", "tile-vae", nullptr, kFlag, nullptr,
-         "The decoder goes tile by tile: less memory"},
-        {"tile-size", "tile-size", nullptr, kValue, "PIXELS",
-         "Side of a tile in the output (default 768)"},
-        {"overlap", "overlap", nullptr, kValue, "PIXELS", "Of tiles (default 128)"},
-        {"kv-cache", "kv-cache", nullptr, kValue, "WHERE",
-         "Memory of the past: device (default), int8, host, host-int8"},
-        {"memory", "memory", nullptr, kValue, "HOW",
-         "What does not fit the device: strict (default): an error; auto: is made to fit"},
-        {"memory-limit", "memory-limit", nullptr, kValue, "MIB",
-         "As if the device had no more memory (default 0: what it has)"},
-        {"device", "device", nullptr, kValue, "DEVICE",
-         "auto (default: CUDA where there is one), cpu, cuda, cuda:N"},
-        {"dtype", "precision", nullptr, kValue, "TYPE",
-         "auto (default: bf16 on CUDA, fp32 on the CPU), fp32, bf16, fp16, fp8-linears, fp8"},
-    };
-    return list;
+    static const std::vector<Setting> made = make_settings();
+    return made;
 }
 
 void apply_settings(GstElement* element, const std::map<std::string, std::string>& typed) {
     for (const Setting& setting : settings()) {
+        const char* property = setting.property->name;
         const std::string option = std::string("--") + setting.option;
         const auto found = typed.find(setting.option);
         const bool bare = found != typed.end() && found->second.empty();
-        if (found != typed.end() && setting.form == Setting::Form::kFlag) {
-            pipelines::set_property(element, setting.property, "true", option);
-        } else if (found != typed.end() && !(setting.form == Setting::Form::kOptional && bare)) {
-            pipelines::set_property(element, setting.property, found->second, option);
+        if (found != typed.end() && G_IS_PARAM_SPEC_BOOLEAN(setting.property)) {
+            pipelines::set_property(element, property, "true", option);
+        } else if (found != typed.end() && !(setting.value_optional && bare)) {
+            pipelines::set_property(element, property, found->second, option);
         } else if (setting.initial) {
-            pipelines::set_property(element, setting.property, setting.initial, option);
+            pipelines::set_property(element, property, setting.initial, option);
         }
     }
 }
 
 GstElement* make_upscaler(const std::map<std::string, std::string>& typed) {
+    settings();  // tells that the element is not installed
     GstElement* element = gst_element_factory_make("flashvsrupscale", "upscaler");
-    if (!element) {
-        throw Failure(ExitCode::kMissing,
-                      "the element flashvsrupscale is not installed (GST_PLUGIN_PATH names folders "
-                      "with more plugins)");
-    }
     gst_object_ref_sink(element);
     try {
         apply_settings(element, typed);

@@ -11,19 +11,14 @@ namespace upscale {
 
 /// An option that sets a property of the element.
 struct Setting {
-    enum class Form {
-        kValue,     ///< always with a value
-        kOptional,  ///< without one it is the element's default
-        kFlag,      ///< no value: true
-    };
-    const char* option;
-    const char* property;
+    GParamSpec* property;
+    const char* option;   ///< its name on the command line
     const char* initial;  ///< what is set without the option; null: the element's own default
-    Form form;
-    const char* values;  ///< as the help shows them
-    const char* help;
+    bool value_optional;  ///< without one it is the element's default
 };
 
+/// One for each property but those of live streams. Throws Failure (kMissing) where the element is
+/// not installed.
 const std::vector<Setting>& settings();
 
 /// Sets the element's properties from the values typed by option name, else from their defaults.

@@ -36,8 +36,8 @@ void say(const std::string& line) {
 ExitCode run(int argc, char** argv) {
     pipelines::share_memory();
     pipelines::outlive_readers();
-    const Options options = parse_options(argc, argv);
     gst_init(nullptr, nullptr);
+    const Options options = parse_options(argc, argv);
     if (const std::string note = pipelines::note_on_gstreamer(); !note.empty()) {
         std::fprintf(stderr, "flashvsr-webrtc: %s\n", note.c_str());
     }
