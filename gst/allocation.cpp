@@ -15,17 +15,6 @@ bool query_layout(GstQuery* query, GstCaps** caps, FrameLayout* layout) {
     return *caps && layout_from_caps(*caps, layout);
 }
 
-/* What has no pool may still be a piece of one, or memory that a device or another process fills.
- */
-bool is_of_unlimited_pool(GstBuffer* buffer) {
-    if (!buffer->pool) return false;
-    guint max = 0;
-    GstStructure* config = gst_buffer_pool_get_config(buffer->pool);
-    const bool known = gst_buffer_pool_config_get_params(config, nullptr, nullptr, nullptr, &max);
-    gst_structure_free(config);
-    return known && max == 0;
-}
-
 }  // namespace
 
 bool propose_allocation(GstQuery* query, CudaContext* cuda) {
@@ -75,15 +64,6 @@ bool ensure_pool(GstQuery* query, CudaContext* cuda) {
         gst_query_add_allocation_pool(query, pool.get(), size, min, max);
     }
     return true;
-}
-
-void take_over(Item* frame) {
-    if (!is_of_unlimited_pool(frame->buffer.get())) {
-        GstBuffer* copy = gst_buffer_copy_deep(frame->buffer.get());
-        if (!copy) return;
-        frame->buffer.reset(copy);
-    }
-    frame->own = true;
 }
 
 }  // namespace flashvsr

@@ -4,7 +4,6 @@
 #include <gst/gst.h>
 
 #include "gst/cuda_memory.h"
-#include "gst/frame_queue.h"
 
 namespace flashvsr {
 
@@ -15,9 +14,5 @@ bool propose_allocation(GstQuery* query, CudaContext* cuda);
 /* Makes sure that downstream's answer to an ALLOCATION query has a pool: its own one if it offers
  * any that the engine can write to. */
 bool ensure_pool(GstQuery* query, CudaContext* cuda);
-
-/* Makes a frame the element's own, so that it can be kept for long and upstream does not run out of
- * buffers meanwhile: copies it, unless it is of a pool without a limit. */
-void take_over(Item* frame);
 
 }  // namespace flashvsr

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "gst/cuda_memory.h"
-#include "gst/formats.h"
+#include "gst/frame_map.h"
 #include "gst/picture_size.h"
 
 namespace flashvsr {
@@ -61,6 +61,33 @@ bool info_of(const GstStructure* structure, GstVideoInfo* info) {
     const bool ok = gst_caps_is_fixed(caps) && gst_video_info_from_caps(info, caps);
     gst_caps_unref(caps);
     return ok;
+}
+
+/* How much a frame suffers when it goes from one format to the other: 0 for the same. What is lost
+ * counts first (colour, alpha, bits, chroma, in this order), then a change between RGB and YUV,
+ * then room that is not needed. Less than kFormatDistances. */
+constexpr int kFormatDistances = 1 << 20;
+int format_distance(const GstVideoFormatInfo* from, const GstVideoFormatInfo* to) {
+    if (from == to) return 0;
+    int distance = 1;
+    const auto add = [&distance](int difference, int if_more, int if_less) {
+        distance += difference > 0 ? difference * if_more : -difference * if_less;
+    };
+    const auto has_colour = [](const GstVideoFormatInfo* info) {
+        return GST_VIDEO_FORMAT_INFO_IS_GRAY(info) ? 0 : 1;
+    };
+    const auto has_alpha = [](const GstVideoFormatInfo* info) {
+        return GST_VIDEO_FORMAT_INFO_HAS_ALPHA(info) ? 1 : 0;
+    };
+    add(has_colour(to) - has_colour(from), 64, 1 << 18);
+    add(has_alpha(to) - has_alpha(from), 64, 1 << 17);
+    add(GST_VIDEO_FORMAT_INFO_DEPTH(to, 0) - GST_VIDEO_FORMAT_INFO_DEPTH(from, 0), 2, 1 << 13);
+    if (has_colour(from) && has_colour(to)) { /* more subsampling is a loss */
+        add(GST_VIDEO_FORMAT_INFO_W_SUB(from, 1) - GST_VIDEO_FORMAT_INFO_W_SUB(to, 1), 24, 1 << 11);
+        add(GST_VIDEO_FORMAT_INFO_H_SUB(from, 1) - GST_VIDEO_FORMAT_INFO_H_SUB(to, 1), 24, 1 << 10);
+    }
+    if (GST_VIDEO_FORMAT_INFO_IS_RGB(from) != GST_VIDEO_FORMAT_INFO_IS_RGB(to)) distance += 256;
+    return distance;
 }
 
 struct FormatChoice {

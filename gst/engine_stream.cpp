@@ -22,6 +22,28 @@ std::string kernels_of(const FlashvsrApi* api, const FlashvsrEngine* engine) {
     return api->engine_info(engine, &info, nullptr) == FLASHVSR_OK ? info.kernels : "";
 }
 
+FlashvsrStreamConfig stream_config(const FrameLayout& in, const FrameLayout& out, bool on_cuda,
+                                   const Properties& properties) {
+    const auto memory = [on_cuda](const FrameLayout& layout) {
+        return layout.cuda && on_cuda ? FLASHVSR_MEMORY_CUDA : FLASHVSR_MEMORY_HOST;
+    };
+    FlashvsrStreamConfig config = FLASHVSR_STREAM_CONFIG_INIT;
+    config.input = frame_info(in.info);
+    config.input.memory = memory(in);
+    config.output = frame_info(out.info);
+    config.output.memory = memory(out);
+    config.seed = properties.seed;
+    config.settings = properties.settings;
+    config.tiling = properties.tiling;
+    const KvCache kv = properties.kv_cache;
+    if (kv == KvCache::kHost || kv == KvCache::kHostInt8)
+        config.kv_memory = FLASHVSR_KV_MEMORY_HOST;
+    if (kv == KvCache::kInt8 || kv == KvCache::kHostInt8) config.kv_type = FLASHVSR_KV_TYPE_INT8;
+    if (properties.memory == Memory::kAuto) config.memory_policy = FLASHVSR_MEMORY_POLICY_AUTO;
+    config.memory_limit = guint64{properties.memory_limit} << 20;
+    return config;
+}
+
 bool EngineStream::open(const FlashvsrApi* api, FlashvsrEngine* engine,
                         const FlashvsrStreamConfig& config, const Pace& pace,
                         FlashvsrError* error) {

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "core/flashvsr.h"
+#include "gst/frame_map.h"
+#include "gst/properties.h"
 
 namespace flashvsr {
 
@@ -47,6 +49,11 @@ constexpr Pace make_pace(int repeats, bool fast) {
 bool is_on_cuda(const FlashvsrApi* api, const FlashvsrEngine* engine);
 /* "attention=wgmma, ...": see FlashvsrEngineInfo. */
 std::string kernels_of(const FlashvsrApi* api, const FlashvsrEngine* engine);
+
+/* A stream for frames of these layouts as the properties ask for it. `on_cuda`: where the engine
+ * computes. */
+FlashvsrStreamConfig stream_config(const FrameLayout& in, const FrameLayout& out, bool on_cuda,
+                                   const Properties& properties);
 
 /* Owns a stream of the engine. Errors are filled in where a function returns false; the stream has
  * then to be reset or closed. Not thread-safe. */

@@ -2,12 +2,45 @@
 
 #include <gst/video/gstvideometa.h>
 
+#include <algorithm>
+#include <array>
+#include <iterator>
+
 #include "gst/cuda_memory.h"
-#include "gst/formats.h"
 
 namespace flashvsr {
 
 namespace {
+
+#define NAME(name, ...) #name,
+constexpr const char* kNames[] = {FLASHVSR_FORMATS(NAME)};
+#undef NAME
+
+/* Of gst_cuda_allocator_alloc() of 1.22, which aborts the process at any other. */
+constexpr const char* kInCudaMemory[] = {
+    "I420",      "YV12",      "NV12", "NV21",      "P010_10LE", "P016_LE", "I420_10LE", "Y42B",
+    "I422_10LE", "I422_12LE", "Y444", "Y444_16LE", "RGB",       "BGR",     "RGBA",      "BGRA",
+    "ARGB",      "ABGR",      "RGBx", "BGRx",      "GBR",       "GBRA"};
+
+template <size_t kCount>
+std::string list_of(const char* const (&names)[kCount]) {
+    std::string list;
+    for (const char* name : names) list += (list.empty() ? "{ " : ", ") + std::string(name);
+    return list + " }";
+}
+
+/* FLASHVSR_FORMAT_NONE where the engine has no such format. */
+FlashvsrFormat engine_format(GstVideoFormat format) {
+    static const auto formats = [] {
+        std::array<GstVideoFormat, std::size(kNames)> known = {};
+        std::transform(std::begin(kNames), std::end(kNames), known.begin(),
+                       gst_video_format_from_string);
+        return known;
+    }();
+    const auto* found = std::find(formats.begin(), formats.end(), format);
+    if (found == formats.end()) return FLASHVSR_FORMAT_NONE;
+    return static_cast<FlashvsrFormat>(FLASHVSR_FORMAT_NONE + 1 + (found - formats.begin()));
+}
 
 /* Matrices without an entry of their own go to the nearest: FCC is 601 but for the third digit,
  * SMPTE 240M likewise 709. */
@@ -38,6 +71,10 @@ FlashvsrChromaSite engine_chroma_site(const GstVideoInfo& info) {
 }
 
 }  // namespace
+
+std::string format_list(bool in_cuda_memory) {
+    return in_cuda_memory ? list_of(kInCudaMemory) : list_of(kNames);
+}
 
 FlashvsrFrameInfo frame_info(const GstVideoInfo& info) {
     FlashvsrFrameInfo result = {};

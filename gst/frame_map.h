@@ -3,9 +3,15 @@
 
 #include <gst/video/video.h>
 
+#include <string>
+
 #include "core/flashvsr.h"
 
 namespace flashvsr {
+
+/* "{ I420, NV12, ... }", the formats of the engine, which GStreamer calls by the same names: of
+ * frames in CUDA memory those that libgstcuda can allocate. */
+std::string format_list(bool in_cuda_memory);
 
 /* Format, size, matrix, range and chroma site of `info`, which must be of one of the formats of the
  * pad templates. What the caps left open gets GStreamer's own default. */

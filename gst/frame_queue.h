@@ -1,4 +1,4 @@
-/* What flows through the element, in order: frames, and the events between them. */
+// What flows through the element, in order: frames, and the events between them.
 #pragma once
 
 #include <deque>
@@ -9,16 +9,16 @@
 
 namespace flashvsr {
 
-/* A frame or an event; neither: a mark at which the frames before it shall come out. */
+// A frame or an event; neither: a mark at which the frames before it shall come out.
 struct Item {
     BufferPtr buffer;
     EventPtr event;
-    bool own = false; /* nobody upstream waits for the buffer's memory */
+    bool own = false;  // nobody upstream waits for the buffer's memory
 
     static Item drain_mark() { return {}; }
 };
 
-/* First in, first out. Not thread-safe. */
+// First in, first out. Not thread-safe.
 class FrameQueue {
   public:
     void push(Item item) {
@@ -33,39 +33,45 @@ class FrameQueue {
         return item;
     }
 
-    /* Takes the oldest frames out, at most `count`. Everything else stays where it is. */
-    std::vector<BufferPtr> remove_frames(int count) {
-        std::vector<BufferPtr> removed;
-        std::deque<Item> kept;
-        while (!items_.empty()) {
-            Item item = pop();
-            if (item.buffer && static_cast<int>(removed.size()) < count) {
-                removed.push_back(std::move(item.buffer));
-            } else {
-                kept.push_back(std::move(item));
-            }
-        }
-        for (Item& item : kept) push(std::move(item));
-        return removed;
-    }
-
-    /* The oldest frame does not follow from what came before it. */
-    void mark_discont() {
-        for (Item& item : items_) {
-            if (!item.buffer) continue;
-            item.buffer.reset(gst_buffer_make_writable(item.buffer.release()));
-            GST_BUFFER_FLAG_SET(item.buffer.get(), GST_BUFFER_FLAG_DISCONT);
-            return;
-        }
-    }
+    // Takes the oldest frames out, at most `count`. Everything else stays where it is; the frame
+    // after them, if there is one, is marked DISCONT.
+    std::vector<BufferPtr> remove_frames(int count);
 
     Item& front() { return items_.front(); }
     bool empty() const { return items_.empty(); }
-    int frames() const { return frames_; } /* items that are frames */
+    int frames() const { return frames_; }  // items that are frames
 
   private:
     std::deque<Item> items_;
     int frames_ = 0;
 };
+
+// What stands in for frames while their pictures are in the engine, oldest first, and the events
+// behind them. Not thread-safe.
+class PendingFrames {
+  public:
+    // `with_pixels`: keep the picture as well, in case the engine's does not come. Else nothing is
+    // kept but flags, times and metas, so that upstream's memory is free again.
+    void push(BufferPtr frame, bool with_pixels);
+    void push(EventPtr event) { queue_.push({nullptr, std::move(event)}); }
+    Item pop();
+    Item& front() { return queue_.front(); }
+
+    bool empty() const { return queue_.empty(); }
+    int frames() const { return queue_.frames(); }
+    bool all_have_pixels() const { return without_pixels_ == 0; }
+
+    // Takes everything out.
+    FrameQueue take();
+
+  private:
+    FrameQueue queue_;
+    int without_pixels_ = 0;  // frames that were pushed so
+};
+
+bool has_pixels(GstBuffer* buffer);
+
+// The frame does not follow from what came before it.
+void mark_discont(BufferPtr* frame);
 
 }  // namespace flashvsr

@@ -77,10 +77,6 @@ static void gst_flash_vsr_upscale_get_property(GObject* object, guint id, GValue
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
 
-static gdouble gst_flash_vsr_upscale_get_scale(GstFlashVsrUpscale* self) {
-    return self->properties->get().scale;
-}
-
 /* ---- state ----------------------------------------------------------------------------------- */
 
 static GstStateChangeReturn gst_flash_vsr_upscale_change_state(GstElement* element,
@@ -116,7 +112,7 @@ static GstCaps* gst_flash_vsr_upscale_transform_caps(GstBaseTransform*, GstPadDi
 static GstCaps* gst_flash_vsr_upscale_fixate_caps(GstBaseTransform* trans,
                                                   GstPadDirection direction, GstCaps* caps,
                                                   GstCaps* othercaps) {
-    const gdouble scale = gst_flash_vsr_upscale_get_scale(GST_FLASH_VSR_UPSCALE(trans));
+    const gdouble scale = GST_FLASH_VSR_UPSCALE(trans)->properties->get().scale;
     return direction == GST_PAD_SINK ? flashvsr::fixate_output_caps(caps, scale, othercaps)
                                      : flashvsr::fixate_input_caps(caps, scale, othercaps);
 }
@@ -166,26 +162,10 @@ static void gst_flash_vsr_upscale_set_context(GstElement* element, GstContext* c
 
 /* ---- metadata -------------------------------------------------------------------------------- */
 
-/* What describes the picture as a whole is copied, what has sizes or places in it is scaled, what
- * we do not know (colour space and the like) is dropped. */
 static gboolean gst_flash_vsr_upscale_transform_meta(GstBaseTransform* trans, GstBuffer* outbuf,
                                                      GstMeta* meta, GstBuffer* inbuf) {
-    if (meta->info->api == GST_VIDEO_CROP_META_API_TYPE) return FALSE; /* it has been applied */
-    bool has_size = false;
-    const gchar* const* tags = gst_meta_api_type_get_tags(meta->info->api);
-    for (; tags && *tags; tags++) {
-        if (g_str_equal(*tags, GST_META_TAG_VIDEO_SIZE_STR)) {
-            has_size = true;
-        } else if (!g_str_equal(*tags, GST_META_TAG_VIDEO_STR) &&
-                   !g_str_equal(*tags, GST_META_TAG_VIDEO_ORIENTATION_STR)) {
-            return FALSE;
-        }
-    }
-    if (!has_size) return TRUE;
-    if (meta->info->transform_func) {
-        GST_FLASH_VSR_UPSCALE(trans)->upscaler->output()->scale_meta(outbuf, meta, inbuf);
-    }
-    return FALSE; /* done: the base class shall not copy it as well */
+    const flashvsr::Output* output = GST_FLASH_VSR_UPSCALE(trans)->upscaler->output();
+    return output->transform_meta(outbuf, meta, inbuf);
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */

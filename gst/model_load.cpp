@@ -6,7 +6,6 @@
 
 #include "gst/engine_error.h"
 #include "gst/log.h"
-#include "gst/model_dir.h"
 
 #define GST_CAT_DEFAULT flashvsr_model_debug
 
@@ -20,6 +19,34 @@ constexpr int kPercentStep = 5; /* between two messages */
  * as good for most applications, but not for gst-launch-1.0, which waits for ever when one comes
  * before its main loop runs. */
 constexpr std::chrono::milliseconds kAtOnce(100);
+
+struct ModelDir {
+    std::string path;     /* empty: nothing found */
+    bool is_nano = false; /* the small model that ships, taken for want of a better one */
+};
+
+bool is_folder(const std::string& path) { return g_file_test(path.c_str(), G_FILE_TEST_IS_DIR); }
+
+/* `chosen` (the model-dir property) if not empty; else $FLASHVSR_MODEL_DIR; else
+ * flashvsr/FlashVSR-v1.1 or flashvsr/FlashVSR in the user's data folder; else the nano model, from
+ * $FLASHVSR_NANO_DIR or where it was installed. The first two are not checked for existence: a
+ * wrong path that someone wrote is an error, never silently another model. */
+ModelDir find_model_dir(const std::string& chosen) {
+    if (!chosen.empty()) return {chosen, false};
+    const char* from_environment = g_getenv("FLASHVSR_MODEL_DIR");
+    if (from_environment && *from_environment) return {from_environment, false};
+
+    const std::string user_data = std::string(g_get_user_data_dir()) + "/flashvsr/";
+    for (const char* name : {"FlashVSR-v1.1", "FlashVSR"}) {
+        if (is_folder(user_data + name)) return {user_data + name, false};
+    }
+
+    const char* nano_from_environment = g_getenv("FLASHVSR_NANO_DIR");
+    const std::string nano =
+        nano_from_environment ? nano_from_environment : FLASHVSR_DATA_DIR "/nano";
+    if (is_folder(nano)) return {nano, true};
+    return {};
+}
 
 }  // namespace
 

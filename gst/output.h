@@ -6,7 +6,6 @@
 
 #include <memory>
 
-#include "gst/bypass.h"
 #include "gst/engine_stream.h"
 #include "gst/frame_map.h"
 #include "gst/mini_object.h"
@@ -28,21 +27,27 @@ class Output {
      * pads are deactivated, while the worker may still be at work. */
     void set_allocation(PoolPtr pool, bool downstream_video_meta);
 
-    /* The engine's next frame. */
+    /* The engine's next frame, the picture of `origin`. */
     GstFlowReturn take(EngineStream* engine, GstBuffer* origin, BufferPtr* output);
     /* The input itself where nothing is to be changed about it, else resized. */
     GstFlowReturn pass(BufferPtr input, BufferPtr* output);
-    /* Mixes the resized input into an output that take() gave; `share` of the result is the
-     * engine's. */
-    GstFlowReturn blend(GstBuffer* input, double share, GstBuffer* output);
+    /* After frames without the engine's pictures it comes in softly: over so many frames. */
+    void fade_in(int frames) { fade_left_ = frames; }
     /* Resizes from one buffer to another. */
     GstFlowReturn resize(GstBuffer* in, GstBuffer* out);
 
-    /* Adds `meta` of `in` to `out` with its sizes and places scaled, if it knows how to. */
-    void scale_meta(GstBuffer* out, GstMeta* meta, GstBuffer* in) const;
+    /* What becomes of a meta of `in`: true, it is to be copied to `out`. What describes the picture
+     * as a whole is, what has sizes or places in it has been added there with these scaled, and
+     * what we do not know (colour space and the like) is dropped. */
+    bool transform_meta(GstBuffer* out, GstMeta* meta, GstBuffer* in) const;
 
   private:
+    struct Free {
+        void operator()(GstVideoConverter* converter) const { gst_video_converter_free(converter); }
+    };
+
     bool start_pool();
+    GstFlowReturn blend(GstBuffer* input, double share, GstBuffer* output);
     GstFlowReturn allocate(GstBuffer* origin, BufferPtr* output);
 
     GstBaseTransform* const transform_;
@@ -52,8 +57,9 @@ class Output {
     bool engine_writes_to_device_ = false;
     PoolPtr pool_;
     bool pool_started_ = false;
-    BufferPtr resized_;                   /* for blend() */
-    std::unique_ptr<PlainResize> resize_; /* made when first needed */
+    int fade_left_ = 0; /* frames that the engine's picture is still to be blended in over */
+    BufferPtr resized_; /* for blend() */
+    std::unique_ptr<GstVideoConverter, Free> converter_; /* made when first needed */
     bool downstream_video_meta_ = false;
 };
 

@@ -51,6 +51,7 @@ class OverloadPolicy {
     /* A QOS event from downstream, as gst_event_parse_qos() reads it. By any thread. */
     void note_qos(GstClockTimeDiff jitter, GstClockTime timestamp);
     void set_live(bool live) { live_ = live; }
+    bool live() const { return live_; }
 
   private:
     bool late(GstBuffer* frame, const GstSegment* segment) const;

@@ -27,7 +27,7 @@ struct FrameProperties {
 
 /* Values as they were set; at first the defaults. */
 struct Properties : FrameProperties {
-    std::string model_dir; /* empty: find_model_dir() decides */
+    std::string model_dir; /* empty: ModelLoad finds one */
     FlashvsrModelVersion model_version = FLASHVSR_MODEL_VERSION_AUTO;
     Mode mode = Mode::kTiny;
     std::string vae_type;    /* empty: the mode's */

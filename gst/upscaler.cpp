@@ -1,13 +1,10 @@
 #include "gst/upscaler.h"
 
-#include <algorithm>
 #include <exception>
 #include <utility>
+#include <vector>
 
-#include "gst/allocation.h"
-#include "gst/engine_error.h"
 #include "gst/engine_loader.h"
-#include "gst/frame_map.h"
 #include "gst/log.h"
 
 #define GST_CAT_DEFAULT flashvsr_upscale_debug
@@ -16,8 +13,26 @@ namespace flashvsr {
 
 namespace {
 
-/* As the model is made. */
-constexpr int kFramesPerLatent = 4;
+// What has no pool may still be a piece of one, or memory that a device or another process fills.
+bool is_of_unlimited_pool(GstBuffer* buffer) {
+    if (!buffer->pool) return false;
+    guint max = 0;
+    GstStructure* config = gst_buffer_pool_get_config(buffer->pool);
+    const bool known = gst_buffer_pool_config_get_params(config, nullptr, nullptr, nullptr, &max);
+    gst_structure_free(config);
+    return known && max == 0;
+}
+
+// Makes a frame the element's own, so that it can be kept for long and upstream does not run out of
+// buffers meanwhile: copies it, unless it is of a pool without a limit.
+void take_over(Item* frame) {
+    if (!is_of_unlimited_pool(frame->buffer.get())) {
+        GstBuffer* copy = gst_buffer_copy_deep(frame->buffer.get());
+        if (!copy) return;
+        frame->buffer.reset(copy);
+    }
+    frame->own = true;
+}
 
 }  // namespace
 
@@ -26,15 +41,14 @@ Upscaler::Upscaler(GstBaseTransform* transform, const PropertyStore* properties)
       properties_(properties),
       cuda_(GST_ELEMENT_CAST(transform), properties),
       model_(GST_ELEMENT_CAST(transform), [this] { worker_.wake(); }),
-      worker_(
-          transform->srcpad,
-          {[this](Item item) { run(std::move(item)); }, [this](const char* what) { fail(what); },
-           [this](BufferPtr buffer) { return push_downstream(std::move(buffer)); }}),
       overload_(GST_ELEMENT_CAST(transform), &statistics_),
-      cuda_input_(&cuda_),
-      output_(transform) {}
+      worker_(transform->srcpad,
+              {[this](Item item) { loop_.run(std::move(item)); },
+               [this](const char* what) { loop_.fail(what); },
+               [this](BufferPtr frame) { return loop_.push(std::move(frame)); }}),
+      loop_({transform, properties, &cuda_, &model_, &statistics_, &overload_, &worker_}) {}
 
-/* ---- open, configure, close ------------------------------------------------------------------ */
+// ---- state changes -----------------------------------------------------------------------------
 
 bool Upscaler::load_library() {
     std::string error;
@@ -43,6 +57,7 @@ bool Upscaler::load_library() {
     return api_ != nullptr;
 }
 
+// False, after an error message: the process was forked, and nobody would do the work.
 bool Upscaler::has_engine() {
     if (!without_engine()) return true;
     GST_ELEMENT_ERROR(transform_, LIBRARY, INIT, ("%s", kForkAdvice), (nullptr));
@@ -51,21 +66,15 @@ bool Upscaler::has_engine() {
 
 bool Upscaler::open() {
     if (!has_engine()) return false;
-    const Properties properties = properties_->get();
-    seed_ = properties.seed;
-    pace_ = make_pace(kFramesPerLatent / properties.temporal_compression,
-                      properties.startup == Startup::kFast);
-    enabled_ = properties.enabled;
-    latency_.set_active(enabled_);
-    latency_.set_waits(pace_.first_wait(), pace_.later_wait());
-    overload_.set_chunk_frames(pace_.chunk_frames());
     note_latency_query(/*live=*/false);
+    const Properties properties = properties_->get();
+    loop_.open(api_, properties);
     try {
         if (model_.start(api_, properties)) {
             worker_.start();
             return true;
         }
-    } catch (const std::exception& exception) { /* no thread, or no memory */
+    } catch (const std::exception& exception) {  // no thread, or no memory
         GST_ELEMENT_ERROR(transform_, RESOURCE, NO_SPACE_LEFT,
                           ("The element cannot begin: %s.", exception.what()), (nullptr));
     }
@@ -80,54 +89,38 @@ void Upscaler::begin_close() {
 
 void Upscaler::close() {
     worker_.finish_stop();
-    pending_.take();
-    engine_.close();
+    loop_.close();
     model_.close();
     configured_ = false;
-    expected_pts_ = GST_CLOCK_TIME_NONE;
-    output_.set_allocation(nullptr, false);
-    latency_.reset();
     overload_.reset();
-    fade_left_ = 0;
-    discont_due_ = false;
     statistics_.reset();
 }
 
-bool Upscaler::configure(const FrameLayout& in, const FrameLayout& out) {
-    if (!drain()) return false;
-    engine_.close();
-    in_ = in;
-    out_ = out;
-    cuda_input_.forget();
-    configured_ = true;
-    scene_cut_.restart();
-    output_.configure(in, out);
-    const int numerator = GST_VIDEO_INFO_FPS_N(&in.info);
-    latency_.set_frame_period(
-        numerator > 0 ? gst_util_uint64_scale(GST_SECOND, GST_VIDEO_INFO_FPS_D(&in.info), numerator)
-                      : GST_CLOCK_TIME_NONE);
-    announce_latency();
-    return true;
-}
-
-/* ---- in -------------------------------------------------------------------------------------- */
+// ---- frames and events -------------------------------------------------------------------------
 
 GstFlowReturn Upscaler::queue(BufferPtr buffer) {
     if (!has_engine()) return GST_FLOW_ERROR;
     const FrameProperties properties = properties_->of_frame();
-    if (worker_.full() && properties.overload == Overload::kDrop &&
-        overload_.engine_is_behind(worker_.frames_waiting(), worker_.frames_to_push())) {
-        const std::vector<BufferPtr> dropped = worker_.take_back(FLASHVSR_CHUNK);
-        if (!dropped.empty()) {
-            overload_.note_dropped(static_cast<int>(dropped.size()), dropped.front().get(),
-                                   &transform_->segment);
-        }
-    }
+    if (properties.overload == Overload::kDrop) drop_waiting();
     Item frame = {std::move(buffer), nullptr};
-    if (properties.enabled && (live_ || properties.overload != Overload::kBlock)) take_over(&frame);
+    if (properties.enabled && (overload_.live() || properties.overload != Overload::kBlock)) {
+        take_over(&frame);
+    }
     const GstFlowReturn flow = worker_.queue_frame(std::move(frame));
     if (flow == GST_FLOW_OK) statistics_.count_in();
     return flow;
+}
+
+// A chunk of frames, where there would be no room for the next one.
+void Upscaler::drop_waiting() {
+    if (!worker_.full() ||
+        !overload_.engine_is_behind(worker_.frames_waiting(), worker_.frames_to_push())) {
+        return;
+    }
+    const std::vector<BufferPtr> dropped = worker_.take_back(FLASHVSR_CHUNK);
+    if (dropped.empty()) return;
+    overload_.note_dropped(static_cast<int>(dropped.size()), dropped.front().get(),
+                           &transform_->segment);
 }
 
 bool Upscaler::drain() {
@@ -148,33 +141,19 @@ void Upscaler::forgive(GstEventType cause) {
     }
 }
 
-void Upscaler::note_latency_query(bool live) {
-    live_ = live;
-    overload_.set_live(live);
+bool Upscaler::configure(const FrameLayout& in, const FrameLayout& out) {
+    if (!drain()) return false;
+    loop_.configure(in, out);
+    configured_ = true;
+    return true;
 }
-
-void Upscaler::note_latency_event() {
-    latency_events_++;
-    worker_.wake();
-}
-
-/* ---- giving up frames ------------------------------------------------------------------------ */
 
 void Upscaler::end_flush() {
     worker_.end_flush([this] {
-        expected_pts_ = GST_CLOCK_TIME_NONE;
-        scene_cut_.restart();
-        latency_.restart();
-        FlashvsrError error = {};
-        if (!engine_.reset(&error)) fail(error);
-        statistics_.set_inside(0);
         overload_.reset();
-        fade_left_ = 0;
-        return pending_.take();
+        return loop_.flush();
     });
 }
-
-/* ---- statistics ------------------------------------------------------------------------------ */
 
 GstStructure* Upscaler::stats() const {
     return statistics_.to_structure(worker_.frames_waiting() + worker_.frames_to_push());

@@ -1,6 +1,4 @@
-#include "gst/pending_frames.h"
-
-#include <utility>
+#include "gst/frame_queue.h"
 
 namespace flashvsr {
 
@@ -13,7 +11,7 @@ BufferPtr without_pixels(GstBuffer* buffer) {
         static_cast<GstBufferCopyFlags>(GST_BUFFER_COPY_FLAGS | GST_BUFFER_COPY_TIMESTAMPS |
                                         GST_BUFFER_COPY_META),
         0, static_cast<gsize>(-1));
-    /* Metas that hold on to memory would keep it from going back to its pool. */
+    // Metas that hold on to memory would keep it from going back to its pool.
     gst_buffer_foreach_meta(
         result.get(),
         [](GstBuffer*, GstMeta** meta, gpointer) -> gboolean {
@@ -26,6 +24,26 @@ BufferPtr without_pixels(GstBuffer* buffer) {
 }
 
 }  // namespace
+
+std::vector<BufferPtr> FrameQueue::remove_frames(int count) {
+    std::vector<BufferPtr> removed;
+    std::deque<Item> items = std::exchange(items_, {});
+    frames_ = 0;
+    for (Item& item : items) {
+        if (item.buffer && static_cast<int>(removed.size()) < count) {
+            removed.push_back(std::move(item.buffer));
+            continue;
+        }
+        if (item.buffer && frames_ == 0) mark_discont(&item.buffer);
+        push(std::move(item));
+    }
+    return removed;
+}
+
+void mark_discont(BufferPtr* frame) {
+    frame->reset(gst_buffer_make_writable(frame->release()));
+    GST_BUFFER_FLAG_SET(frame->get(), GST_BUFFER_FLAG_DISCONT);
+}
 
 bool has_pixels(GstBuffer* buffer) { return gst_buffer_n_memory(buffer) > 0; }
 
