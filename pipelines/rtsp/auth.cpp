@@ -3,9 +3,9 @@
 #include <memory>
 #include <utility>
 
-#include "pipelines/common/access.h"
-#include "pipelines/common/backoff.h"
-#include "pipelines/common/guard.h"
+#include "pipelines/live/access.h"
+#include "pipelines/live/backoff.h"
+#include "pipelines/live/guard.h"
 #include "pipelines/rtsp/gate.h"
 
 namespace rtsp {

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "pipelines/common/connection.h"
+#include "pipelines/live/connection.h"
 #include "pipelines/rtsp/request_meter.h"
 
 namespace rtsp {

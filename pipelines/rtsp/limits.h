@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "pipelines/common/limits.h"
+#include "pipelines/live/limits.h"
 
 /// What one peer, and all peers together, may ask of the server, beside the limits of all servers
-/// (pipelines/common/limits.h). docs/live.md has the same table.
+/// (pipelines/live/limits.h). docs/live.md has the same table.
 namespace rtsp::limits {
 
 using pipelines::limits::kSecond;

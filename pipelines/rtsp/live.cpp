@@ -1,7 +1,7 @@
 #include "pipelines/rtsp/live.h"
 
-#include "pipelines/common/bridge.h"
-#include "pipelines/common/launch.h"
+#include "pipelines/cli/launch.h"
+#include "pipelines/live/bridge.h"
 
 namespace rtsp {
 

@@ -5,8 +5,8 @@
 
 #include <memory>
 
-#include "pipelines/common/source.h"
-#include "pipelines/common/statistics.h"
+#include "pipelines/live/source.h"
+#include "pipelines/live/statistics.h"
 #include "pipelines/rtsp/options.h"
 #include "pipelines/rtsp/outlet.h"
 

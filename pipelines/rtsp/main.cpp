@@ -7,11 +7,11 @@
 #include <memory>
 #include <string>
 
-#include "pipelines/common/access.h"
-#include "pipelines/common/exit_code.h"
-#include "pipelines/common/gstreamer_age.h"
-#include "pipelines/common/launch.h"
-#include "pipelines/common/process.h"
+#include "pipelines/cli/exit_code.h"
+#include "pipelines/cli/launch.h"
+#include "pipelines/live/access.h"
+#include "pipelines/live/gstreamer_age.h"
+#include "pipelines/live/process.h"
 #include "pipelines/rtsp/live.h"
 #include "pipelines/rtsp/options.h"
 #include "pipelines/rtsp/server.h"

@@ -1,9 +1,9 @@
 #include "pipelines/rtsp/options.h"
 
-#include "pipelines/common/access.h"
-#include "pipelines/common/command_line.h"
-#include "pipelines/common/exit_code.h"
-#include "pipelines/common/secret.h"
+#include "pipelines/cli/command_line.h"
+#include "pipelines/cli/exit_code.h"
+#include "pipelines/cli/secret.h"
+#include "pipelines/live/access.h"
 
 namespace rtsp {
 

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "pipelines/common/source_pipeline.h"
-#include "pipelines/common/upscaler_options.h"
+#include "pipelines/cli/upscaler_options.h"
+#include "pipelines/live/source_pipeline.h"
 #include "pipelines/rtsp/users.h"
 
 namespace rtsp {

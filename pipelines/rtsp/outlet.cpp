@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "pipelines/common/bridge.h"
+#include "pipelines/live/bridge.h"
 
 namespace rtsp {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "pipelines/common/allowance.h"
+#include "pipelines/live/allowance.h"
 #include "pipelines/rtsp/limits.h"
 
 namespace rtsp {

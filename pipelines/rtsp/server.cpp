@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <memory>
 
-#include "pipelines/common/access.h"
-#include "pipelines/common/exit_code.h"
-#include "pipelines/common/guard.h"
-#include "pipelines/common/launch.h"
-#include "pipelines/common/process.h"
+#include "pipelines/cli/exit_code.h"
+#include "pipelines/cli/launch.h"
+#include "pipelines/live/access.h"
+#include "pipelines/live/guard.h"
+#include "pipelines/live/process.h"
 #include "pipelines/rtsp/auth.h"
 #include "pipelines/rtsp/limits.h"
 #include "pipelines/rtsp/transfer.h"

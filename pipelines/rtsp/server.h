@@ -8,7 +8,7 @@
 #include <mutex>
 #include <string>
 
-#include "pipelines/common/listener.h"
+#include "pipelines/live/listener.h"
 #include "pipelines/rtsp/connection.h"
 #include "pipelines/rtsp/live.h"
 #include "pipelines/rtsp/options.h"

@@ -12,8 +12,8 @@
 #include <memory>
 #include <vector>
 
-#include "pipelines/common/access.h"
-#include "pipelines/common/exit_code.h"
+#include "pipelines/cli/exit_code.h"
+#include "pipelines/live/access.h"
 
 namespace rtsp {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "pipelines/common/redact.h"
+#include "pipelines/cli/redact.h"
 #include "pipelines/upscale/destination.h"
 #include "pipelines/upscale/paths.h"
 #include "pipelines/upscale/progress.h"

@@ -1,7 +1,7 @@
 #ifndef FLASHVSR_PIPELINES_UPSCALE_EXIT_CODE_H_
 #define FLASHVSR_PIPELINES_UPSCALE_EXIT_CODE_H_
 
-#include "pipelines/common/exit_code.h"
+#include "pipelines/cli/exit_code.h"
 
 namespace upscale {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "pipelines/common/launch.h"
+#include "pipelines/cli/launch.h"
 #include "pipelines/upscale/launch_line.h"
 #include "pipelines/upscale/settings.h"
 #include "pipelines/upscale/signals.h"

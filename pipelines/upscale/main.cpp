@@ -10,7 +10,7 @@
 #include <exception>
 #include <string>
 
-#include "pipelines/common/command_line.h"
+#include "pipelines/cli/command_line.h"
 #include "pipelines/upscale/batch.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav_complaints.h"

@@ -4,8 +4,8 @@
 
 #include <cstring>
 
-#include "pipelines/common/command_line.h"
-#include "pipelines/common/property.h"
+#include "pipelines/cli/command_line.h"
+#include "pipelines/cli/property.h"
 #include "pipelines/upscale/arguments.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/settings.h"

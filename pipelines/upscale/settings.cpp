@@ -4,7 +4,7 @@
 #include <cstring>
 #include <iterator>
 
-#include "pipelines/common/property.h"
+#include "pipelines/cli/property.h"
 #include "pipelines/upscale/exit_code.h"
 
 namespace upscale {

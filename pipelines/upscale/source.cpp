@@ -16,7 +16,7 @@
 #include <set>
 #include <string_view>
 
-#include "pipelines/common/redact.h"
+#include "pipelines/cli/redact.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/libav.h"
 #include "pipelines/upscale/paths.h"

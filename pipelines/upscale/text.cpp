@@ -2,7 +2,7 @@
 
 #include <glib.h>
 
-#include "pipelines/common/redact.h"
+#include "pipelines/cli/redact.h"
 
 namespace upscale {
 

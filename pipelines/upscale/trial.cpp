@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "pipelines/common/launch.h"
+#include "pipelines/cli/launch.h"
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/settings.h"
 

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
-#include "pipelines/common/bridge.h"
-#include "pipelines/common/exit_code.h"
-#include "pipelines/common/guard.h"
-#include "pipelines/common/launch.h"
-#include "pipelines/common/property.h"
+#include "pipelines/cli/exit_code.h"
+#include "pipelines/cli/launch.h"
+#include "pipelines/cli/property.h"
+#include "pipelines/live/bridge.h"
+#include "pipelines/live/guard.h"
 #include "pipelines/webrtc/main_thread.h"
 
 namespace webrtc {

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "pipelines/common/source.h"
+#include "pipelines/live/source.h"
 #include "pipelines/webrtc/feed.h"
 #include "pipelines/webrtc/options.h"
 #include "pipelines/webrtc/time_code.h"

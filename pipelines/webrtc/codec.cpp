@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "pipelines/common/exit_code.h"
+#include "pipelines/cli/exit_code.h"
 
 namespace webrtc {
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "pipelines/common/connection.h"
+#include "pipelines/live/connection.h"
 #include "pipelines/webrtc/frame_meter.h"
 #include "pipelines/webrtc/request_meter.h"
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "pipelines/common/bridge.h"
-#include "pipelines/common/guard.h"
+#include "pipelines/live/bridge.h"
+#include "pipelines/live/guard.h"
 
 namespace webrtc {
 

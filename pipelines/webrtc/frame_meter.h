@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "pipelines/common/allowance.h"
+#include "pipelines/live/allowance.h"
 #include "pipelines/webrtc/limits.h"
 
 namespace webrtc {

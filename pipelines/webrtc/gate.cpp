@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "pipelines/common/access.h"
+#include "pipelines/live/access.h"
 
 namespace webrtc {
 

@@ -8,9 +8,9 @@
 #include <memory>
 #include <string>
 
-#include "pipelines/common/exit_code.h"
-#include "pipelines/common/gstreamer_age.h"
-#include "pipelines/common/process.h"
+#include "pipelines/cli/exit_code.h"
+#include "pipelines/live/gstreamer_age.h"
+#include "pipelines/live/process.h"
 #include "pipelines/webrtc/broadcast.h"
 #include "pipelines/webrtc/options.h"
 #include "pipelines/webrtc/server.h"

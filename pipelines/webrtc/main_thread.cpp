@@ -2,7 +2,7 @@
 
 #include <glib.h>
 
-#include "pipelines/common/guard.h"
+#include "pipelines/live/guard.h"
 
 namespace webrtc {
 

@@ -2,10 +2,10 @@
 
 #include <cstdio>
 
-#include "pipelines/common/access.h"
-#include "pipelines/common/command_line.h"
-#include "pipelines/common/exit_code.h"
-#include "pipelines/common/secret.h"
+#include "pipelines/cli/command_line.h"
+#include "pipelines/cli/exit_code.h"
+#include "pipelines/cli/secret.h"
+#include "pipelines/live/access.h"
 
 namespace webrtc {
 

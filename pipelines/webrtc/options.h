@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "pipelines/common/source_pipeline.h"
-#include "pipelines/common/upscaler_options.h"
+#include "pipelines/cli/upscaler_options.h"
+#include "pipelines/live/source_pipeline.h"
 #include "pipelines/webrtc/codec.h"
 #include "pipelines/webrtc/viewer.h"
 

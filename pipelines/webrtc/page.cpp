@@ -2,7 +2,7 @@
 
 #include <glib.h>
 
-#include "pipelines/common/exit_code.h"
+#include "pipelines/cli/exit_code.h"
 
 namespace webrtc {
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "pipelines/common/access.h"
-#include "pipelines/common/exit_code.h"
-#include "pipelines/common/guard.h"
-#include "pipelines/common/process.h"
+#include "pipelines/cli/exit_code.h"
+#include "pipelines/live/access.h"
+#include "pipelines/live/guard.h"
+#include "pipelines/live/process.h"
 #include "pipelines/webrtc/limits.h"
 
 namespace webrtc {

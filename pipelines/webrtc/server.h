@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "pipelines/common/allowance.h"
-#include "pipelines/common/listener.h"
+#include "pipelines/live/allowance.h"
+#include "pipelines/live/listener.h"
 #include "pipelines/webrtc/broadcast.h"
 #include "pipelines/webrtc/connection.h"
 #include "pipelines/webrtc/gate.h"

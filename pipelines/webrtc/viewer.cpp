@@ -5,10 +5,10 @@
 #include <gst/video/video.h>
 #include <gst/webrtc/webrtc.h>
 
-#include "pipelines/common/bridge.h"
-#include "pipelines/common/exit_code.h"
-#include "pipelines/common/guard.h"
-#include "pipelines/common/launch.h"
+#include "pipelines/cli/exit_code.h"
+#include "pipelines/cli/launch.h"
+#include "pipelines/live/bridge.h"
+#include "pipelines/live/guard.h"
 #include "pipelines/webrtc/answer.h"
 #include "pipelines/webrtc/limits.h"
 #include "pipelines/webrtc/main_thread.h"

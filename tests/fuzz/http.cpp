@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "pipelines/common/access.h"
+#include "pipelines/live/access.h"
 #include "pipelines/webrtc/gate.h"
 #include "pipelines/webrtc/request_meter.h"
 #include "tests/fuzz/fuzz.h"

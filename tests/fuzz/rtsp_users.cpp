@@ -1,7 +1,7 @@
 // The file of --auth-file.
 #include <cstdlib>
 
-#include "pipelines/common/exit_code.h"
+#include "pipelines/cli/exit_code.h"
 #include "pipelines/rtsp/users.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,7 +1,7 @@
 // Command line of flashvsr-webrtc, a word a line.
 #include "pipelines/webrtc/options.h"
 
-#include "pipelines/common/exit_code.h"
+#include "pipelines/cli/exit_code.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/gstreamer.h"
 

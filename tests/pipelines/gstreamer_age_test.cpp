@@ -1,7 +1,7 @@
 // What servers say about an old GStreamer.
 #include <gtest/gtest.h>
 
-#include "pipelines/common/gstreamer_age.h"
+#include "pipelines/live/gstreamer_age.h"
 
 namespace pipelines {
 namespace {

@@ -1,5 +1,5 @@
 // What a log may show of URLs and options.
-#include "pipelines/common/redact.h"
+#include "pipelines/cli/redact.h"
 
 #include <gtest/gtest.h>
 
