@@ -55,7 +55,7 @@ bool ensure_pool(GstQuery* query, CudaContext* cuda) {
         GstStructure* config = gst_buffer_pool_get_config(pool.get());
         gst_buffer_pool_config_set_params(config, caps, size, min, max);
         gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
-        /* The base class configures again and falls back to another pool when that fails. */
+        // The base class configures again and falls back to another pool when that fails.
         gst_buffer_pool_set_config(pool.get(), config);
     }
     if (has_entry) {

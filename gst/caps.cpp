@@ -10,7 +10,7 @@ namespace flashvsr {
 
 namespace {
 
-/* Keeps of `structure` what is progressive; false if nothing is. A missing field is progressive. */
+// Keeps of `structure` what is progressive; false if nothing is. A missing field is progressive.
 bool restrict_to_progressive(GstStructure* structure) {
     const GValue* mode = gst_structure_get_value(structure, "interlace-mode");
     if (mode) {
@@ -40,8 +40,7 @@ void set_string_if_absent(GstStructure* structure, const char* field, const char
     }
 }
 
-/* Writes out the colorimetry and chroma site that readers of `structure` would assume for `info`.
- */
+// Writes out the colorimetry and chroma site that readers of `structure` would assume for `info`.
 void make_colour_explicit(GstStructure* structure, const GstVideoInfo& info) {
     gchar* colorimetry = gst_video_colorimetry_to_string(&info.colorimetry);
     set_string_if_absent(structure, "colorimetry", colorimetry);
@@ -55,7 +54,7 @@ void make_colour_explicit(GstStructure* structure, const GstVideoInfo& info) {
     }
 }
 
-/* False unless `structure` is fixed and complete. */
+// False unless `structure` is fixed and complete.
 bool info_of(const GstStructure* structure, GstVideoInfo* info) {
     GstCaps* caps = gst_caps_new_full(gst_structure_copy(structure), nullptr);
     const bool ok = gst_caps_is_fixed(caps) && gst_video_info_from_caps(info, caps);
@@ -63,9 +62,9 @@ bool info_of(const GstStructure* structure, GstVideoInfo* info) {
     return ok;
 }
 
-/* How much a frame suffers when it goes from one format to the other: 0 for the same. What is lost
- * counts first (colour, alpha, bits, chroma, in this order), then a change between RGB and YUV,
- * then room that is not needed. Less than kFormatDistances. */
+// How much a frame suffers when it goes from one format to the other: 0 for the same. What is lost
+// counts first (colour, alpha, bits, chroma, in this order), then a change between RGB and YUV,
+// then room that is not needed. Less than kFormatDistances.
 constexpr int kFormatDistances = 1 << 20;
 int format_distance(const GstVideoFormatInfo* from, const GstVideoFormatInfo* to) {
     if (from == to) return 0;
@@ -82,7 +81,7 @@ int format_distance(const GstVideoFormatInfo* from, const GstVideoFormatInfo* to
     add(has_colour(to) - has_colour(from), 64, 1 << 18);
     add(has_alpha(to) - has_alpha(from), 64, 1 << 17);
     add(GST_VIDEO_FORMAT_INFO_DEPTH(to, 0) - GST_VIDEO_FORMAT_INFO_DEPTH(from, 0), 2, 1 << 13);
-    if (has_colour(from) && has_colour(to)) { /* more subsampling is a loss */
+    if (has_colour(from) && has_colour(to)) {  // more subsampling is a loss
         add(GST_VIDEO_FORMAT_INFO_W_SUB(from, 1) - GST_VIDEO_FORMAT_INFO_W_SUB(to, 1), 24, 1 << 11);
         add(GST_VIDEO_FORMAT_INFO_H_SUB(from, 1) - GST_VIDEO_FORMAT_INFO_H_SUB(to, 1), 24, 1 << 10);
     }
@@ -115,8 +114,8 @@ FormatChoice closest_format(const GstStructure* structure, const GstVideoFormatI
     return best;
 }
 
-/* Cuts `caps` down to one structure, the one with the memory and format closest to `from` in CUDA
- * memory or not. Another format costs a conversion, another memory a copy over the bus. */
+// Cuts `caps` down to one structure, the one with the memory and format closest to `from` in CUDA
+// memory or not. Another format costs a conversion, another memory a copy over the bus.
 GstCaps* choose_structure(GstCaps* caps, const GstVideoFormatInfo* from, bool in_cuda) {
     FormatChoice best;
     guint best_index = 0;
@@ -138,7 +137,7 @@ GstCaps* choose_structure(GstCaps* caps, const GstVideoFormatInfo* from, bool in
     return chosen;
 }
 
-/* When the output leaves a choice of colour, prefers the input's. */
+// When the output leaves a choice of colour, prefers the input's.
 void prefer_colour_of(const GstStructure* input, GstStructure* output) {
     for (const char* field : {"colorimetry", "chroma-site"}) {
         const char* value = gst_structure_get_string(input, field);
@@ -148,7 +147,7 @@ void prefer_colour_of(const GstStructure* input, GstStructure* output) {
     }
 }
 
-/* Any size and rate of all formats in one kind of memory. */
+// Any size and rate of all formats in one kind of memory.
 GstCaps* every_format(const std::string& memory) {
     const std::string format = format_list(memory == FLASHVSR_CUDA_MEMORY_FEATURE);
     return gst_caps_from_string(("video/x-raw(" + memory + "), format = (string) " + format +
@@ -158,7 +157,7 @@ GstCaps* every_format(const std::string& memory) {
                                     .c_str());
 }
 
-/* In the order of `first`; takes both. */
+// In the order of `first`; takes both.
 GstCaps* intersect(GstCaps* first, GstCaps* second) {
     GstCaps* both = gst_caps_intersect_full(first, second, GST_CAPS_INTERSECT_FIRST);
     gst_caps_unref(first);
@@ -177,7 +176,7 @@ GstCaps* template_caps() {
 }
 
 GstCaps* transform_caps(GstPadDirection direction, GstCaps* caps, GstCaps* filter) {
-    /* First in the same memory and format, last in another of both. */
+    // First in the same memory and format, last in another of both.
     GstCaps* candidates[] = {gst_caps_new_empty(), gst_caps_new_empty(), gst_caps_new_empty(),
                              gst_caps_new_empty()};
     for (guint i = 0; i < gst_caps_get_size(caps); i++) {

@@ -26,7 +26,7 @@ static_assert(static_cast<int>(GST_MAP_CUDA) == kMapCuda);
 
 namespace {
 
-/* What libgstcuda does not pass on. */
+// What libgstcuda does not pass on.
 struct Driver {
     decltype(&cuDevicePrimaryCtxRetain) retain_primary = nullptr;
     decltype(&cuMemcpy3DPeerAsync) copy_between_contexts = nullptr;
@@ -34,12 +34,12 @@ struct Driver {
     bool usable() const { return retain_primary && copy_between_contexts; }
 };
 
-/* NULL without a driver. */
+// NULL without a driver.
 const Driver* driver() {
     static const Driver loaded = [] {
         Driver result;
         if (!gst_cuda_load_library() || CuInit(0) != CUDA_SUCCESS) return result;
-        gst_cuda_memory_init_once(); /* pools need it, and no other element need be there */
+        gst_cuda_memory_init_once();  // pools need it, and no other element need be there
         void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
         if (!library) return result;
         const auto load = [library](auto* function, const char* name) {
@@ -53,13 +53,13 @@ const Driver* driver() {
     return loaded.usable() ? &loaded : nullptr;
 }
 
-/* Number of the device that the property names, -1 for the CPU. */
+// Number of the device that the property names, -1 for the CPU.
 int device_number(const std::string& device) {
     if (device == "cpu") return -1;
     return device.rfind("cuda:", 0) == 0 ? atoi(device.c_str() + 5) : 0;
 }
 
-/* Retained for the life of the process, as LibTorch does. */
+// Retained for the life of the process, as LibTorch does.
 CUcontext primary_handle(int number) {
     CUdevice device = 0;
     CUcontext context = nullptr;
@@ -80,7 +80,7 @@ GstCudaMemory* cuda_memory_of(GstBuffer* buffer) {
     return memory && gst_is_cuda_memory(memory) ? GST_CUDA_MEMORY_CAST(memory) : nullptr;
 }
 
-/* A context current to the thread for as long as the object lives. */
+// A context current to the thread for as long as the object lives.
 class Current {
   public:
     explicit Current(GstCudaContext* context) : pushed_(gst_cuda_context_push(context)) {}
@@ -100,7 +100,7 @@ bool cuda_memory_is_built_in() { return true; }
 
 bool is_in_cuda_memory(GstBuffer* buffer) { return cuda_memory_of(buffer) != nullptr; }
 
-/* ---- contexts -------------------------------------------------------------------------------- */
+// ---- contexts --------------------------------------------------------------------------------
 
 CudaContext::~CudaContext() {
     for (const auto& [number, context] : primaries_) gst_object_unref(context);
@@ -140,7 +140,7 @@ GstCudaContext* CudaContext::primary() {
     const int number = device_number(properties_->get().device);
     if (number < 0 || !driver()) return nullptr;
     if (!known(number)) {
-        /* Answered, if at all, by a call of offer() meanwhile. */
+        // Answered, if at all, by a call of offer() meanwhile.
         gst_element_post_message(element_, gst_message_new_need_context(GST_OBJECT_CAST(element_),
                                                                         GST_CUDA_CONTEXT_TYPE));
     }
@@ -163,7 +163,7 @@ GstCudaContext* CudaContext::primary() {
     return made;
 }
 
-/* ---- pools ----------------------------------------------------------------------------------- */
+// ---- pools -----------------------------------------------------------------------------------
 
 PoolPtr CudaContext::make_pool(GstCaps* caps) {
     GstVideoInfo info;
@@ -186,7 +186,7 @@ bool CudaContext::owns(GstBufferPool* pool) {
            handle_of(GST_CUDA_BUFFER_POOL_CAST(pool)->context) == handle_of(primary());
 }
 
-/* ---- frames ---------------------------------------------------------------------------------- */
+// ---- frames ----------------------------------------------------------------------------------
 
 CudaInput::~CudaInput() { forget(); }
 
@@ -210,7 +210,7 @@ std::unique_ptr<MappedFrame> CudaInput::map(GstBuffer* buffer, const GstVideoInf
     return std::make_unique<MappedFrame>(buffer, info, GST_MAP_READ | kMapCuda);
 }
 
-/* A frame in the primary context. */
+// A frame in the primary context.
 BufferPtr CudaInput::make_copy(const GstVideoInfo& info) const {
     GST_DEBUG("frames come in another context and are copied");
     GstVideoInfo fixed = info;
@@ -223,12 +223,12 @@ BufferPtr CudaInput::make_copy(const GstVideoInfo& info) const {
         gst_buffer_pool_acquire_buffer(pool.get(), &buffer, nullptr) != GST_FLOW_OK) {
         return nullptr;
     }
-    gst_buffer_pool_set_active(pool.get(), FALSE); /* it goes when the buffer does */
+    gst_buffer_pool_set_active(pool.get(), FALSE);  // it goes when the buffer does
     return BufferPtr(buffer);
 }
 
-/* In the primary context, which is current. The default one of either context has work of others.
- * NULL: it could not be made. */
+// In the primary context, which is current. The default one of either context has work of others.
+// NULL: it could not be made.
 gpointer CudaInput::stream() {
     CUstream made = nullptr;
     if (!stream_ && CuStreamCreate(&made, CU_STREAM_NON_BLOCKING) == CUDA_SUCCESS) {
@@ -238,7 +238,7 @@ gpointer CudaInput::stream() {
     return stream_;
 }
 
-/* Into `copy_`. */
+// Into `copy_`.
 bool CudaInput::copy(GstBuffer* buffer, const GstVideoInfo& info) {
     if (!copy_) copy_ = make_copy(info);
     if (!copy_) return false;
@@ -290,7 +290,7 @@ bool CudaInput::copy_rows(MappedFrame* frame, guint plane, int step, int count, 
            CuStreamSynchronize(stream) == CUDA_SUCCESS;
 }
 
-#else /* without libgstcuda */
+#else  // without libgstcuda
 
 bool cuda_memory_is_built_in() { return false; }
 bool is_in_cuda_memory(GstBuffer*) { return false; }

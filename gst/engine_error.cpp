@@ -4,7 +4,7 @@ namespace flashvsr {
 
 namespace {
 
-/* What takes memory: the output's size first of all, then the past that attention looks back at. */
+// What takes memory: the output's size first of all, then the past that attention looks back at.
 constexpr char kMemoryAdvice[] =
     " To need less, set a smaller scale, kv-ratio or number of streams on the device, or a 16-bit "
     "precision.";

@@ -20,7 +20,7 @@ namespace {
 
 constexpr char kLibraryName[] = "libflashvsr.so";
 
-std::atomic<bool> forked{false}; /* after the engine was loaded */
+std::atomic<bool> forked{false};  // after the engine was loaded
 
 void watch_forks() {
     static const int watched = pthread_atfork(nullptr, nullptr, [] { forked = true; });
@@ -34,7 +34,7 @@ void log_from_engine(int level, const char* message, void*) {
                       message);
 }
 
-/* Folder that holds this plugin, "" if the linker cannot tell. */
+// Folder that holds this plugin, "" if the linker cannot tell.
 std::string plugin_folder() {
     Dl_info info;
     if (!dladdr(reinterpret_cast<const void*>(&load_engine), &info) || !info.dli_fname) return "";
@@ -55,8 +55,8 @@ std::string find_library() {
     return kLibraryName;
 }
 
-/* Whether all that an ELF file is to load lies inside its first `size` bytes. What is no ELF file
- * counts as complete. */
+// Whether all that an ELF file is to load lies inside its first `size` bytes. What is no ELF file
+// counts as complete.
 bool is_complete(int fd, guint64 size) {
     Elf64_Ehdr header;
     if (pread(fd, &header, sizeof header, 0) != sizeof header) return true;
@@ -73,8 +73,8 @@ bool is_complete(int fd, guint64 size) {
     return true;
 }
 
-/* What makes the file unfit to be given to the dynamic linker, which waits for a named pipe and
- * dies of a library that has been cut short; "": nothing, or what the linker will say itself. */
+// What makes the file unfit to be given to the dynamic linker, which waits for a named pipe and
+// dies of a library that has been cut short; "": nothing, or what the linker will say itself.
 std::string unfit(const std::string& path) {
     if (path.find('/') == std::string::npos) return "";  // the linker looks for it
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -99,7 +99,7 @@ void* open_library(const std::string& path, std::string* reason) {
     return library;
 }
 
-/* What to do about an engine that could not be opened, and why it could not. */
+// What to do about an engine that could not be opened, and why it could not.
 std::string advice(const std::string& reason) {
     const size_t named = reason.find(": cannot open shared object file");
     const bool of_engine = reason.compare(0, sizeof kLibraryName - 1, kLibraryName) == 0;

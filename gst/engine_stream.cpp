@@ -129,7 +129,7 @@ bool EngineStream::reset(FlashvsrError* error) {
     fresh_ = true;
     unseen_ = 0;
     if (!stream_ || api_->stream_reset(stream_.get(), error) == FLASHVSR_OK) return true;
-    close(); /* or the frames that are still inside would come out as later ones */
+    close();  // or the frames that are still inside would come out as later ones
     return false;
 }
 

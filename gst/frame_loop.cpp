@@ -29,7 +29,7 @@ FrameLoop::FrameLoop(const Shared& shared)
       cuda_input_(shared.cuda),
       output_(shared.transform) {}
 
-// ---- while the worker rests --------------------------------------------------------------------
+// ---- while the worker rests ------------------------------------------------------------------
 
 void FrameLoop::open(const FlashvsrApi* api, const Properties& properties) {
     api_ = api;
@@ -77,7 +77,7 @@ FrameQueue FrameLoop::flush() {
     return pending_.take();
 }
 
-// ---- in ----------------------------------------------------------------------------------------
+// ---- in --------------------------------------------------------------------------------------
 
 void FrameLoop::run(Item item) {
     if (worker_->failed()) forget_frames();
@@ -233,7 +233,7 @@ std::unique_ptr<MappedFrame> FrameLoop::map_input(GstBuffer* frame) {
     return nullptr;
 }
 
-// Of a frame on the device, only what is looked at comes to the host.
+// Only what is looked at of a frame on the device comes to the host.
 bool FrameLoop::begins_scene(MappedFrame* frame) {
     const SceneCut::Rows rows = SceneCut::rows_of(in_.info);
     if (!engine_reads_from_device_) {
@@ -248,7 +248,7 @@ bool FrameLoop::begins_scene(MappedFrame* frame) {
            scene_cut_.begins_at(in_.info, scene_rows_.data(), rows.bytes);
 }
 
-// ---- out ---------------------------------------------------------------------------------------
+// ---- out -------------------------------------------------------------------------------------
 
 // Lets every frame out. The next one is as good as the first of a stream.
 void FrameLoop::start_anew() {
@@ -332,7 +332,7 @@ void FrameLoop::fail(const char* exception) {
     fail(error);
 }
 
-// ---- time --------------------------------------------------------------------------------------
+// ---- time ------------------------------------------------------------------------------------
 
 void FrameLoop::sync_controlled_properties(GstBuffer* frame) {
     const GstSegment* segment = &transform_->segment;

@@ -40,7 +40,7 @@ class FrameLoop {
 
     explicit FrameLoop(const Shared& shared);
 
-    // ---- while the worker rests -----------------------------------------------------------------
+    // ---- while the worker rests --------------------------------------------------------------
 
     void open(const FlashvsrApi* api, const Properties& properties);
     void configure(const FrameLayout& in, const FrameLayout& out);
@@ -50,24 +50,24 @@ class FrameLoop {
     bool empty() const { return pending_.empty(); }
     Output* output() { return &output_; }
 
-    // ---- worker's thread ------------------------------------------------------------------------
+    // ---- worker's thread ---------------------------------------------------------------------
 
     void run(Item item);
     // That has thrown an exception.
     void fail(const char* exception);
 
-    // ---- the source pad's task ------------------------------------------------------------------
+    // ---- the source pad's task ---------------------------------------------------------------
 
     GstFlowReturn push(BufferPtr frame);
 
-    // ---- any thread -----------------------------------------------------------------------------
+    // ---- any thread --------------------------------------------------------------------------
 
     GstClockTime latency() const { return latency_.reported(); }
     GstClockTime spare_capacity() const { return spare_capacity_; }
     void note_latency_event();
 
   private:
-    // ---- in ----
+    // ---- in ----------------------------------------------------------------------------------
     void run_event(EventPtr event);
     void run_frame(Item frame);
     void run_engine(Item frame, const FrameProperties& properties);
@@ -78,7 +78,7 @@ class FrameLoop {
     std::unique_ptr<MappedFrame> map_input(GstBuffer* frame);
     bool begins_scene(MappedFrame* frame);
 
-    // ---- out ----
+    // ---- out ---------------------------------------------------------------------------------
     void start_anew();
     void drain_engine();
     void emit(int frames);
@@ -86,7 +86,7 @@ class FrameLoop {
     void forget_frames();
     void fail(const FlashvsrError& error);
 
-    // ---- time ----
+    // ---- time --------------------------------------------------------------------------------
     void sync_controlled_properties(GstBuffer* frame);
     void note_time(GstBuffer* frame);
     void note_chunk(GstClockTime time);

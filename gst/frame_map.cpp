@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kNames[] = {FLASHVSR_FORMATS(NAME)};
 #undef NAME
 
-/* Of gst_cuda_allocator_alloc() of 1.22, which aborts the process at any other. */
+// What gst_cuda_allocator_alloc() of 1.22 knows; it aborts the process at any other.
 constexpr const char* kInCudaMemory[] = {
     "I420",      "YV12",      "NV12", "NV21",      "P010_10LE", "P016_LE", "I420_10LE", "Y42B",
     "I422_10LE", "I422_12LE", "Y444", "Y444_16LE", "RGB",       "BGR",     "RGBA",      "BGRA",
@@ -29,7 +29,7 @@ std::string list_of(const char* const (&names)[kCount]) {
     return list + " }";
 }
 
-/* FLASHVSR_FORMAT_NONE where the engine has no such format. */
+// FLASHVSR_FORMAT_NONE where the engine has no such format.
 FlashvsrFormat engine_format(GstVideoFormat format) {
     static const auto formats = [] {
         std::array<GstVideoFormat, std::size(kNames)> known = {};
@@ -42,8 +42,8 @@ FlashvsrFormat engine_format(GstVideoFormat format) {
     return static_cast<FlashvsrFormat>(FLASHVSR_FORMAT_NONE + 1 + (found - formats.begin()));
 }
 
-/* Matrices without an entry of their own go to the nearest: FCC is 601 but for the third digit,
- * SMPTE 240M likewise 709. */
+// Matrices without an entry of their own go to the nearest: FCC is 601 but for the third digit,
+// SMPTE 240M likewise 709.
 FlashvsrMatrix engine_matrix(const GstVideoInfo& info) {
     if (GST_VIDEO_INFO_IS_RGB(&info)) return FLASHVSR_MATRIX_RGB;
     switch (info.colorimetry.matrix) {
@@ -104,8 +104,8 @@ MappedFrame::MappedFrame(GstBuffer* buffer, const GstVideoInfo& info, int flags)
     ok_ = move_to(crop ? crop->x : 0, crop ? crop->y : 0);
 }
 
-/* Makes `video_` the part of itself that begins at (x, y) and has the size of `info_`. A
- * GstVideoMeta may describe another picture than the caps do: false if it has no such part. */
+// Makes `video_` the part of itself that begins at (x, y) and has the size of `info_`. A
+// GstVideoMeta may describe another picture than the caps do: false if it has no such part.
 bool MappedFrame::move_to(guint x, guint y) {
     const guint width = GST_VIDEO_INFO_WIDTH(&info_);
     const guint height = GST_VIDEO_INFO_HEIGHT(&info_);

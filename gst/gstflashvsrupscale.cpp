@@ -48,7 +48,7 @@
 
 #define GST_CAT_DEFAULT flashvsr_upscale_debug
 
-/* The macro's own cast. NOLINTNEXTLINE(performance-no-int-to-ptr) */
+// The macro's own cast. NOLINTNEXTLINE(performance-no-int-to-ptr)
 G_DEFINE_TYPE(GstFlashVsrUpscale, gst_flash_vsr_upscale, GST_TYPE_BASE_TRANSFORM)
 GST_ELEMENT_REGISTER_DEFINE(flashvsrupscale, "flashvsrupscale", GST_RANK_NONE,
                             GST_TYPE_FLASH_VSR_UPSCALE)
@@ -57,7 +57,7 @@ static GstBaseTransformClass* parent_transform_class() {
     return GST_BASE_TRANSFORM_CLASS(gst_flash_vsr_upscale_parent_class);
 }
 
-/* ---- properties ------------------------------------------------------------------------------ */
+// ---- properties ------------------------------------------------------------------------------
 
 static void gst_flash_vsr_upscale_set_property(GObject* object, guint id, const GValue* value,
                                                GParamSpec* spec) {
@@ -77,7 +77,7 @@ static void gst_flash_vsr_upscale_get_property(GObject* object, guint id, GValue
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
 
-/* ---- state ----------------------------------------------------------------------------------- */
+// ---- state -----------------------------------------------------------------------------------
 
 static GstStateChangeReturn gst_flash_vsr_upscale_change_state(GstElement* element,
                                                                GstStateChange transition) {
@@ -89,7 +89,7 @@ static GstStateChangeReturn gst_flash_vsr_upscale_change_state(GstElement* eleme
         case GST_STATE_CHANGE_READY_TO_PAUSED:
             if (!upscaler->open()) return GST_STATE_CHANGE_FAILURE;
             break;
-        /* The base class waits for the streaming thread, which may be waiting for the worker. */
+        // The base class waits for the streaming thread, which may be waiting for the worker.
         case GST_STATE_CHANGE_PAUSED_TO_READY: upscaler->begin_close(); break;
         default: break;
     }
@@ -102,7 +102,7 @@ static GstStateChangeReturn gst_flash_vsr_upscale_change_state(GstElement* eleme
     return result;
 }
 
-/* ---- caps ------------------------------------------------------------------------------------ */
+// ---- caps ------------------------------------------------------------------------------------
 
 static GstCaps* gst_flash_vsr_upscale_transform_caps(GstBaseTransform*, GstPadDirection direction,
                                                      GstCaps* caps, GstCaps* filter) {
@@ -133,7 +133,7 @@ static gboolean gst_flash_vsr_upscale_set_caps(GstBaseTransform* trans, GstCaps*
     return GST_FLASH_VSR_UPSCALE(trans)->upscaler->configure(in, out);
 }
 
-/* ---- allocation ------------------------------------------------------------------------------ */
+// ---- allocation ------------------------------------------------------------------------------
 
 static gboolean gst_flash_vsr_upscale_propose_allocation(GstBaseTransform* trans,
                                                          GstQuery* decide_query, GstQuery* query) {
@@ -141,7 +141,7 @@ static gboolean gst_flash_vsr_upscale_propose_allocation(GstBaseTransform* trans
            flashvsr::propose_allocation(query, GST_FLASH_VSR_UPSCALE(trans)->upscaler->cuda());
 }
 
-/* Called when the worker rests. */
+// Called when the worker rests.
 static gboolean gst_flash_vsr_upscale_decide_allocation(GstBaseTransform* trans, GstQuery* query) {
     flashvsr::Upscaler* upscaler = GST_FLASH_VSR_UPSCALE(trans)->upscaler;
     const bool video_meta = gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
@@ -160,7 +160,7 @@ static void gst_flash_vsr_upscale_set_context(GstElement* element, GstContext* c
     GST_ELEMENT_CLASS(gst_flash_vsr_upscale_parent_class)->set_context(element, context);
 }
 
-/* ---- metadata -------------------------------------------------------------------------------- */
+// ---- metadata --------------------------------------------------------------------------------
 
 static gboolean gst_flash_vsr_upscale_transform_meta(GstBaseTransform* trans, GstBuffer* outbuf,
                                                      GstMeta* meta, GstBuffer* inbuf) {
@@ -168,14 +168,14 @@ static gboolean gst_flash_vsr_upscale_transform_meta(GstBaseTransform* trans, Gs
     return output->transform_meta(outbuf, meta, inbuf);
 }
 
-/* ---- frames ---------------------------------------------------------------------------------- */
+// ---- frames ----------------------------------------------------------------------------------
 
-/* Asks downstream anew for caps and buffers if it wants to be asked. */
+// Asks downstream anew for caps and buffers if it wants to be asked.
 static bool gst_flash_vsr_upscale_negotiate(GstFlashVsrUpscale* self) {
     GstBaseTransform* trans = GST_BASE_TRANSFORM(self);
     if (gst_pad_check_reconfigure(trans->srcpad)) {
         gst_pad_mark_reconfigure(trans->srcpad);
-        /* The pool changes hands: the worker must not be using it. */
+        // The pool changes hands: the worker must not be using it.
         if (!self->upscaler->settle() || !gst_base_transform_reconfigure(trans)) return false;
     }
     return self->upscaler->configured();
@@ -193,21 +193,21 @@ static GstFlowReturn gst_flash_vsr_upscale_submit_input_buffer(GstBaseTransform*
     return self->upscaler->queue(std::move(buffer));
 }
 
-/* Nothing: buffers are pushed by the upscaler, in order with the events between them. */
+// Nothing: buffers are pushed by the upscaler, in order with the events between them.
 static GstFlowReturn gst_flash_vsr_upscale_generate_output(GstBaseTransform*, GstBuffer** outbuf) {
     *outbuf = nullptr;
     return GST_FLOW_OK;
 }
 
-/* Without this function the base class would take the element for one that works in place. */
+// Without this function the base class would take the element for one that works in place.
 static GstFlowReturn gst_flash_vsr_upscale_transform(GstBaseTransform* trans, GstBuffer* inbuf,
                                                      GstBuffer* outbuf) {
     return GST_FLASH_VSR_UPSCALE(trans)->upscaler->output()->resize(inbuf, outbuf);
 }
 
-/* ---- events and queries ---------------------------------------------------------------------- */
+// ---- events and queries ----------------------------------------------------------------------
 
-/* True if a segment event repeats the segment in force. */
+// True if a segment event repeats the segment in force.
 static bool repeats_segment(GstBaseTransform* trans, GstEvent* event) {
     if (!trans->have_segment) return false;
     GstSegment incoming;
@@ -217,12 +217,12 @@ static bool repeats_segment(GstBaseTransform* trans, GstEvent* event) {
     return gst_segment_is_equal(&incoming, &current);
 }
 
-/* What an event asks of the frames before it. */
+// What an event asks of the frames before it.
 enum class Order {
-    kNone,    /* nothing: it does not belong among them */
-    kBetween, /* to leave before it, whenever that is */
-    kSettled, /* to be in the engine: it changes what the worker uses */
-    kDrained  /* to leave now: nothing comes that they could wait for */
+    kNone,     // nothing: it does not belong among them
+    kBetween,  // to leave before it, whenever that is
+    kSettled,  // to be in the engine: it changes what the worker uses
+    kDrained   // to leave now: nothing comes that they could wait for
 };
 
 static bool repeats_caps(GstBaseTransform* trans, GstEvent* event) {
@@ -249,15 +249,15 @@ static Order gst_flash_vsr_upscale_order_of(GstFlashVsrUpscale* self, GstEvent* 
     }
 }
 
-/* True if a flush or the end has kept new caps from being put to use: the next buffer does it. An
- * error would stop a source that knows nothing of either. */
+// True if a flush or the end has kept new caps from being put to use: the next buffer does it. An
+// error would stop a source that knows nothing of either.
 static bool gst_flash_vsr_upscale_leave_caps(GstFlashVsrUpscale* self) {
     if (!self->upscaler->interrupted()) return false;
     gst_pad_mark_reconfigure(GST_BASE_TRANSFORM_SRC_PAD(self));
     return true;
 }
 
-/* The same for any event (taken over) that has to wait for the frames before it. */
+// The same for any event (taken over) that has to wait for the frames before it.
 static gboolean gst_flash_vsr_upscale_leave_event(GstFlashVsrUpscale* self, GstEvent* event) {
     if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
         gst_flash_vsr_upscale_leave_caps(self);
@@ -296,7 +296,7 @@ static gboolean gst_flash_vsr_upscale_sink_event(GstBaseTransform* trans, GstEve
            (caps && gst_flash_vsr_upscale_leave_caps(self));
 }
 
-/* Adds the element's own latency to what upstream answers. */
+// Adds the element's own latency to what upstream answers.
 static gboolean gst_flash_vsr_upscale_query_latency(GstFlashVsrUpscale* self, GstQuery* query) {
     if (!gst_pad_peer_query(GST_BASE_TRANSFORM_SINK_PAD(self), query)) return FALSE;
     gboolean live = FALSE;
@@ -344,7 +344,7 @@ static gboolean gst_flash_vsr_upscale_src_event(GstBaseTransform* trans, GstEven
             gst_event_parse_qos(event, nullptr, nullptr, &jitter, &timestamp);
             self->upscaler->note_qos(jitter, timestamp);
             if (self->properties->of_frame().overload == flashvsr::Overload::kBlock) break;
-            gst_event_unref(event); /* dealt with here, and not frame by frame in a decoder */
+            gst_event_unref(event);  // dealt with here, and not frame by frame in a decoder
             return TRUE;
         }
         default: break;
@@ -352,7 +352,7 @@ static gboolean gst_flash_vsr_upscale_src_event(GstBaseTransform* trans, GstEven
     return parent_transform_class()->src_event(trans, event);
 }
 
-/* ---- class ----------------------------------------------------------------------------------- */
+// ---- class -----------------------------------------------------------------------------------
 
 static void gst_flash_vsr_upscale_init(GstFlashVsrUpscale* self) {
     self->properties = new flashvsr::PropertyStore;

@@ -16,7 +16,7 @@ struct _GstFlashVsrUpscale {
     GstBaseTransform parent;
 
     flashvsr::PropertyStore* properties;
-    flashvsr::Upscaler* upscaler; /* see upscaler.h for what each thread may call */
+    flashvsr::Upscaler* upscaler;  // see upscaler.h for what each thread may call
 };
 
 GST_ELEMENT_REGISTER_DECLARE(flashvsrupscale)

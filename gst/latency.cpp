@@ -47,7 +47,7 @@ void LatencyEstimate::restart() {
     if (follow_ == Follow::kRises) follow_ = Follow::kFalls;
 }
 
-/* `spare`: with an eighth more of what was measured, for what the next measurement will be. */
+// `spare`: with an eighth more of what was measured, for what the next measurement will be.
 GstClockTime LatencyEstimate::wait_for(int periods, GstClockTime compute, bool spare) const {
     const GstClockTime frames = periods * period_;
     const GstClockTime measured = compute + (fixed_period_ ? 0 : frames);

@@ -1,4 +1,4 @@
-/* Owners of one reference to what GStreamer counts references of. */
+// Owners of one reference to what GStreamer counts references of.
 #pragma once
 
 #include <gst/gst.h>

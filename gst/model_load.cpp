@@ -14,23 +14,23 @@ namespace flashvsr {
 namespace {
 
 constexpr char kCode[] = "load-model";
-constexpr int kPercentStep = 5; /* between two messages */
-/* How long a state change waits for a load that fails at once. An error after the state change is
- * as good for most applications, but not for gst-launch-1.0, which waits for ever when one comes
- * before its main loop runs. */
+constexpr int kPercentStep = 5;  // between two messages
+// How long a state change waits for a load that fails at once. An error after the state change is
+// as good for most applications, but not for gst-launch-1.0, which waits for ever when one comes
+// before its main loop runs.
 constexpr std::chrono::milliseconds kAtOnce(100);
 
 struct ModelDir {
-    std::string path;     /* empty: nothing found */
-    bool is_nano = false; /* the small model that ships, taken for want of a better one */
+    std::string path;      // empty: nothing found
+    bool is_nano = false;  // the small model that ships, taken for want of a better one
 };
 
 bool is_folder(const std::string& path) { return g_file_test(path.c_str(), G_FILE_TEST_IS_DIR); }
 
-/* `chosen` (the model-dir property) if not empty; else $FLASHVSR_MODEL_DIR; else
- * flashvsr/FlashVSR-v1.1 or flashvsr/FlashVSR in the user's data folder; else the nano model, from
- * $FLASHVSR_NANO_DIR or where it was installed. The first two are not checked for existence: a
- * wrong path that someone wrote is an error, never silently another model. */
+// `chosen` (the model-dir property) if not empty; else $FLASHVSR_MODEL_DIR; else
+// flashvsr/FlashVSR-v1.1 or flashvsr/FlashVSR in the user's data folder; else the nano model, from
+// $FLASHVSR_NANO_DIR or where it was installed. The first two are not checked for existence: a
+// wrong path that someone wrote is an error, never silently another model.
 ModelDir find_model_dir(const std::string& chosen) {
     if (!chosen.empty()) return {chosen, false};
     const char* from_environment = g_getenv("FLASHVSR_MODEL_DIR");
@@ -133,7 +133,7 @@ void ModelLoad::open_engine() {
     }
 }
 
-/* A decoder of the other mode is no error: the engine takes the mode's own. */
+// A decoder of the other mode is no error: the engine takes the mode's own.
 void ModelLoad::warn_of_other_decoder() {
     FlashvsrEngineInfo info = FLASHVSR_ENGINE_INFO_INIT;
     const std::string& wanted = properties_.vae_type;

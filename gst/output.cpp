@@ -13,7 +13,7 @@ namespace flashvsr {
 
 namespace {
 
-/* NULL if GStreamer cannot convert between the two. */
+// NULL if GStreamer cannot convert between the two.
 GstVideoConverter* make_converter(GstVideoInfo in, GstVideoInfo out) {
     return gst_video_converter_new(
         &in, &out,
@@ -23,7 +23,7 @@ GstVideoConverter* make_converter(GstVideoInfo in, GstVideoInfo out) {
             GST_TYPE_VIDEO_RESAMPLER_METHOD, GST_VIDEO_RESAMPLER_METHOD_CUBIC, nullptr));
 }
 
-/* Bits below `shift` become 0. */
+// Bits below `shift` become 0.
 template <typename Sample>
 void blend_rows(const GstVideoFrame* from, int share, GstVideoFrame* onto, guint plane, int bytes,
                 int rows, guint shift) {
@@ -41,7 +41,7 @@ void blend_rows(const GstVideoFrame* from, int share, GstVideoFrame* onto, guint
     }
 }
 
-/* `onto` becomes `share` of itself and the rest of `from`; both are of one format and size. */
+// `onto` becomes `share` of itself and the rest of `from`; both are of one format and size.
 void blend_frames(const GstVideoFrame* from, double share, GstVideoFrame* onto) {
     const int weight = static_cast<int>(share * 256);
     for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES(onto); plane++) {
@@ -59,8 +59,8 @@ void blend_frames(const GstVideoFrame* from, double share, GstVideoFrame* onto) 
     }
 }
 
-/* True if the planes of `buffer` do not lie where `info` puts them, so that a reader needs the
- * buffer's GstVideoMeta. */
+// True if the planes of `buffer` do not lie where `info` puts them, so that a reader needs the
+// buffer's GstVideoMeta.
 bool needs_video_meta(GstBuffer* buffer, const GstVideoInfo& info) {
     const GstVideoMeta* meta = gst_buffer_get_video_meta(buffer);
     if (!meta) return false;
@@ -125,7 +125,7 @@ GstFlowReturn Output::pass(BufferPtr input, BufferPtr* output) {
     return flow == GST_FLOW_OK ? resize(input.get(), output->get()) : flow;
 }
 
-/* Mixes the resized input into an output of the engine, of which `share` is left. */
+// Mixes the resized input into an output of the engine, of which `share` is left.
 GstFlowReturn Output::blend(GstBuffer* input, double share, GstBuffer* output) {
     if (!resized_) {
         resized_.reset(gst_buffer_new_allocate(nullptr, GST_VIDEO_INFO_SIZE(&out_info_), nullptr));
@@ -153,7 +153,7 @@ GstFlowReturn Output::resize(GstBuffer* in, GstBuffer* out) {
 }
 
 bool Output::transform_meta(GstBuffer* out, GstMeta* meta, GstBuffer* in) const {
-    if (meta->info->api == GST_VIDEO_CROP_META_API_TYPE) return false; /* it has been applied */
+    if (meta->info->api == GST_VIDEO_CROP_META_API_TYPE) return false;  // it has been applied
     bool has_size = false;
     const gchar* const* tags = gst_meta_api_type_get_tags(meta->info->api);
     for (; tags && *tags; tags++) {
@@ -175,7 +175,7 @@ bool Output::transform_meta(GstBuffer* out, GstMeta* meta, GstBuffer* in) const 
     return false;
 }
 
-/* With the first buffer: the base class stops the pool before, where it has had the same one. */
+// With the first buffer: the base class stops the pool before, where it has had the same one.
 bool Output::start_pool() {
     if (pool_started_) return true;
     pool_started_ = gst_buffer_pool_set_active(pool_.get(), TRUE);
@@ -186,7 +186,7 @@ bool Output::start_pool() {
     return pool_started_;
 }
 
-/* A buffer of the pool with the times, flags and metas of `origin`. */
+// A buffer of the pool with the times, flags and metas of `origin`.
 GstFlowReturn Output::allocate(GstBuffer* origin, BufferPtr* output) {
     if (!pool_) return GST_FLOW_NOT_NEGOTIATED;
     if (!start_pool()) return GST_FLOW_ERROR;
@@ -200,7 +200,7 @@ GstFlowReturn Output::allocate(GstBuffer* origin, BufferPtr* output) {
     if (flow != GST_FLOW_OK) return flow;
     output->reset(buffer);
     GST_BASE_TRANSFORM_GET_CLASS(transform_)->copy_metadata(transform_, origin, buffer);
-    GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE; /* raw video has none */
+    GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;  // raw video has none
     return GST_FLOW_OK;
 }
 

@@ -9,8 +9,8 @@ namespace flashvsr {
 
 namespace {
 
-/* Replacing ends when so few frames wait that a start-up chunk takes no more than those, or when so
- * many can leave meanwhile. */
+// Replacing ends when so few frames wait that a start-up chunk takes no more than those, or when so
+// many can leave meanwhile.
 constexpr int kCaughtUp = FLASHVSR_FIRST_CHUNK_INPUT - 1;
 
 }  // namespace
@@ -55,7 +55,7 @@ OverloadPolicy::Action OverloadPolicy::decide(Overload mode, const Situation& si
                                               bool late) const {
     switch (mode) {
         case Overload::kBlock: return Action::kCompute;
-        /* What piles up is dropped where it arrives. */
+        // What piles up is dropped where it arrives.
         case Overload::kDrop: return late ? Action::kDrop : Action::kCompute;
         case Overload::kBicubic: break;
     }
@@ -74,8 +74,8 @@ bool OverloadPolicy::late(GstBuffer* frame, const GstSegment* segment) const {
     return GST_CLOCK_TIME_IS_VALID(running_time) && running_time < earliest_;
 }
 
-/* As the base classes do: a frame that is late by some time tells that those that follow within the
- * same time will be late as well. */
+// As the base classes do: a frame that is late by some time tells that those that follow within the
+// same time will be late as well.
 void OverloadPolicy::note_qos(GstClockTimeDiff jitter, GstClockTime timestamp) {
     if (!GST_CLOCK_TIME_IS_VALID(timestamp)) return;
     const GstClockTimeDiff reach = jitter > 0 ? 2 * jitter : jitter;

@@ -11,7 +11,7 @@ namespace flashvsr {
 
 namespace {
 
-/* min, min + step ... max. */
+// min, min + step ... max.
 struct Range {
     int min = 1;
     int max = G_MAXINT;
@@ -50,13 +50,13 @@ struct Size {
     int height = 0;
 };
 
-/* The size that is wanted, in pixels that have one pixel aspect ratio. */
+// The size that is wanted, in pixels that have one pixel aspect ratio.
 struct Wish {
     double width;
     double height;
 
     double ratio() const { return width / height; }
-    /* How many times wider than it should be a picture of this size is. */
+    // How many times wider than it should be a picture of this size is.
     double stretch(const Size& size) const { return size.width / (size.height * ratio()); }
     bool in_proportion(const Size& size) const {
         const double width_off = std::abs(size.width - size.height * ratio());
@@ -64,11 +64,11 @@ struct Wish {
         return width_off < std::max(1.0, size.width * 0.01) ||
                height_off < std::max(1.0, size.height * 0.01);
     }
-    /* Between areas, 0: the same. */
+    // Between areas, 0: the same.
     double distance(const Size& size) const {
         return std::abs(std::log(size.width / width) + std::log(size.height / height));
     }
-    /* Whether `a` serves better than `b`. */
+    // Whether `a` serves better than `b`.
     bool prefers(const Size& a, const Size& b) const {
         if (in_proportion(a) != in_proportion(b)) return in_proportion(a);
         if (in_proportion(a)) return distance(a) < distance(b);
@@ -103,7 +103,7 @@ struct Fraction {
 
 constexpr char kAspect[] = "pixel-aspect-ratio";
 
-/* The pixel aspect ratio nearest to `wanted` that `structure` takes. */
+// The pixel aspect ratio nearest to `wanted` that `structure` takes.
 Fraction possible_aspect(const GstStructure* structure, const Fraction& wanted) {
     if (!gst_structure_has_field(structure, kAspect)) return wanted;
     GstStructure* copy = gst_structure_copy(structure);
@@ -115,7 +115,7 @@ Fraction possible_aspect(const GstStructure* structure, const Fraction& wanted) 
     return possible;
 }
 
-/* That with which a picture of this size looks like `from`; none if it cannot be told in ints. */
+// That with which a picture of this size looks like `from`; none if it cannot be told in ints.
 std::optional<Fraction> aspect_that_keeps(const GstVideoInfo& from, const Size& size) {
     Fraction shape;
     Fraction aspect;

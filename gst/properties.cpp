@@ -9,7 +9,7 @@ namespace flashvsr {
 
 namespace {
 
-/* ---- what a row of the table is made of ------------------------------------------------------ */
+// ---- what a row of the table is made of ------------------------------------------------------
 
 constexpr auto kReady =
     static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
@@ -17,22 +17,22 @@ constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_S
                                                    GST_PARAM_MUTABLE_PLAYING);
 constexpr auto kControllable = static_cast<GParamFlags>(kPlaying | GST_PARAM_CONTROLLABLE);
 
-/* What a property says of itself. `about` is for gst-inspect-1.0 and for --help of the programs,
- * where what is allowed and the default follow it. */
+// What a property says of itself. `about` is for gst-inspect-1.0 and for --help of the programs,
+// where what is allowed and the default follow it.
 struct Words {
     const char* name;
     const char* title;
     const char* about;
 };
 
-/* A property: how it is declared, and how its value goes from Properties and there. */
+// A property: how it is declared, and how its value goes from Properties and there.
 struct Row {
     GParamSpec* spec;
     std::function<void(const Properties&, GValue*)> get;
     std::function<void(Properties*, const GValue*)> set;
 };
 
-/* The place of a value: from Properties, const or not, to one of its members. */
+// The place of a value: from Properties, const or not, to one of its members.
 #define AT(member) \
     [](auto& properties) -> auto& { return properties.member; }
 
@@ -61,7 +61,7 @@ Row flag(const Words& words, GParamFlags flags, Place at) {
             [=](Properties* to, const GValue* value) { at(*to) = g_value_get_boolean(value); }};
 }
 
-/* GObject's functions for a type of number. */
+// GObject's functions for a type of number.
 template <typename Number>
 struct NumberType;
 
@@ -107,7 +107,7 @@ constexpr GEnumValue is(Value value, const char* name, const char* about) {
     return {static_cast<gint>(value), about, name};
 }
 
-/* The end of a list of values. */
+// The end of a list of values.
 constexpr GEnumValue kEnd = {0, nullptr, nullptr};
 
 template <typename Place>
@@ -127,7 +127,7 @@ Row choice(const Words& words, GParamFlags flags, const char* type_name, const G
             }};
 }
 
-/* ---- what properties with few values take ---------------------------------------------------- */
+// ---- what properties with few values take ----------------------------------------------------
 
 constexpr GEnumValue kModelVersions[] = {
     is(FLASHVSR_MODEL_VERSION_AUTO, "auto", "From model.json, else from the folder's name"),
@@ -186,10 +186,10 @@ constexpr GEnumValue kOverloads[] = {
     is(Overload::kBicubic, "bicubic", "Resize frames without the model, a chunk of 8 at a time"),
     kEnd};
 
-/* ---- the table ------------------------------------------------------------------------------- */
+// ---- the table -------------------------------------------------------------------------------
 
-constexpr gint kMaxTile = 16384;      /* pixels */
-constexpr guint kMaxMemory = 1 << 20; /* MiB */
+constexpr gint kMaxTile = 16384;       // pixels
+constexpr guint kMaxMemory = 1 << 20;  // MiB
 
 std::vector<Row> make_rows() {
     return {
@@ -283,13 +283,13 @@ std::vector<Row> make_rows() {
     };
 }
 
-/* Each has the number of its place as its id, from 1 on. */
+// Each has the number of its place as its id, from 1 on.
 const std::vector<Row>& rows() {
     static const std::vector<Row> made = make_rows();
     return made;
 }
 
-/* NULL: none of ours. */
+// NULL: none of ours.
 const Row* find_row(guint id) { return id >= 1 && id <= rows().size() ? &rows()[id - 1] : nullptr; }
 
 guint stats_id() { return static_cast<guint>(rows().size()) + 1; }

@@ -7,18 +7,18 @@ namespace flashvsr {
 
 namespace {
 
-constexpr double kMinDifference = 20.0; /* of 255: less is no cut, however still it was before */
+constexpr double kMinDifference = 20.0;  // of 255: less is no cut, however still it was before
 constexpr double kTimesUsual = 4.0;
-constexpr double kMemory = 0.8;    /* share of the past in what is usual */
-constexpr int kShortestScene = 8;  /* frames: a flash of light is no scene */
-constexpr int kSamplesPerCell = 6; /* in each direction */
+constexpr double kMemory = 0.8;     // share of the past in what is usual
+constexpr int kShortestScene = 8;   // frames: a flash of light is no scene
+constexpr int kSamplesPerCell = 6;  // in each direction
 
-/* Luma, or green. */
+// Luma, or green.
 guint brightest(const GstVideoInfo& info) {
     return GST_VIDEO_INFO_IS_RGB(&info) ? GST_VIDEO_COMP_G : 0;
 }
 
-/* What reads a sample as one of 8 bits. */
+// What reads a sample as one of 8 bits.
 auto eight_bits(const GstVideoFormatInfo* format, guint component) {
     const guint depth = GST_VIDEO_FORMAT_INFO_DEPTH(format, component);
     const guint shift = GST_VIDEO_FORMAT_INFO_SHIFT(format, component) + depth - 8;

@@ -85,7 +85,7 @@ void Statistics::begin_stream(const FlashvsrMemoryEstimate& memory, const std::s
     stream_chunks_ = 0;
 }
 
-/* The smallest time that this share of the newest chunks did not exceed. */
+// The smallest time that this share of the newest chunks did not exceed.
 GstClockTime Statistics::percentile(double share) const {
     if (chunk_times_.empty()) return 0;
     std::vector<GstClockTime> sorted(chunk_times_.begin(), chunk_times_.end());

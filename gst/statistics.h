@@ -1,4 +1,4 @@
-/* What the property `stats` tells. */
+// What the property `stats` tells.
 #pragma once
 
 #include <gst/gst.h>
@@ -13,7 +13,7 @@
 
 namespace flashvsr {
 
-/* Counts since the element started. Any thread may call anything. */
+// Counts since the element started. Any thread may call anything.
 class Statistics {
   public:
     void reset();
@@ -30,12 +30,12 @@ class Statistics {
     void count_dropped(int frames);
     void count_replaced(int frames);
     Frames frames() const;
-    void set_inside(int frames); /* frames in the engine and its surroundings */
-    /* The engine's own numbers, of the stream that is open now; begin_stream() when another is. */
+    void set_inside(int frames);  // frames in the engine and its surroundings
+    // The engine's own numbers, of the stream that is open now; begin_stream() when another is.
     void note_engine(const FlashvsrStreamStats& stats);
     void begin_stream(const FlashvsrMemoryEstimate& memory, const std::string& kernels);
 
-    /* `waiting`: frames that are inside beside those of set_inside(). The caller's. */
+    // `waiting`: frames that are inside beside those of set_inside(). The caller's.
     GstStructure* to_structure(int waiting) const;
 
   private:
@@ -48,13 +48,13 @@ class Statistics {
     mutable std::mutex mutex_;
     Frames frames_;
     int inside_ = 0;
-    guint64 chunks_ = 0;        /* of streams that have been closed */
-    guint64 stream_chunks_ = 0; /* of the open one */
+    guint64 chunks_ = 0;         // of streams that have been closed
+    guint64 stream_chunks_ = 0;  // of the open one
     guint64 device_bytes_ = 0;
-    std::optional<FlashvsrMemoryEstimate> memory_; /* of the newest stream */
-    std::string kernels_;                          /* likewise, see kernels_of() */
-    std::deque<GstClockTime> chunk_times_;         /* the newest ones */
-    std::deque<gint64> output_times_; /* of the newest frames, monotonic, microseconds */
+    std::optional<FlashvsrMemoryEstimate> memory_;  // of the newest stream
+    std::string kernels_;                           // likewise, see kernels_of()
+    std::deque<GstClockTime> chunk_times_;          // the newest ones
+    std::deque<gint64> output_times_;               // of the newest frames, monotonic, microseconds
 };
 
 }  // namespace flashvsr

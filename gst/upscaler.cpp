@@ -48,7 +48,7 @@ Upscaler::Upscaler(GstBaseTransform* transform, const PropertyStore* properties)
                [this](BufferPtr frame) { return loop_.push(std::move(frame)); }}),
       loop_({transform, properties, &cuda_, &model_, &statistics_, &overload_, &worker_}) {}
 
-// ---- state changes -----------------------------------------------------------------------------
+// ---- state changes ---------------------------------------------------------------------------
 
 bool Upscaler::load_library() {
     std::string error;
@@ -96,7 +96,7 @@ void Upscaler::close() {
     statistics_.reset();
 }
 
-// ---- frames and events -------------------------------------------------------------------------
+// ---- frames and events -----------------------------------------------------------------------
 
 GstFlowReturn Upscaler::queue(BufferPtr buffer) {
     if (!has_engine()) return GST_FLOW_ERROR;

@@ -22,7 +22,7 @@ class Upscaler {
   public:
     Upscaler(GstBaseTransform* transform, const PropertyStore* properties);
 
-    // ---- state changes --------------------------------------------------------------------------
+    // ---- state changes -----------------------------------------------------------------------
 
     // Finds and opens the engine library; needed once before open().
     bool load_library();
@@ -32,7 +32,7 @@ class Upscaler {
     void begin_close();
     void close();
 
-    // ---- streaming thread -----------------------------------------------------------------------
+    // ---- streaming thread --------------------------------------------------------------------
 
     // Takes a frame. What is returned is the engine's latest failure, once, or downstream's, for
     // this frame and all that follow until the element starts anew, is flushed or forgives.
@@ -61,7 +61,7 @@ class Upscaler {
     void begin_flush() { worker_.begin_flush(); }
     void end_flush();
 
-    // ---- any thread -----------------------------------------------------------------------------
+    // ---- any thread --------------------------------------------------------------------------
 
     GstClockTime latency() const { return loop_.latency(); }
     // Beyond the latency, what the element can hold back when downstream does.

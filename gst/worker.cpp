@@ -14,7 +14,7 @@ using Lock = std::unique_lock<std::mutex>;
 
 Worker::Worker(GstPad* source_pad, Calls calls) : pad_(source_pad), calls_(std::move(calls)) {}
 
-// ---- state changes -----------------------------------------------------------------------------
+// ---- state changes ---------------------------------------------------------------------------
 
 void Worker::start() {
     failure_ = answer_ = GST_FLOW_OK;
@@ -42,7 +42,7 @@ void Worker::finish_stop() {
     gst_pad_stop_task(pad_);
 }
 
-// ---- from the streaming thread to the worker's -------------------------------------------------
+// ---- from the streaming thread to the worker's -----------------------------------------------
 
 GstFlowReturn Worker::queue_frame(Item frame) {
     const GstFlowReturn failure = failure_.exchange(GST_FLOW_OK);
@@ -82,7 +82,7 @@ void Worker::run_items() {
     GST_DEBUG_OBJECT(pad_, "worker ends");
 }
 
-// ---- from the worker's thread to the source pad's task -----------------------------------------
+// ---- from the worker's thread to the source pad's task ---------------------------------------
 
 void Worker::emit(Item item) {
     if (!send(&out_, &item)) keep_sticky(item.event.get());
@@ -112,7 +112,7 @@ void Worker::fail(GstFlowReturn flow) {
     failure_.compare_exchange_strong(none, flow);
 }
 
-// ---- flushing ----------------------------------------------------------------------------------
+// ---- flushing --------------------------------------------------------------------------------
 
 void Worker::begin_flush() { set_state(State::kOpen, State::kFlushing); }
 
@@ -146,7 +146,7 @@ void Worker::keep_sticky(FrameQueue items) {
     while (!items.empty()) keep_sticky(items.pop().event.get());
 }
 
-// ---- the FIFOs ---------------------------------------------------------------------------------
+// ---- the FIFOs -------------------------------------------------------------------------------
 
 // Waits for room, if the item is a frame, and takes it. False: flushing or closed, the item stays
 // the caller's.

@@ -38,13 +38,13 @@ class Worker {
 
     Worker(GstPad* source_pad, Calls calls);
 
-    // ---- state changes --------------------------------------------------------------------------
+    // ---- state changes -----------------------------------------------------------------------
 
     void start();       // throws where no thread can be had; then to be stopped
     void begin_stop();  // before the pads are deactivated; what is inside is forgotten
     void finish_stop();
 
-    // ---- streaming thread -----------------------------------------------------------------------
+    // ---- streaming thread --------------------------------------------------------------------
 
     // Hands a frame to the worker, when there is room. What comes back is a failure that the worker
     // has met with, once, or what downstream has answered to a frame, again and again until the
@@ -60,14 +60,14 @@ class Worker {
     bool interrupted() const;  // by a flush or the end
     bool idle() const;         // nothing is on its way
 
-    // ---- flushing: from begin_flush() on everything that is inside is dropped -------------------
+    // ---- flushing: from begin_flush() on everything that is inside is dropped ----------------
 
     void begin_flush();
     // Waits for both threads, calls `reset` while they rest, and lets them go on. Events that
     // describe the stream as a whole outlive a flush; `reset` returns those that it holds.
     void end_flush(const std::function<FrameQueue()>& reset);
 
-    // ---- worker's thread ------------------------------------------------------------------------
+    // ---- worker's thread ---------------------------------------------------------------------
 
     // To be pushed downstream. Waits for room.
     void emit(Item item);
@@ -79,7 +79,7 @@ class Worker {
     bool wait(const std::function<bool()>& condition);
     bool wait_for(std::chrono::milliseconds limit, const std::function<bool()>& condition);
 
-    // ---- any thread -----------------------------------------------------------------------------
+    // ---- any thread --------------------------------------------------------------------------
 
     void wake();
     // Downstream may take frames again, if this is why it did not.

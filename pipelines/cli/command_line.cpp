@@ -13,7 +13,7 @@ namespace pipelines {
 
 namespace {
 
-/// Levenshtein's distance.
+// Levenshtein's distance.
 size_t distance(const std::string& a, const std::string& b) {
     std::vector<size_t> row(b.size() + 1);
     for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -95,7 +95,7 @@ std::vector<std::string> CommandLine::parse(int argc, char** argv) {
     return {argv + 1, argv + argc};
 }
 
-/// On the first word that looks like a long option and is none.
+// On the first word that looks like a long option and is none.
 void CommandLine::refuse_unknown(int argc, char** argv) const {
     for (int i = 1; i < argc && std::strcmp(argv[i], "--") != 0; ++i) {
         if (std::strncmp(argv[i], "--", 2) != 0) continue;

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_CLI_LAUNCH_H_
-#define FLASHVSR_PIPELINES_CLI_LAUNCH_H_
+#pragma once
 
 #include <gst/gst.h>
 
@@ -7,20 +6,18 @@
 
 namespace pipelines {
 
-/// The pipeline of a launch line. Throws Failure (kMissing), which names the element that is not
-/// installed or what is wrong with the line.
+// The pipeline of a launch line. Throws Failure (kMissing), which names the element that is not
+// installed or what is wrong with the line.
 GstElement* launch(const std::string& line);
 
-/// An element of the bin, which goes on owning it; null: there is none of that name.
+// An element of the bin, which goes on owning it; null: there is none of that name.
 GstElement* named(GstElement* bin, const char* name);
 
-/// Brings the pipeline to PAUSED and waits until its upscaler has loaded the model; a live source
-/// that started earlier would have to wait. Throws Failure (kFailed) with what went wrong.
+// Brings the pipeline to PAUSED and waits until its upscaler has loaded the model; a live source
+// that started earlier would have to wait. Throws Failure (kFailed) with what went wrong.
 void load_model(GstElement* pipeline);
 
-/// What an ERROR, WARNING or INFO message says, for a person, without secrets (redact.h).
+// What an ERROR, WARNING or INFO message says, for a person, without secrets (redact.h).
 std::string text_of(GstMessage* message);
 
 }  // namespace pipelines
-
-#endif  // FLASHVSR_PIPELINES_CLI_LAUNCH_H_

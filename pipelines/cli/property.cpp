@@ -9,7 +9,7 @@ namespace pipelines {
 
 namespace {
 
-/// A number as a person writes it.
+// A number as a person writes it.
 std::string shown(double number) {
     gchar text[G_ASCII_DTOSTR_BUF_SIZE];
     return g_ascii_formatd(text, sizeof text, "%.12g", number);
@@ -17,7 +17,7 @@ std::string shown(double number) {
 
 std::string range(double low, double high) { return shown(low) + " to " + shown(high); }
 
-/// What the property takes, in words; empty: any text.
+// What the property takes, in words; empty: any text.
 std::string allowed(GParamSpec* spec) {
     if (G_IS_PARAM_SPEC_ENUM(spec)) {
         const GEnumClass* values = G_PARAM_SPEC_ENUM(spec)->enum_class;
@@ -43,7 +43,7 @@ std::string allowed(GParamSpec* spec) {
     return {};
 }
 
-/// Empty: there is none.
+// Empty: there is none.
 std::string default_of(GParamSpec* spec) {
     const GValue* value = g_param_spec_get_default_value(spec);
     if (G_VALUE_HOLDS_DOUBLE(value)) return shown(g_value_get_double(value));
@@ -54,7 +54,7 @@ std::string default_of(GParamSpec* spec) {
     return result;
 }
 
-/// What --help says of an option that sets the property.
+// What --help says of an option that sets the property.
 std::string help_on(GParamSpec* spec, const char* initial) {
     const std::string about = g_param_spec_get_blurb(spec);
     const std::string standard = initial ? initial : default_of(spec);
@@ -63,7 +63,7 @@ std::string help_on(GParamSpec* spec, const char* initial) {
     return about + " (" + takes + (takes.empty() ? "" : "; ") + "default " + standard + ")";
 }
 
-/// The last word of the property's name: model-dir takes a DIR.
+// The last word of the property's name: model-dir takes a DIR.
 std::string placeholder(GParamSpec* spec) {
     std::string name = spec->name;
     name.erase(0, name.rfind('-') + 1);
@@ -72,8 +72,8 @@ std::string placeholder(GParamSpec* spec) {
     return name;
 }
 
-/// Reads `text` for the property. GLib reads a number's beginning and clamps; here all of it
-/// counts.
+// Reads `text` for the property. GLib reads a number's beginning and clamps; here all of it
+// counts.
 bool read(GParamSpec* spec, const std::string& text, GValue* value) {
     g_value_init(value, spec->value_type);
     if (G_IS_PARAM_SPEC_STRING(spec)) {

@@ -10,11 +10,11 @@ namespace {
 constexpr char kHidden[] = "***";
 constexpr size_t kShortestKey = 20;  // of a part of a path; words and dates are shorter
 
-/// Parameters that say how to connect, not who does.
+// Parameters that say how to connect, not who does.
 constexpr const char* kHarmless[] = {"mode",   "latency", "transport", "localport", "pkt_size",
                                      "fps",    "width",   "height",    "timeout",   "channel",
                                      "format", "subtype", "profile",   "resolution"};
-/// A name that holds one of these has a secret for a value.
+// A name that holds one of these has a secret for a value.
 constexpr const char* kSecret[] = {"pass", "pwd",  "token", "secret",   "key",     "sig",
                                    "auth", "cred", "hmac",  "playpath", "streamid"};
 
@@ -38,7 +38,7 @@ bool is_harmless(const std::string& name) {
                        [&](const char* word) { return small == word; });
 }
 
-/// Long, and of letters and digits: no name that somebody chose to be read.
+// Long, and of letters and digits: no name that somebody chose to be read.
 bool looks_like_key(const std::string& part) {
     const auto count = [&](auto kind) { return std::count_if(part.begin(), part.end(), kind); };
     const auto is = [](int (*kind)(int)) {
@@ -50,7 +50,7 @@ bool looks_like_key(const std::string& part) {
                part.size();
 }
 
-/// "a=1&b=2": the values, but for harmless ones.
+// "a=1&b=2": the values, but for harmless ones.
 std::string without_values(const std::string& query) {
     std::string text;
     for (size_t at = 0; at < query.size();) {
@@ -84,7 +84,7 @@ std::string without_keys(const std::string& path, bool last_is_key) {
     return text;
 }
 
-/// What follows "scheme://".
+// What follows "scheme://".
 std::string redacted_rest(const std::string& scheme, std::string rest) {
     if (lower(scheme) == "file") return rest;
     std::string text;
@@ -101,7 +101,7 @@ std::string redacted_rest(const std::string& scheme, std::string rest) {
     return text;
 }
 
-/// A word without "://": "name=value", "user:password@host".
+// A word without "://": "name=value", "user:password@host".
 std::string redacted_word(const std::string& word) {
     const size_t equals = word.find('=');
     if (equals != std::string::npos && equals + 1 < word.size() &&
@@ -113,7 +113,7 @@ std::string redacted_word(const std::string& word) {
     return word;
 }
 
-/// Where the scheme of the first URL at or behind `from` begins; npos: there is none.
+// Where the scheme of the first URL at or behind `from` begins; npos: there is none.
 size_t find_url(const std::string& text, size_t from) {
     const size_t mark = text.find("://", from);
     if (mark == std::string::npos) return mark;

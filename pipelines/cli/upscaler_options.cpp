@@ -10,11 +10,11 @@ namespace pipelines {
 
 namespace {
 
-/// Those that have options of their own names.
+// Those that have options of their own names.
 constexpr const char* kOptions[] = {"model-dir", "scale",   "strength", "color-fix",
                                     "overload",  "startup", "device",   "precision"};
 
-/// What `overload` is when nobody says.
+// What `overload` is when nobody says.
 constexpr char kOverload[] = "bicubic";
 
 bool has_option(const GParamSpec* property) {

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_CLI_UPSCALER_OPTIONS_H_
-#define FLASHVSR_PIPELINES_CLI_UPSCALER_OPTIONS_H_
+#pragma once
 
 #include <gst/gst.h>
 
@@ -11,17 +10,17 @@
 
 namespace pipelines {
 
-/// What a live server is told about flashvsrupscale: the properties that people need as options of
-/// their own names (--model-dir, --scale ...), every other with --set PROPERTY=VALUE.
+// What a live server is told about flashvsrupscale: the properties that people need as options of
+// their own names (--model-dir, --scale ...), every other with --set PROPERTY=VALUE.
 class UpscalerOptions {
   public:
-    /// Adds the options to the command line, which this outlives. Throws Failure (kMissing) where
-    /// the element is not installed.
+    // Adds the options to the command line, which this outlives. Throws Failure (kMissing) where
+    // the element is not installed.
     void add_to(CommandLine* line);
 
-    /// Sets the properties, in the order in which they were typed. What nobody typed is the
-    /// element's default, but for `overload`: a server that is too slow shows resized frames
-    /// (bicubic) rather than later and later ones. Throws Failure (kUsage) on a bad value.
+    // Sets the properties, in the order in which they were typed. What nobody typed is the
+    // element's default, but for `overload`: a server that is too slow shows resized frames
+    // (bicubic) rather than later and later ones. Throws Failure (kUsage) on a bad value.
     void apply(GstElement* upscaler) const;
 
   private:
@@ -31,5 +30,3 @@ class UpscalerOptions {
 };
 
 }  // namespace pipelines
-
-#endif  // FLASHVSR_PIPELINES_CLI_UPSCALER_OPTIONS_H_

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_LIVE_ALLOWANCE_H_
-#define FLASHVSR_PIPELINES_LIVE_ALLOWANCE_H_
+#pragma once
 
 #include <algorithm>
 #include <cstdint>
@@ -8,13 +7,13 @@
 
 namespace pipelines {
 
-/// So many of something at once, and then so many a second (a token bucket).
+// So many of something at once, and then so many a second (a token bucket).
 class Allowance {
   public:
     Allowance(double per_second, double at_once)
         : per_second_(per_second), at_once_(at_once), left_(at_once) {}
 
-    /// Whether one more is allowed; it is counted then. now: in microseconds.
+    // Whether one more is allowed; it is counted then. now: in microseconds.
     bool take(int64_t now) {
         left_ = left(now);
         counted_at_ = now;
@@ -23,7 +22,7 @@ class Allowance {
         return true;
     }
 
-    /// As if nothing had been taken yet.
+    // As if nothing had been taken yet.
     bool is_full(int64_t now) const { return left(now) >= at_once_; }
 
   private:
@@ -37,5 +36,3 @@ class Allowance {
 };
 
 }  // namespace pipelines
-
-#endif  // FLASHVSR_PIPELINES_LIVE_ALLOWANCE_H_

@@ -29,7 +29,7 @@ int64_t Backoff::fail(const std::string& address, int64_t now) {
     return wait;
 }
 
-/// Forgets what is old, and where that does not do, who may try again first.
+// Forgets what is old, and where that does not do, who may try again first.
 void Backoff::make_room(int64_t now) {
     for (auto at = failures_.begin(); at != failures_.end();) {
         at = now - at->second.until > kMemory ? failures_.erase(at) : std::next(at);

@@ -17,7 +17,7 @@ void Connection::drop() {
     g_socket_shutdown(socket_, TRUE, TRUE, nullptr);
 }
 
-/// TLS says goodbye, and would wait for a peer that does not read.
+// TLS says goodbye, and would wait for a peer that does not read.
 void Connection::on_closing() {
     if (!(g_socket_condition_check(socket_, G_IO_OUT) & G_IO_OUT)) drop();
 }

@@ -11,8 +11,8 @@ std::string text_of(const Version& version) {
            std::to_string(version[2]);
 }
 
-/// A distribution mends faults under the number that it has. What GStreamer's own sources call
-/// themselves where nobody has said otherwise is of none.
+// A distribution mends faults under the number that it has. What GStreamer's own sources call
+// themselves where nobody has said otherwise is of none.
 bool is_of_distribution(const std::string& package) {
     for (const char* own : {"source release", "git", "prerelease", "Unknown"})
         if (package.find(own) != std::string::npos) return false;

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_LIVE_GSTREAMER_AGE_H_
-#define FLASHVSR_PIPELINES_LIVE_GSTREAMER_AGE_H_
+#pragma once
 
 #include <array>
 #include <string>
@@ -8,16 +7,14 @@ namespace pipelines {
 
 using Version = std::array<unsigned, 3>;
 
-/// The first release with the security fixes that SECURITY.md tells of.
+// The first release with the security fixes that SECURITY.md tells of.
 constexpr Version kSafeGStreamer{1, 28, 6};
 
-/// What to tell who opens a port about a GStreamer of that version, which calls its build
-/// `package`; empty: nothing.
+// What to tell who opens a port about a GStreamer of that version, which calls its build
+// `package`; empty: nothing.
 std::string note_on(const Version& version, const std::string& package);
 
-/// The same of the GStreamer that runs.
+// The same of the GStreamer that runs.
 std::string note_on_gstreamer();
 
 }  // namespace pipelines
-
-#endif  // FLASHVSR_PIPELINES_LIVE_GSTREAMER_AGE_H_

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_LIVE_GUARD_H_
-#define FLASHVSR_PIPELINES_LIVE_GUARD_H_
+#pragma once
 
 #include <glib.h>
 
@@ -10,12 +9,12 @@
 
 namespace pipelines {
 
-/// Runs the body of a callback that C code calls: an exception must not unwind through C. It ends
-/// here with a line in the log that names `where`, and `otherwise` is returned.
-///
-///     static gboolean on_second(gpointer self) {
-///         return guarded("on_second", G_SOURCE_CONTINUE, [&] { ...; return G_SOURCE_CONTINUE; });
-///     }
+// Runs the body of a callback that C code calls: an exception must not unwind through C. It ends
+// here with a line in the log that names `where`, and `otherwise` is returned.
+//
+//     static gboolean on_second(gpointer self) {
+//         return guarded("on_second", G_SOURCE_CONTINUE, [&] { ...; return G_SOURCE_CONTINUE; });
+//     }
 template <class Result, class Work>
 Result guarded(const char* where, Result otherwise, Work&& work) noexcept {
     try {
@@ -28,7 +27,7 @@ Result guarded(const char* where, Result otherwise, Work&& work) noexcept {
     return otherwise;
 }
 
-/// The same for a callback that returns nothing. Returns whether the work got to its end.
+// The same for a callback that returns nothing. Returns whether the work got to its end.
 template <class Work>
 bool guarded(const char* where, Work&& work) noexcept {
     return guarded(where, false, [&] {
@@ -38,5 +37,3 @@ bool guarded(const char* where, Work&& work) noexcept {
 }
 
 }  // namespace pipelines
-
-#endif  // FLASHVSR_PIPELINES_LIVE_GUARD_H_

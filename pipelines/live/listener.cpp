@@ -125,7 +125,7 @@ gboolean Listener::on_pause_over(gpointer self) {
     return G_SOURCE_REMOVE;
 }
 
-/// False: there is no descriptor left, or no memory; a while later there may be.
+// False: there is no descriptor left, or no memory; a while later there may be.
 bool Listener::accept_one() {
     GError* error = nullptr;
     GSocket* socket = g_socket_accept(listening_, nullptr, &error);
@@ -175,14 +175,14 @@ void Listener::admit(GSocket* socket) {
     if (remote) g_object_unref(remote);
 }
 
-/// Dropped connections keep their descriptors until their threads come to them.
+// Dropped connections keep their descriptors until their threads come to them.
 bool Listener::is_behind() const {
     return count([](const auto& connection) {
                return connection.is_dropped() && !connection.is_closed();
            }) >= limits::kWaiting;
 }
 
-/// For one more of this address.
+// For one more of this address.
 void Listener::make_room(const std::string& address) {
     connections_.remove_if([](const auto& connection) { return connection->is_closed(); });
     const Which of_address = [&](const Connection& connection) {

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_LIVE_LISTENER_H_
-#define FLASHVSR_PIPELINES_LIVE_LISTENER_H_
+#pragma once
 
 #include <gio/gio.h>
 
@@ -12,24 +11,24 @@
 
 namespace pipelines {
 
-/// A connection as it has been accepted.
+// A connection as it has been accepted.
 struct Accepted {
     GSocket* socket;
     GSocketAddress* local;
     GSocketAddress* remote;
-    GIOStream* stream;  ///< what it says, without TLS, and metered
+    GIOStream* stream;  // what it says, without TLS, and metered
     std::shared_ptr<Connection> connection;
 };
 
-/// Listens, and keeps the connections within limits.h. On the main thread.
+// Listens, and keeps the connections within limits.h. On the main thread.
 class Listener {
   public:
     using Make = std::function<std::shared_ptr<Connection>(GSocket*, const std::string& address)>;
-    /// Takes references to what it keeps.
+    // Takes references to what it keeps.
     using Accept = std::function<void(const Accepted& accepted)>;
 
-    /// certificate: TLS is spoken; null: it is not. Throws Failure: kUsage for what is no IP
-    /// address, kOutput where it cannot be listened on.
+    // certificate: TLS is spoken; null: it is not. Throws Failure: kUsage for what is no IP
+    // address, kOutput where it cannot be listened on.
     Listener(const std::string& address, int port, GTlsCertificate* certificate, Make make,
              Accept accept);
     ~Listener();
@@ -37,7 +36,7 @@ class Listener {
     Listener& operator=(const Listener&) = delete;
 
     int port() const;
-    /// Drops those that have had their time. To be called every second.
+    // Drops those that have had their time. To be called every second.
     void check_times();
     void drop_all();
 
@@ -67,5 +66,3 @@ class Listener {
 };
 
 }  // namespace pipelines
-
-#endif  // FLASHVSR_PIPELINES_LIVE_LISTENER_H_

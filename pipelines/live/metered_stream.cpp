@@ -4,7 +4,7 @@ namespace {
 
 using pipelines::Meter;
 
-/// What stream, input and output have in common.
+// What stream, input and output have in common.
 struct Core {
     GIOStream* base;
     std::shared_ptr<Meter> meter;
@@ -219,7 +219,7 @@ static void on_base_closed(GObject* base, GAsyncResult* result, gpointer task) {
     g_object_unref(task);
 }
 
-/// Not in a thread, as GIOStream's own.
+// Not in a thread, as GIOStream's own.
 static void metered_stream_close_async(GIOStream* stream, int priority, GCancellable* cancellable,
                                        GAsyncReadyCallback callback, gpointer data) {
     GTask* task = g_task_new(stream, cancellable, callback, data);

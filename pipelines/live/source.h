@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_LIVE_SOURCE_H_
-#define FLASHVSR_PIPELINES_LIVE_SOURCE_H_
+#pragma once
 
 #include <functional>
 #include <memory>
@@ -9,34 +8,34 @@
 
 namespace pipelines {
 
-/// Plays a source at its own pace into a pipeline that runs all the time.
-///
-/// Each attempt is a pipeline of its own. When it fails, ends, or stands still, it is thrown away
-/// and another one is made after 0.5, 1, 2 ... 30 s; the running pipeline sees a gap in the time
-/// stamps and nothing else. A file begins again at once.
-///
-/// All calls, and `say`, are in the thread of the default main context, which also brings the
-/// source back: it has to run.
+// Plays a source at its own pace into a pipeline that runs all the time.
+//
+// Each attempt is a pipeline of its own. When it fails, ends, or stands still, it is thrown away
+// and another one is made after 0.5, 1, 2 ... 30 s; the running pipeline sees a gap in the time
+// stamps and nothing else. A file begins again at once.
+//
+// All calls, and `say`, are in the thread of the default main context, which also brings the
+// source back: it has to run.
 class Source {
   public:
     using Say = std::function<void(const std::string& line)>;
 
-    /// `video` gets raw frames; `sound` (may be null) gets sound as the source has coded it where
-    /// RTP has a payload for that, else coded as Opus. Both are elements of the running pipeline;
-    /// the source configures them. `say` gets a line for a person when the source comes and goes.
-    /// Throws Failure: kInput for a file or camera that is not there, kUsage for bad caps.
+    // `video` gets raw frames; `sound` (may be null) gets sound as the source has coded it where
+    // RTP has a payload for that, else coded as Opus. Both are elements of the running pipeline;
+    // the source configures them. `say` gets a line for a person when the source comes and goes.
+    // Throws Failure: kInput for a file or camera that is not there, kUsage for bad caps.
     Source(const SourceOptions& options, GstAppSrc* video, GstAppSrc* sound, Say say);
     ~Source();
     Source(const Source&) = delete;
     Source& operator=(const Source&) = delete;
 
-    /// The first attempt. The running pipeline has to be playing.
+    // The first attempt. The running pipeline has to be playing.
     void start();
 
     bool up() const { return up_; }
     int losses() const { return losses_; }
-    /// Frames that were lost because the running pipeline had no room: an upscaler that upstream
-    /// has to wait for.
+    // Frames that were lost because the running pipeline had no room: an upscaler that upstream
+    // has to wait for.
     guint64 skipped() const { return skipped_ + (attempt_ ? attempt_->skipped() : 0); }
 
   private:
@@ -64,5 +63,3 @@ class Source {
 };
 
 }  // namespace pipelines
-
-#endif  // FLASHVSR_PIPELINES_LIVE_SOURCE_H_

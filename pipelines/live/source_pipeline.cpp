@@ -13,21 +13,21 @@ namespace {
 constexpr guint kJitterMs = 200;  // an RTSP source waits so long for packets that come late
 constexpr guint64 kConnectTimeoutUs = 5 * G_USEC_PER_SEC;
 
-/// Where decoding ends: RTP has payloads for these sounds.
+// Where decoding ends: RTP has payloads for these sounds.
 constexpr char kDecoded[] =
     "video/x-raw(ANY); audio/x-raw; audio/x-opus; audio/x-mulaw; audio/x-alaw; "
     "audio/mpeg, mpegversion=(int)4, framed=(boolean)true; "
     "audio/mpeg, mpegversion=(int)1, parsed=(boolean)true; audio/x-ac3, framed=(boolean)true";
 
 constexpr char kVideo[] = "videoconvert ! deinterlace fields=top ! appsink name=video";
-/// Frames of a decoder on the GPU stay there.
+// Frames of a decoder on the GPU stay there.
 constexpr char kDeviceVideo[] = "appsink name=video";
 constexpr char kCodedSound[] = "appsink name=sound";
 constexpr char kRawSound[] = "audioconvert ! audioresample ! opusenc ! appsink name=sound";
 
 bool is_camera(const std::string& place) { return place.rfind("/dev/", 0) == 0; }
 
-/// In a form that is usual, where nobody asks for another.
+// In a form that is usual, where nobody asks for another.
 std::string test_caps(const SourceOptions& options) {
     const std::string caps =
         options.caps.empty() ? "video/x-raw,width=320,height=180,framerate=25/1" : options.caps;
@@ -54,7 +54,7 @@ std::string uri_of(const SourceOptions& options) {
     return uri;
 }
 
-/// Frames and packets take this way from one pipeline to the other.
+// Frames and packets take this way from one pipeline to the other.
 bool carry(GstAppSink* from, GstAppSrc* to, GstClockTime* newest) {
     GstSample* sample = gst_app_sink_pull_sample(from);
     if (!sample) return false;

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_LIVE_STATISTICS_H_
-#define FLASHVSR_PIPELINES_LIVE_STATISTICS_H_
+#pragma once
 
 #include <gst/gst.h>
 
@@ -7,19 +6,19 @@
 
 namespace pipelines {
 
-/// What a running upscaler does, for people and pages.
+// What a running upscaler does, for people and pages.
 struct Figures {
-    double fps_in = 0, fps_out = 0;  ///< since the last time that somebody asked
-    double latency_ms = 0;           ///< from a frame's arrival to its leaving
+    double fps_in = 0, fps_out = 0;  // since the last time that somebody asked
+    double latency_ms = 0;           // from a frame's arrival to its leaving
     guint64 frames_in = 0, frames_out = 0;
-    guint64 dropped = 0, replaced = 0;  ///< frames, by the overload policy, since the start
-    int waiting = 0;                    ///< frames inside the element
-    guint64 device_memory = 0;          ///< bytes
+    guint64 dropped = 0, replaced = 0;  // frames, by the overload policy, since the start
+    int waiting = 0;                    // frames inside the element
+    guint64 device_memory = 0;          // bytes
 };
 
 class Statistics {
   public:
-    /// The pipeline outlives this.
+    // The pipeline outlives this.
     Statistics(GstElement* pipeline, GstElement* upscaler);
 
     Figures read();
@@ -31,10 +30,8 @@ class Statistics {
     guint64 last_in_ = 0, last_out_ = 0;
 };
 
-/// "fps-in=25.0 fps-out=25.0 latency-ms=1240 waiting=17 dropped=0 replaced=0": one line for people
-/// and scripts.
+// "fps-in=25.0 fps-out=25.0 latency-ms=1240 waiting=17 dropped=0 replaced=0": one line for people
+// and scripts.
 std::string to_line(const Figures& figures);
 
 }  // namespace pipelines
-
-#endif  // FLASHVSR_PIPELINES_LIVE_STATISTICS_H_

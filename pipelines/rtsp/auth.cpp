@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kLongestShownName = 64;
 constexpr char kLoginKey[] = "flashvsr-login";
 
-/// What is remembered of a connection.
+// What is remembered of a connection.
 struct Login {
     const std::string nonce = pipelines::make_token();
     std::string accepted;  // credentials of Basic, which need not be hashed again
@@ -35,7 +35,7 @@ Login* login_of(GstRTSPClient* client) {
     return login;
 }
 
-/// Of one credential of Digest.
+// A parameter of one credential of Digest.
 std::string parameter(const GstRTSPAuthCredential& credential, const char* name) {
     for (GstRTSPAuthParam** at = credential.params; at && *at; ++at) {
         if (g_ascii_strcasecmp((*at)->name, name) == 0) return (*at)->value ? (*at)->value : "";
@@ -43,7 +43,7 @@ std::string parameter(const GstRTSPAuthCredential& credential, const char* name)
     return {};
 }
 
-/// As the log takes it: a peer may call itself anything.
+// As the log takes it: a peer may call itself anything.
 std::string shown_name(const std::string& name) {
     const bool cut = name.size() > kLongestShownName;
     gchar* text = g_strescape(name.substr(0, kLongestShownName).c_str(), nullptr);
@@ -52,7 +52,7 @@ std::string shown_name(const std::string& name) {
     return shown;
 }
 
-/// Checks credentials against the users.
+// Checks credentials against the users.
 class Checker {
   public:
     Checker(Users users, GstRTSPToken* token, std::function<void(const std::string&)> say)
@@ -61,9 +61,9 @@ class Checker {
     Checker(const Checker&) = delete;
     Checker& operator=(const Checker&) = delete;
 
-    /// Sets the token of the request where it may pass.
+    // Sets the token of the request where it may pass.
     void authenticate(GstRTSPContext* context);
-    /// What an answer that refuses it says.
+    // What an answer that refuses it says.
     void challenge(GstRTSPContext* context) const;
 
   private:
@@ -198,7 +198,7 @@ static rtsp::Checker* checker_of(gpointer auth) {
     return static_cast<FlashvsrRtspAuth*>(auth)->checker;
 }
 
-/// True in any case: who gets no token is refused.
+// True in any case: who gets no token is refused.
 static gboolean flashvsr_rtsp_auth_authenticate(GstRTSPAuth* auth, GstRTSPContext* context) {
     pipelines::guarded("a login", [&] { checker_of(auth)->authenticate(context); });
     return TRUE;

@@ -45,7 +45,7 @@ void Connection::on_blocked() {
     blocked_.compare_exchange_strong(reads, g_get_monotonic_time());
 }
 
-/// A TLS handshake that has not ended would be waited for.
+// A TLS handshake that has not ended would be waited for.
 void Connection::on_closing() {
     if (heard_ == 0) drop();
     pipelines::Connection::on_closing();

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_RTSP_CONNECTION_H_
-#define FLASHVSR_PIPELINES_RTSP_CONNECTION_H_
+#pragma once
 
 #include <gio/gio.h>
 
@@ -12,20 +11,21 @@
 
 namespace rtsp {
 
-/// One peer's connection, within limits.h. It waits until a session is granted.
+// One peer's connection, within limits.h. It waits until a session is granted.
 class Connection : public pipelines::Connection {
   public:
     Connection(GSocket* socket, std::string address);
 
-    /// A session begins, or ends. Drops a peer that has too many. Any thread.
+    // A session begins, or ends. Drops a peer that has too many. Any thread.
     void begin_session();
     void end_session();
-    /// Its stream goes through this connection. Any thread.
+    // Its stream goes through this connection. Any thread.
     void begin_stream();
 
     bool is_waiting() const override { return sessions_ == 0 && !is_dropped(); }
     bool is_silent() const override { return is_waiting() && heard_ == 0; }
-    /// Of what it has begun to send, of what it is to read, of its login, or of its silence.
+    // Whether it is over time with what it has begun to send, what it is to read, its login, or its
+    // silence.
     bool is_overdue(gint64 now) const override;
 
   private:
@@ -46,11 +46,9 @@ class Connection : public pipelines::Connection {
     RequestMeter::Verdict verdict_ = RequestMeter::Verdict::kFine;
 };
 
-/// Has a client or a session of the library's know its connection.
+// Has a client or a session of the library's know its connection.
 void give(gpointer object, const std::shared_ptr<Connection>& connection);
-/// Null: it has been given none.
+// Null: it has been given none.
 std::shared_ptr<Connection> connection_of(gpointer object);
 
 }  // namespace rtsp
-
-#endif  // FLASHVSR_PIPELINES_RTSP_CONNECTION_H_

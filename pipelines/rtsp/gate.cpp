@@ -10,7 +10,7 @@ namespace rtsp {
 
 namespace {
 
-/// Each has the library do, keep or say something that no viewer of this stream needs.
+// Each has the library do, keep or say something that no viewer of this stream needs.
 constexpr GstRTSPHeaderField kIgnored[] = {
     GST_RTSP_HDR_ACCEPT_RANGES, GST_RTSP_HDR_BLOCKSIZE,  GST_RTSP_HDR_KEYMGMT, GST_RTSP_HDR_RANGE,
     GST_RTSP_HDR_SCALE,         GST_RTSP_HDR_SEEK_STYLE, GST_RTSP_HDR_SPEED,
@@ -27,7 +27,7 @@ bool has_played(GstRTSPSession* session) {
     return played;
 }
 
-/// The library would go on to send to the ports of before, for ever.
+// The library would go on to send to the ports of before, for ever.
 bool changes_what_plays(const GstRTSPContext& context) {
     return context.session && has_played(context.session);
 }

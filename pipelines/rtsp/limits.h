@@ -1,55 +1,52 @@
-#ifndef FLASHVSR_PIPELINES_RTSP_LIMITS_H_
-#define FLASHVSR_PIPELINES_RTSP_LIMITS_H_
+#pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "pipelines/live/limits.h"
 
-/// What one peer, and all peers together, may ask of the server, beside the limits of all servers
-/// (pipelines/live/limits.h). docs/live.md has the same table.
+// What one peer, and all peers together, may ask of the server, beside the limits of all servers
+// (pipelines/live/limits.h). docs/live.md has the same table.
 namespace rtsp::limits {
 
 using pipelines::limits::kSecond;
 
 // ---- Requests --------------------------------------------------------------------------------
 
-/// Header of a request. Clients send 200 to 600 bytes.
+// Header of a request. Clients send 200 to 600 bytes.
 constexpr size_t kLongestHeader = 8 * 1024;
-/// Its body. Clients send none, or the name of a parameter.
+// Its body. Clients send none, or the name of a parameter.
 constexpr size_t kLongestBody = 4 * 1024;
-/// From the first byte of a request, or of interleaved data, to the last one.
+// From the first byte of a request, or of interleaved data, to the last one.
 constexpr int64_t kRequestTime = 10 * kSecond;
-/// From the connection to the first SETUP that is granted, TLS and the start of the encoder
-/// included, or from the end of a session to the next one.
+// From the connection to the first SETUP that is granted, TLS and the start of the encoder
+// included, or from the end of a session to the next one.
 constexpr int64_t kLoginTime = 30 * kSecond;
 
-/// Nothing is read of what waits for the peer. GstRTSPServer keeps up to 10 s of the stream for it.
+// Nothing is read of what waits for the peer. GstRTSPServer keeps up to 10 s of the stream for it.
 constexpr int64_t kReadTime = 5 * kSecond;
-/// Nothing comes from who gets its stream through its connection. Clients send a request or a
-/// report of RTCP more often. GstRTSPServer itself takes what it sends there for a sign of life;
-/// its sessions have the same time otherwise.
+// Nothing comes from who gets its stream through its connection. Clients send a request or a
+// report of RTCP more often. GstRTSPServer itself takes what it sends there for a sign of life;
+// its sessions have the same time otherwise.
 constexpr int64_t kSilence = 60 * kSecond;
 
 // ---- Rates -----------------------------------------------------------------------------------
 
-/// Requests and interleaved data of a connection. Receivers send a request or a report of RTCP
-/// every few seconds.
+// Requests and interleaved data of a connection. Receivers send a request or a report of RTCP
+// every few seconds.
 constexpr double kMessagesPerSecond = 50;
 constexpr double kMessagesAtOnce = 200;
 
-/// Uses of Pipelined-Requests on a connection, whose names the library keeps until its end.
+// Uses of Pipelined-Requests on a connection, whose names the library keeps until its end.
 constexpr int kPipelines = 16;
 
 // ---- Viewers ---------------------------------------------------------------------------------
 
-/// Sessions of one connection; clients use one.
+// Sessions of one connection; clients use one.
 constexpr int kSessions = 4;
-/// Of a viewer: its connection, and what its address needs with UDP.
+// A viewer's: its connection, and what its address needs with UDP.
 constexpr size_t kDescriptorsOfViewer = 4;
-/// Of its ports for UDP. Those below are of services.
+// The lowest port for a viewer's UDP. Those below are of services.
 constexpr int kLowestPort = 1024;
 
 }  // namespace rtsp::limits
-
-#endif  // FLASHVSR_PIPELINES_RTSP_LIMITS_H_

@@ -11,12 +11,12 @@ constexpr char kPictures[] =
     "appsrc name=video ! videoconvert ! flashvsrupscale name=upscaler ! "
     "appsink name=pictures caps=\"video/x-raw,format=(string){I420,NV12}\" ";
 
-/// The queue is as long as the upscaler's latency may be.
+// The queue is as long as the upscaler's latency may be.
 constexpr char kSound[] =
     "appsrc name=audio ! queue max-size-time=60000000000 max-size-bytes=0 max-size-buffers=0 ! "
     "appsink name=sound";
 
-/// After the first picture; a source without sound is served after that.
+// After the first picture; a source without sound is served after that.
 constexpr gint64 kSoundWaitUs = 2 * G_USEC_PER_SEC;
 
 }  // namespace
@@ -68,7 +68,7 @@ bool Live::ready() {
     return false;
 }
 
-/// Throws away what is on its way, and what has come out.
+// Throws away what is on its way, and what has come out.
 void Live::flush() {
     const char* const entries[] = {"video", "audio"};
     for (const char* name : entries) {

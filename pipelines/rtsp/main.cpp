@@ -27,7 +27,7 @@ using pipelines::Failure;
 
 void say(const std::string& line) { std::fprintf(stderr, "flashvsr-rtsp: %s\n", line.c_str()); }
 
-/// What the main loop looks after.
+// What the main loop looks after.
 struct Program {
     explicit Program(const Options& options) : live(options, say), server(options, &live, say) {}
 
@@ -88,7 +88,7 @@ gboolean on_statistics(gpointer data) {
     return G_SOURCE_CONTINUE;
 }
 
-/// What the user should know about who can read what.
+// What the user should know about who can read what.
 void warn(const Options& options) {
     if (options.users.has_passwords()) {
         say("--auth-file holds passwords that can be read there; lines NAME:REALM:HA1 hide them");

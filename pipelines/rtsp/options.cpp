@@ -27,7 +27,7 @@ constexpr char kDescription[] =
     "Exit codes: 0 stopped by SIGINT or SIGTERM, 1 failed (model, encoder, port), 2 bad option or\n"
     "value, 3 no such source, 5 a GStreamer element is missing.\n";
 
-/// What GLib writes into; it owns the strings until the program ends.
+// What GLib writes into; it owns the strings until the program ends.
 struct Raw {
     gchar* caps = nullptr;
     gchar* source_file = nullptr;
@@ -46,7 +46,7 @@ struct Raw {
 
 std::string text(const gchar* raw) { return raw ? raw : ""; }
 
-/// A password goes out only where nobody can read it on its way.
+// A password goes out only where nobody can read it on its way.
 void check_login(const Options& options) {
     if (options.users.kind() != Users::Kind::kHashes || !options.tls_certificate.empty() ||
         pipelines::is_loopback(options.address)) {
@@ -59,7 +59,7 @@ void check_login(const Options& options) {
             options.address + ": use --tls-certificate, or lines NAME:REALM:HA1 (docs/live.md)");
 }
 
-/// Checks what GLib does not, and moves it over.
+// Checks what GLib does not, and moves it over.
 void take(const Raw& raw, Options* options) {
     check_range("--port", raw.port, 0, 65535);
     check_range("--bitrate", raw.bitrate, 0, 1000000);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr gint64 kGapUs = G_USEC_PER_SEC;
 
-/// Whether an encoder or payloader that was made for the one also takes the other.
+// Whether an encoder or payloader that was made for the one also takes the other.
 bool same_codec(const GstCaps* a, const GstCaps* b) {
     return gst_structure_has_name(gst_caps_get_structure(a, 0),
                                   gst_structure_get_name(gst_caps_get_structure(b, 0)));
@@ -72,7 +72,7 @@ GstFlowReturn Outlet::on_sample(GstAppSink* sink, gpointer self) {
     return GST_FLOW_OK;
 }
 
-/// `sample` becomes ours.
+// `sample` becomes ours.
 void Outlet::take(GstSample* sample) {
     const std::lock_guard lock(mutex_);
     if (newest_ && kind_ == Kind::kSound &&

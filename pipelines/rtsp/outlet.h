@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_RTSP_OUTLET_H_
-#define FLASHVSR_PIPELINES_RTSP_OUTLET_H_
+#pragma once
 
 #include <gst/app/app.h>
 
@@ -8,31 +7,31 @@
 
 namespace rtsp {
 
-/// One kind of stream, pictures or sound, as it leaves the running pipeline, each buffer at its
-/// time, for whoever listens at the moment. Any thread may call anything.
+// One kind of stream, pictures or sound, as it leaves the running pipeline, each buffer at its
+// time, for whoever listens at the moment. Any thread may call anything.
 class Outlet {
   public:
     enum class Kind { kPictures, kSound };
 
-    /// `sink` outlives this, and its pipeline is stopped before.
+    // `sink` outlives this, and its pipeline is stopped before.
     Outlet(GstAppSink* sink, Kind kind);
     ~Outlet();
     Outlet(const Outlet&) = delete;
     Outlet& operator=(const Outlet&) = delete;
 
     bool begun() const;
-    /// As if nothing had come yet.
+    // As if nothing had come yet.
     void forget();
 
-    /// Of the newest buffer; null: there was none yet. The caller's.
+    // Those of the newest buffer; null: there was none yet. The caller's.
     GstCaps* caps() const;
 
     void add(GstAppSrc* listener);
     void remove(GstAppSrc* listener);
 
-    /// To be called a few times a second. While nothing comes, listeners get the newest picture
-    /// again, so that they neither give up nor hold up those who come new; the newest sound only
-    /// goes to those who have had none.
+    // To be called a few times a second. While nothing comes, listeners get the newest picture
+    // again, so that they neither give up nor hold up those who come new; the newest sound only
+    // goes to those who have had none.
     void bridge_gap();
 
   private:
@@ -54,5 +53,3 @@ class Outlet {
 };
 
 }  // namespace rtsp
-
-#endif  // FLASHVSR_PIPELINES_RTSP_OUTLET_H_

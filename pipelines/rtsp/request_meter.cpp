@@ -106,7 +106,7 @@ RequestMeter::Verdict RequestMeter::end_line() {
     return body_ > limits::kLongestBody ? Verdict::kTooLong : Verdict::kFine;
 }
 
-/// Nothing: the message is complete.
+// Nothing: the message is complete.
 void RequestMeter::await_body(size_t size) {
     body_ = size;
     state_ = size > 0 ? State::kBody : State::kStart;

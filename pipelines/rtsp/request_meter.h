@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_RTSP_REQUEST_METER_H_
-#define FLASHVSR_PIPELINES_RTSP_REQUEST_METER_H_
+#pragma once
 
 #include <cstddef>
 #include <cstdint>
@@ -10,22 +9,22 @@
 
 namespace rtsp {
 
-/// Watches the bytes that a peer sends, before GstRTSPConnection sees them: that has no limit for
-/// headers, and takes any number of messages.
-///
-/// It has to find each message's end where GstRTSPConnection finds it, or a peer could hide an
-/// endless header in what looks like something else. So it lets only through what cannot be
-/// understood in two ways: lines that end in CR LF, no NUL, one Content-Length, RTSP and not the
-/// HTTP of a tunnel.
+// Watches the bytes that a peer sends, before GstRTSPConnection sees them: that has no limit for
+// headers, and takes any number of messages.
+//
+// It has to find each message's end where GstRTSPConnection finds it, or a peer could hide an
+// endless header in what looks like something else. So it lets only through what cannot be
+// understood in two ways: lines that end in CR LF, no NUL, one Content-Length, RTSP and not the
+// HTTP of a tunnel.
 class RequestMeter {
   public:
     enum class Verdict { kFine, kBad, kTooLong, kTooMany };
 
-    /// The next bytes, cut anywhere. may_send_data: interleaved data is allowed now; now: in
-    /// microseconds. After a verdict other than kFine the connection has to end.
+    // The next bytes, cut anywhere. may_send_data: interleaved data is allowed now; now: in
+    // microseconds. After a verdict other than kFine the connection has to end.
     Verdict take(const uint8_t* data, size_t size, bool may_send_data, int64_t now);
 
-    /// When the message began that has not come to its end; 0: there is none.
+    // When the message began that has not come to its end; 0: there is none.
     int64_t unfinished_since() const { return began_; }
 
   private:
@@ -49,5 +48,3 @@ class RequestMeter {
 };
 
 }  // namespace rtsp
-
-#endif  // FLASHVSR_PIPELINES_RTSP_REQUEST_METER_H_

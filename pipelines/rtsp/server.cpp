@@ -26,7 +26,7 @@ constexpr double kKeyFrameSeconds = 2;
 constexpr double kUsualRate = 25;     // where the source does not tell its own
 constexpr char kViewer[] = "viewer";  // the role of those who may watch
 
-/// What RTP carries each kind of coded sound in.
+// What RTP carries each kind of coded sound in.
 struct Payload {
     const char* caps;
     const char* line;
@@ -40,7 +40,7 @@ constexpr Payload kPayloads[] = {
     {"audio/x-ac3", "ac3parse ! rtpac3pay pt=97"},
 };
 
-/// A stream that nobody has asked for leads nowhere, which is no failure.
+// A stream that nobody has asked for leads nowhere, which is no failure.
 constexpr char kMayLeadNowhere[] = "tee allow-not-linked=true ! ";
 
 std::string payloader_line(GstCaps* sound) {
@@ -72,7 +72,7 @@ std::string encoder_line(GstCaps* pictures, int bitrate) {
            " key-int-max=" + std::to_string(static_cast<int>(kKeyFrameSeconds * rate + 0.5));
 }
 
-/// What a client's pipeline is fed from, for as long as it is prepared.
+// What a client's pipeline is fed from, for as long as it is prepared.
 struct Feed {
     std::shared_ptr<Outlet> outlet;
     GstAppSrc* entry;  // the pipeline's
@@ -82,7 +82,7 @@ void stop_feed(GstRTSPMedia*, gpointer feed) {
     static_cast<Feed*>(feed)->outlet->remove(static_cast<Feed*>(feed)->entry);
 }
 
-/// Feeds the appsrc of this name, if there is one.
+// Feeds the appsrc of this name, if there is one.
 void feed(GstRTSPMedia* media, const char* name, const std::shared_ptr<Outlet>& outlet) {
     GstElement* bin = gst_rtsp_media_get_element(media);
     GstElement* entry = pipelines::named(bin, name);
@@ -108,11 +108,11 @@ GTlsCertificate* read_certificate(const Options& options) {
     return certificate;
 }
 
-/// Everybody watches the same, whatever their URLs have besides the path: an encoder for each of
-/// "?1", "?2" ... would be the peers' to start.
+// Everybody watches the same, whatever their URLs have besides the path: an encoder for each of
+// "?1", "?2" ... would be the peers' to start.
 gchar* key_of_media(GstRTSPMediaFactory*, const GstRTSPUrl*) { return g_strdup("live"); }
 
-/// GLib's random numbers, which the library takes, can be told from those that clients get to see.
+// GLib's random numbers, which the library takes, can be told from those that clients get to see.
 gchar* new_session_id(GstRTSPSessionPool*) { return g_strdup(pipelines::make_token().c_str()); }
 
 }  // namespace
@@ -166,7 +166,7 @@ Server::~Server() {
     if (certificate_) g_object_unref(certificate_);
 }
 
-/// Passwords. Without any, too, clients may not say where the stream is to be sent.
+// Passwords. Without any, too, clients may not say where the stream is to be sent.
 void Server::protect() {
     GstRTSPAuth* auth = auth_new(options_.users, kViewer, allows_udp(), say_);
     gst_rtsp_media_factory_add_role(factory_, kViewer, GST_RTSP_PERM_MEDIA_FACTORY_ACCESS,
@@ -235,7 +235,7 @@ std::string Server::url() const {
     return url;
 }
 
-/// Drops connections that have had their time.
+// Drops connections that have had their time.
 gboolean Server::on_second(gpointer self) {
     auto* server = static_cast<Server*>(self);
     pipelines::guarded("connections", [&] {
@@ -245,8 +245,8 @@ gboolean Server::on_second(gpointer self) {
     return G_SOURCE_CONTINUE;
 }
 
-/// The library keeps a media that has failed until its last viewer has gone, and refuses everybody
-/// else meanwhile. Who comes again gets a new one.
+// The library keeps a media that has failed until its last viewer has gone, and refuses everybody
+// else meanwhile. Who comes again gets a new one.
 void Server::hear_of_trouble() {
     std::string text;
     {
@@ -270,13 +270,13 @@ void Server::on_client(GstRTSPServer*, GstRTSPClient* client, gpointer self) {
 
 // ---- The server's threads --------------------------------------------------------------------
 
-/// Forgets viewers that have gone without a word.
+// Forgets viewers that have gone without a word.
 gboolean Server::on_client_second(gpointer sessions) {
     gst_rtsp_session_pool_cleanup(GST_RTSP_SESSION_POOL(sessions));
     return G_SOURCE_CONTINUE;
 }
 
-/// Its sessions end with it: the library would keep them, and with them the socket, for a minute.
+// Its sessions end with it: the library would keep them, and with them the socket, for a minute.
 void Server::on_closed(GstRTSPClient* client, gpointer self) {
     auto* server = static_cast<Server*>(self);
     --server->clients_;
@@ -306,7 +306,7 @@ void Server::on_setup(GstRTSPClient* client, GstRTSPContext* context, gpointer) 
     }
 }
 
-/// Who comes to a running stream need not wait for the next key frame.
+// Who comes to a running stream need not wait for the next key frame.
 void Server::on_play(GstRTSPClient*, GstRTSPContext* context, gpointer) {
     if (!context->media) return;
     GstElement* bin = gst_rtsp_media_get_element(context->media);

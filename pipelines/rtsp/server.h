@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_RTSP_SERVER_H_
-#define FLASHVSR_PIPELINES_RTSP_SERVER_H_
+#pragma once
 
 #include <gst/rtsp-server/rtsp-server.h>
 
@@ -15,25 +14,25 @@
 
 namespace rtsp {
 
-/// Serves what leaves the running pipeline. While anybody watches there is one encoder for all of
-/// them:
-///
-///     pictures -> appsrc ! encoder ! rtph264pay
-///     sound    -> appsrc ! payloader
-///
-/// Called from the main thread; the server's own threads look after the clients.
+// Serves what leaves the running pipeline. While anybody watches there is one encoder for all of
+// them:
+//
+//     pictures -> appsrc ! encoder ! rtph264pay
+//     sound    -> appsrc ! payloader
+//
+// Called from the main thread; the server's own threads look after the clients.
 class Server {
   public:
-    /// Reads the certificate. Throws Failure (kUsage). `live` outlives the server; `say` gets a
-    /// line for a person at a wrong password, on any thread.
+    // Reads the certificate. Throws Failure (kUsage). `live` outlives the server; `say` gets a
+    // line for a person at a wrong password, on any thread.
     Server(const Options& options, Live* live, const pipelines::Source::Say& say);
-    /// Sends every client away.
+    // Sends every client away.
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    /// Begins to listen, once the pipeline has given its first picture: what there is to serve is
-    /// known then. Throws Failure: kOutput where the port is taken.
+    // Begins to listen, once the pipeline has given its first picture: what there is to serve is
+    // known then. Throws Failure: kOutput where the port is taken.
     void listen();
 
     bool listening() const { return listener_ != nullptr; }
@@ -41,14 +40,14 @@ class Server {
     int clients() const { return clients_; }
 
   private:
-    /// What went wrong with the encoder or a payloader, until somebody has heard of it.
+    // What went wrong with the encoder or a payloader, until somebody has heard of it.
     struct Trouble {
         std::mutex mutex;
         std::string text;
     };
 
     void protect();
-    /// Over UDP the stream would go past the TLS connection.
+    // Over UDP the stream would go past the TLS connection.
     bool allows_udp() const { return options_.udp && !certificate_; }
     void hear_of_trouble();
     void serve(const pipelines::Accepted& accepted);
@@ -75,9 +74,9 @@ class Server {
     GstRTSPMediaFactory* factory_;
     std::unique_ptr<pipelines::Listener> listener_;
     std::shared_ptr<Connection> admitted_;  // while the library is given it
-    /// That of all clients, the only one that takes a viewer in or forgets it: who came while the
-    /// last one is forgotten on another thread would be refused. Were it left to the library, it
-    /// would end with the last client, and what of it is not cleaned up by then never would be.
+    // That of all clients, the only one that takes a viewer in or forgets it: who came while the
+    // last one is forgotten on another thread would be refused. Were it left to the library, it
+    // would end with the last client, and what of it is not cleaned up by then never would be.
     GstRTSPThread* thread_ = nullptr;
     GSource* client_timer_ = nullptr;  // on that thread
     guint timer_ = 0;                  // id in the main context
@@ -85,5 +84,3 @@ class Server {
 };
 
 }  // namespace rtsp
-
-#endif  // FLASHVSR_PIPELINES_RTSP_SERVER_H_

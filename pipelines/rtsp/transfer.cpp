@@ -15,8 +15,8 @@ void give(gpointer object, GIOStream* stream) {
     g_object_set_qdata_full(G_OBJECT(object), stream_key(), stream, g_object_unref);
 }
 
-/// What the connection uses in the socket's place; null: nothing. The first one that asks takes it
-/// from the socket, which the stream holds in turn.
+// What the connection uses in the socket's place; null: nothing. The first one that asks takes it
+// from the socket, which the stream holds in turn.
 GIOStream* stream_of(GIOStream* connection) {
     auto* own = static_cast<GIOStream*>(g_object_get_qdata(G_OBJECT(connection), stream_key()));
     if (own) return own;
@@ -42,7 +42,7 @@ gboolean close(GIOStream* connection, GCancellable* cancellable, GError** error)
                   : tcp_class.close_fn(connection, cancellable, error);
 }
 
-/// Returns whether it is done.
+// Returns whether it is done.
 bool teach_tcp_connections() {
     auto* tcp = static_cast<GIOStreamClass*>(g_type_class_ref(G_TYPE_TCP_CONNECTION));
     tcp_class = *tcp;

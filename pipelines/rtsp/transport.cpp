@@ -26,7 +26,7 @@ std::vector<std::string> split(const std::string& text, char at) {
     return parts;
 }
 
-/// -1: it is none.
+// -1: it is none.
 int number(const std::string& text) {
     if (text.empty() || text.size() > 5 || text.find_first_not_of("0123456789") != text.npos) {
         return -1;
@@ -34,7 +34,7 @@ int number(const std::string& text) {
     return std::stoi(text);
 }
 
-/// "A-B" as it is, "A" as "A-A+1"; empty where they are not numbers from `low` to `high`.
+// "A-B" as it is, "A" as "A-A+1"; empty where they are not numbers from `low` to `high`.
 std::string pair_within(const std::string& text, int low, int high) {
     const size_t dash = text.find('-');
     const int first = number(text.substr(0, dash));
@@ -43,7 +43,7 @@ std::string pair_within(const std::string& text, int low, int high) {
     return std::to_string(first) + "-" + std::to_string(second);
 }
 
-/// One way of the header.
+// One way of the header.
 std::string usable_way(const std::string& way, bool udp) {
     const std::vector<std::string> parts = split(way, ';');
     const bool tcp = parts[0] == "rtp/avp/tcp";

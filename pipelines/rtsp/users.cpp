@@ -31,7 +31,7 @@ constexpr size_t kDigits = 32;  // of an MD5 sum
 constexpr char kRounds[] = "rounds=";
 constexpr unsigned long kMostRounds = 500000;
 constexpr char kMostOfBcrypt[] = "12";
-/// yescrypt's of crypt(5) from 1 to 7, where 5 is usual; scrypt's of 6 and 7.
+// yescrypt's of crypt(5) from 1 to 7, where 5 is usual; scrypt's of 6 and 7.
 constexpr const char* kAffordable[] = {
     "$y$j75$",  "$y$j85$",  "$y$j7T$",        "$y$j8T$",        "$y$j9T$",  "$y$jAT$",
     "$y$jBT$",  "$gy$j75$", "$gy$j85$",       "$gy$j7T$",       "$gy$j8T$", "$gy$j9T$",
@@ -49,7 +49,7 @@ bool is_sum(const std::string& text) {
            });
 }
 
-/// Whether it would end a text between quotation marks, or the line of a header.
+// Whether it would end a text between quotation marks, or the line of a header.
 bool is_no_text(unsigned char c) { return c == '"' || c == '\\' || g_ascii_iscntrl(c) != 0; }
 
 std::string sum_of(const std::string& text) {
@@ -60,15 +60,15 @@ std::string sum_of(const std::string& text) {
     return result;
 }
 
-/// The hash of the password with the salt of `hash`; empty: it cannot be made.
+// The hash of the password with the salt of `hash`; empty: it cannot be made.
 std::string hashed(const std::string& password, const std::string& hash) {
     const auto data = std::make_unique<crypt_data>();
     const char* result = crypt_r(password.c_str(), hash.c_str(), data.get());
     return result && result[0] != '*' ? result : "";
 }
 
-/// Whether a login takes at most 0.3 s of the thread that all clients share, and 64 MB; otherwise
-/// whoever guesses would hold up everybody.
+// Whether a login takes at most 0.3 s of the thread that all clients share, and 64 MB; otherwise
+// whoever guesses would hold up everybody.
 bool is_affordable(const std::string& hash) {
     const auto begins = [&](const std::string& with) { return hash.rfind(with, 0) == 0; };
     if (begins("$5$") || begins("$6$")) {
@@ -143,7 +143,7 @@ void Users::add(const std::string& line) {
     secrets_[name] = rest;
 }
 
-/// Without a realm `secret` is the password.
+// Without a realm `secret` is the password.
 void Users::add_digest(const std::string& name, const std::string& realm,
                        const std::string& secret) {
     const std::string own = realm.empty() ? kRealm : realm;

@@ -49,7 +49,7 @@ bool is_digits(const std::string& text) {
     return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
 }
 
-/// Of "[[HOURS:]MINUTES:]SECONDS", the last with or without a fraction.
+// Reads "[[HOURS:]MINUTES:]SECONDS", the last with or without a fraction.
 std::optional<double> seconds_of(const std::string& text) {
     const size_t last = text.rfind(':');
     const std::string seconds = last == std::string::npos ? text : text.substr(last + 1);

@@ -21,7 +21,7 @@ constexpr Identifier kData = {0x36, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11,
 constexpr Identifier kFileProperties = {0xa1, 0xdc, 0xab, 0x8c, 0x47, 0xa9, 0xcf, 0x11,
                                         0x8e, 0xe4, 0x00, 0xc0, 0x0c, 0x20, 0x53, 0x65};
 
-/// Bytes of the object that begins there; 0: it is another one.
+// Bytes of the object that begins there; 0: it is another one.
 int64_t size_of(const ByteSource& bytes, int64_t at, const Identifier& kind) {
     uint8_t head[24];
     if (bytes.peek(at, head, sizeof head) < sizeof head) return 0;

@@ -1,14 +1,11 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_ASF_H_
-#define FLASHVSR_PIPELINES_UPSCALE_ASF_H_
+#pragma once
 
 #include "pipelines/upscale/byte_source.h"
 
 namespace upscale {
 
-/// Whether an ASF (WMV, WMA) file is shorter than its header says that its packets reach. False of
-/// a pipe, and of a recorded broadcast, whose header knows no sizes.
+// Whether an ASF (WMV, WMA) file is shorter than its header says that its packets reach. False of
+// a pipe, and of a recorded broadcast, whose header knows no sizes.
 bool ends_within_asf_packets(const ByteSource& bytes);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_ASF_H_

@@ -21,7 +21,7 @@ namespace upscale {
 
 namespace {
 
-/// An element that does nothing but hold the model, so that each pipeline finds it loaded.
+// An element that does nothing but hold the model, so that each pipeline finds it loaded.
 class LoadedModel {
   public:
     explicit LoadedModel(const Options& options) : element_(make_upscaler(options.settings)) {
@@ -48,13 +48,13 @@ ExitCode code_of(const VideoResult& result) {
     return result.losses.empty() ? ExitCode::kDone : ExitCode::kLosses;
 }
 
-/// Says a failure that does not end the program.
+// Says a failure that does not end the program.
 Outcome failed(const std::string& input, const Failure& failure) {
     std::fprintf(stderr, "flashvsr-upscale: %s\n", printable(failure.what()).c_str());
     return {input, std::string("failed: ") + failure.what(), failure.code()};
 }
 
-/// One of which nothing is computed.
+// One of which nothing is computed.
 void end_progress(const Options& options, const Task& task, const char* state) {
     const Report none([](const std::string&) {}, false);
     Progress(options, task.input).end(state, 0, task.destination.name, none);
@@ -110,7 +110,7 @@ ExitCode run_batch(const Options& options, std::vector<Task>* tasks) {
     return losses ? ExitCode::kLosses : ExitCode::kDone;
 }
 
-/// many: one that cannot be read does not keep the others from it.
+// many: one that cannot be read does not keep the others from it.
 std::vector<Task> look_at_inputs(const std::vector<std::string>& inputs, bool many) {
     std::vector<Task> tasks;
     for (const std::string& input : inputs) {
@@ -140,7 +140,7 @@ std::vector<std::string> stills_of(const Options& options) {
     return stills;
 }
 
-/// Whether results of several inputs can go there.
+// Whether results of several inputs can go there.
 bool can_be_folder(const std::string& output) {
     if (exists(output) || output.back() == '/') return !exists(output) || is_folder(output);
     return output != "-" && !is_pattern(output) && ending_of(output).empty();

@@ -1,15 +1,12 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_BATCH_H_
-#define FLASHVSR_PIPELINES_UPSCALE_BATCH_H_
+#pragma once
 
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/options.h"
 
 namespace upscale {
 
-/// Upscales every input. With more than one, a failure is said and the next begins; a summary comes
-/// last. Throws Failure where the only input fails.
+// Upscales every input. With more than one, a failure is said and the next begins; a summary comes
+// last. Throws Failure where the only input fails.
 ExitCode run_all(Options options);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_BATCH_H_

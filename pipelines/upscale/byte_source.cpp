@@ -84,7 +84,7 @@ int ByteSource::read(uint8_t* data, int size) {
     return count;
 }
 
-/// What was read at `place_`.
+// What was read at `place_`.
 void ByteSource::patch(uint8_t* data, int size) const {
     constexpr int64_t kSize = std::tuple_size<Patch>();
     for (auto it = patches_.upper_bound(place_ - kSize);
@@ -96,7 +96,7 @@ void ByteSource::patch(uint8_t* data, int size) const {
     }
 }
 
-/// Never 0.
+// Never 0.
 int ByteSource::read_descriptor(uint8_t* data, int size) {
     if (!head_.empty()) {
         const size_t count = std::min(head_.size(), static_cast<size_t>(size));

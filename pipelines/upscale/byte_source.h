@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_BYTE_SOURCE_H_
-#define FLASHVSR_PIPELINES_UPSCALE_BYTE_SOURCE_H_
+#pragma once
 
 #include <array>
 #include <functional>
@@ -11,13 +10,13 @@
 
 namespace upscale {
 
-/// A file or a pipe as libavformat reads it. What stalls gives up when it is told to, and a demuxer
-/// that reads in circles is brought to its end.
+// A file or a pipe as libavformat reads it. What stalls gives up when it is told to, and a demuxer
+// that reads in circles is brought to its end.
 class ByteSource {
   public:
-    /// stop: outlives it; null: nobody stops it. Throws Failure (kInput).
+    // stop: outlives it; null: nobody stops it. Throws Failure (kInput).
     ByteSource(const std::string& path, const Stop* stop);
-    /// A pipe of which `head` was read already. It takes the descriptor over.
+    // A pipe of which `head` was read already. It takes the descriptor over.
     ByteSource(int fd, std::string head, const Stop* stop);
     ~ByteSource();
     ByteSource(const ByteSource&) = delete;
@@ -26,20 +25,20 @@ class ByteSource {
     AVIOContext* context() const { return context_; }
     const Stop* stop() const { return stop_; }
     bool stopped() const { return stop_ && *stop_; }
-    /// Of a file; -1: it is a pipe.
+    // A file's size; -1: it is a pipe.
     int64_t size() const { return size_; }
-    /// Four bytes for each place, which the demuxer reads instead of the file's own.
+    // Four bytes for each place, which the demuxer reads instead of the file's own.
     using Patch = std::array<uint8_t, 4>;
     using Patches = std::map<int64_t, Patch>;
     void set_patches(Patches patches) { patches_ = std::move(patches); }
-    /// Hears all that the demuxer reads: the place in the file, the bytes, their number.
+    // Hears all that the demuxer reads: the place in the file, the bytes, their number.
     using Listener = std::function<void(int64_t, const uint8_t*, size_t)>;
     void set_listener(Listener listener) { listener_ = std::move(listener); }
-    /// Reads at a place, without moving the demuxer's. Returns how many bytes there were.
+    // Reads at a place, without moving the demuxer's. Returns how many bytes there were.
     size_t peek(int64_t at, uint8_t* data, size_t size) const;
-    /// The demuxer begins something that ends within a file's length: a packet, a seek.
+    // The demuxer begins something that ends within a file's length: a packet, a seek.
     void begin_step();
-    /// Back to the beginning of a file.
+    // Back to the beginning of a file.
     void rewind();
 
   private:
@@ -65,5 +64,3 @@ class ByteSource {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_BYTE_SOURCE_H_

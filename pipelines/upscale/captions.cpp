@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kTriplet = 3;
 constexpr size_t kMaxTriplets = 31;  // a field of 5 bits
 
-/// Offset of the start code of the first slice; the packet's size where there is none.
+// Offset of the start code of the first slice; the packet's size where there is none.
 size_t find_picture(AVCodecID codec, const uint8_t* data, size_t size) {
     for (size_t i = 0; i + 3 < size; ++i) {
         if (data[i] != 0 || data[i + 1] != 0 || data[i + 2] != 1) continue;
@@ -26,7 +26,7 @@ size_t find_picture(AVCodecID codec, const uint8_t* data, size_t size) {
     return size;
 }
 
-/// The unit of type SEI with user_data_registered_itu_t_t35 as ATSC A/53 part 4 lays it out.
+// The unit of type SEI with user_data_registered_itu_t_t35 as ATSC A/53 part 4 lays it out.
 std::string caption_unit(AVCodecID codec, const std::string& cc_data) {
     std::string message("\xb5\x00\x31GA94\x03", 8);  // United States, ATSC, its captions
     message += static_cast<char>(0x40 | cc_data.size() / kTriplet);

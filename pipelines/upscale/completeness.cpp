@@ -13,7 +13,7 @@ namespace upscale {
 namespace {
 
 constexpr int64_t kJump = 10 * kSecond;
-/// Packets. A parser hands a packet's flags on with one before it.
+// Packets. A parser hands a packet's flags on with one before it.
 constexpr int64_t kNearJoin = 5;
 
 bool is(const AVFormatContext* file, const char* format) {
@@ -26,7 +26,7 @@ std::string seconds(int64_t nanoseconds) {
     return text;
 }
 
-/// Nanoseconds of the file; 0: it says nothing.
+// Nanoseconds of the file; 0: it says nothing.
 int64_t announced_end(const AVFormatContext* file) {
     int64_t end = 0;
     // Some count from 0 and some from where the file starts: what both mean is announced.
@@ -44,7 +44,7 @@ int64_t announced_end(const AVFormatContext* file) {
     return end;
 }
 
-/// But for zeros behind it. True of a pipe.
+// But for zeros behind it. True of a pipe.
 bool ends_with(const ByteSource& bytes, uint8_t mark) {
     uint8_t end[64];
     const int64_t from = std::max<int64_t>(0, bytes.size() - static_cast<int64_t>(sizeof end));
@@ -93,7 +93,7 @@ void Completeness::see(const AVFormatContext* file, const AVPacket* packet) {
     }
 }
 
-/// The index of mp4 and mov names every packet.
+// The index of mp4 and mov names every packet.
 bool Completeness::lacks_indexed(const AVFormatContext* file) const {
     for (unsigned i = 0; i < file->nb_streams && i < tracks_.size(); ++i) {
         AVStream* stream = file->streams[i];
@@ -110,8 +110,8 @@ bool Completeness::lacks_indexed(const AVFormatContext* file) const {
     return false;
 }
 
-/// So does the index of AVI, but its packets are looked for one after the other. Sound is packed
-/// anew: of that its bytes are counted.
+// So does the index of AVI, but its packets are looked for one after the other. Sound is packed
+// anew: of that its bytes are counted.
 int64_t Completeness::lacks_chunks(const AVFormatContext* file) const {
     int64_t lacking = 0;
     for (unsigned i = 0; is_whole_ && i < file->nb_streams && i < tracks_.size(); ++i) {
@@ -133,7 +133,7 @@ int64_t Completeness::lacks_chunks(const AVFormatContext* file) const {
     return lacking;
 }
 
-/// Others say how long they are.
+// Others say how long they are.
 bool Completeness::lacks_time(const AVFormatContext* file) const {
     constexpr int64_t kTolerance = 300'000'000;
     return end_ != INT64_MIN && end_ + kTolerance < announced_end(file);

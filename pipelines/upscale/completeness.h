@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_COMPLETENESS_H_
-#define FLASHVSR_PIPELINES_UPSCALE_COMPLETENESS_H_
+#pragma once
 
 #include <string>
 #include <vector>
@@ -9,23 +8,23 @@
 
 namespace upscale {
 
-/// Compares what a container announces with what came of it.
+// Compares what a container announces with what came of it.
 class Completeness {
   public:
-    /// Each packet as it comes from the demuxer, in its stream's time base.
+    // Each packet as it comes from the demuxer, in its stream's time base.
     void see(const AVFormatContext* file, const AVPacket* packet);
 
-    /// The demuxer complained while it read on: packets may be lost.
+    // The demuxer complained while it read on: packets may be lost.
     void see_damage() { ++damages_; }
-    /// The reading goes on somewhere else.
+    // The reading goes on somewhere else.
     void see_seek();
 
-    /// Places at which the container is damaged, and packets may be lost, in a container where no
-    /// index tells of them otherwise.
+    // Places at which the container is damaged, and packets may be lost, in a container where no
+    // index tells of them otherwise.
     int64_t gaps(const AVFormatContext* file) const;
 
-    /// After the last packet: what is missing, for a person; empty: nothing that is known of.
-    /// error: what came in place of the end; 0: the end.
+    // After the last packet: what is missing, for a person; empty: nothing that is known of.
+    // error: what came in place of the end; 0: the end.
     std::string missing(const AVFormatContext* file, const ByteSource& bytes, int error) const;
 
   private:
@@ -52,5 +51,3 @@ class Completeness {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_COMPLETENESS_H_

@@ -25,7 +25,7 @@ void unmap(void* mapped, uint8_t*) {
     delete frame;
 }
 
-/// Rows and columns of the picture in a plane, and bytes of a column.
+// Rows and columns of the picture in a plane, and bytes of a column.
 struct PlaneShape {
     int width, height, step;
 };
@@ -44,7 +44,7 @@ PlaneShape plane_shape(AVPixelFormat format, int plane, int width, int height) {
     return shape;
 }
 
-/// Repeats the last column and row of the picture up to the size of the frame.
+// Repeats the last column and row of the picture up to the size of the frame.
 void extend(AVFrame* frame, int width, int height) {
     const auto format = static_cast<AVPixelFormat>(frame->format);
     for (int plane = 0; plane < av_pix_fmt_count_planes(format); ++plane) {
@@ -120,7 +120,7 @@ FrameConverter::FrameConverter(const GstVideoInfo& from, const Coding& to, int w
 
 FrameConverter::~FrameConverter() { sws_freeContext(scaler_); }
 
-/// The buffer's own planes, which it holds until the frame is freed.
+// The buffer's own planes, which it holds until the frame is freed.
 Frame FrameConverter::wrap(GstBuffer* buffer) const {
     Frame frame = make_frame();
     auto mapped = std::make_unique<GstVideoFrame>();

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_CONVERT_H_
-#define FLASHVSR_PIPELINES_UPSCALE_CONVERT_H_
+#pragma once
 
 #include <gst/video/video.h>
 
@@ -11,24 +10,24 @@ struct SwsContext;
 
 namespace upscale {
 
-/// Raw frames of GStreamer into frames as an encoder takes them, by libswscale where the format,
-/// the colour or the size is another. What is the same is not copied.
+// Raw frames of GStreamer into frames as an encoder takes them, by libswscale where the format,
+// the colour or the size is another. What is the same is not copied.
 class FrameConverter {
   public:
-    /// from: of the frames that come. to: as they are coded. The picture is scaled to
-    /// `width` x `height`; what `to` is larger than that repeats the last column and row.
-    /// Throws Failure (kFailed) where the format cannot be read.
+    // from: of the frames that come. to: as they are coded. The picture is scaled to
+    // `width` x `height`; what `to` is larger than that repeats the last column and row.
+    // Throws Failure (kFailed) where the format cannot be read.
     FrameConverter(const GstVideoInfo& from, const Coding& to, int width, int height);
     ~FrameConverter();
     FrameConverter(const FrameConverter&) = delete;
     FrameConverter& operator=(const FrameConverter&) = delete;
 
-    /// The frame may keep the buffer. Throws Failure (kFailed).
+    // The frame may keep the buffer. Throws Failure (kFailed).
     Frame convert(GstBuffer* buffer) const;
 
-    /// What comes has alpha and what is coded has none.
+    // What comes has alpha and what is coded has none.
     bool drops_alpha() const;
-    /// Whether a pixel of what comes, which has alpha, is not opaque.
+    // Whether a pixel of what comes, which has alpha, is not opaque.
     bool is_transparent(GstBuffer* buffer) const;
 
   private:
@@ -42,5 +41,3 @@ class FrameConverter {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_CONVERT_H_

@@ -9,7 +9,7 @@ namespace upscale {
 
 namespace {
 
-/// FFmpeg's own decoders of VP8 and VP9 leave transparency out.
+// FFmpeg's own decoders of VP8 and VP9 leave transparency out.
 const AVCodec* find_decoder(const AVStream* stream) {
     const AVCodecID id = stream->codecpar->codec_id;
     const AVDictionaryEntry* alpha = av_dict_get(stream->metadata, "alpha_mode", nullptr, 0);
@@ -57,7 +57,7 @@ void Decoder::count(int status) {
     if (decoded_ > 0) ++failed_;
 }
 
-/// Does a step of the decoder, whose flags do not tell of each damage.
+// Does a step of the decoder, whose flags do not tell of each damage.
 template <typename Step>
 int Decoder::heard(const Step& step) {
     if (!listens_) return step();

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_DECODER_H_
-#define FLASHVSR_PIPELINES_UPSCALE_DECODER_H_
+#pragma once
 
 #include <memory>
 #include <string>
@@ -12,26 +11,26 @@ struct FreeDecoder {
     void operator()(AVCodecContext* context) const { avcodec_free_context(&context); }
 };
 
-/// Packets of a video to its frames, in software: the frames are small beside the network.
+// Packets of a video to its frames, in software: the frames are small beside the network.
 class Decoder {
   public:
-    /// Packets come with times in nanoseconds. name: of the input. still: it is one picture.
-    /// Throws Failure (kInput) where there is no decoder for the codec.
+    // Packets come with times in nanoseconds. name: of the input. still: it is one picture.
+    // Throws Failure (kInput) where there is no decoder for the codec.
     Decoder(const AVStream* stream, const std::string& name, bool still = false);
 
-    /// Null: nothing comes any more. Whatever can be received has to be received before.
+    // Null: nothing comes any more. Whatever can be received has to be received before.
     void send(const AVPacket* packet);
-    /// The next frame, its pts the best that is known of its time, or AV_NOPTS_VALUE. Null: more
-    /// packets have to come.
+    // The next frame, its pts the best that is known of its time, or AV_NOPTS_VALUE. Null: more
+    // packets have to come.
     Frame receive();
 
-    /// Frames that came out.
+    // Frames that came out.
     int64_t decoded() const { return decoded_; }
-    /// Packets, from the first decoded frame on, of which nothing came.
+    // Packets, from the first decoded frame on, of which nothing came.
     int64_t failed() const { return failed_; }
-    /// Frames that came out with faults.
+    // Frames that came out with faults.
     int64_t damaged() const { return damaged_; }
-    /// What the decoder said last to a packet that it refused; 0: nothing.
+    // What the decoder said last to a packet that it refused; 0: nothing.
     int error() const { return error_; }
 
   private:
@@ -48,5 +47,3 @@ class Decoder {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_DECODER_H_

@@ -12,13 +12,13 @@ namespace upscale {
 
 namespace {
 
-/// A track that begins late is still found.
+// A track that begins late is still found.
 constexpr int64_t kProbedTime = 20'000'000;  // microseconds
 constexpr int64_t kProbedBytes = 64 << 20;
 
 int is_stopped(void* stop) { return stop && *static_cast<const Stop*>(stop); }
 
-/// One picture for all of a longer file: a thumbnail, whatever it is called.
+// One picture for all of a longer file: a thumbnail, whatever it is called.
 bool is_still(const AVFormatContext* file, const AVStream* stream) {
     constexpr int kStill = AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS;
     if (stream->disposition & kStill) return true;
@@ -26,7 +26,7 @@ bool is_still(const AVFormatContext* file, const AVStream* stream) {
     return file->nb_streams > 1 && stream->nb_frames == 1 && codec && codec->mime_types;
 }
 
-/// That moves, that can be decoded, that its container shows first, that is largest.
+// That moves, that can be decoded, that its container shows first, that is largest.
 AVStream* choose_video(const AVFormatContext* file) {
     AVStream* best = nullptr;
     std::tuple<bool, bool, bool, int64_t> best_rank;
@@ -83,7 +83,7 @@ void Demuxer::open_container() {
     if (!is_transport_stream()) bytes_->set_listener(nullptr);
 }
 
-/// Reads the first packets, which read() gives again.
+// Reads the first packets, which read() gives again.
 void Demuxer::find_streams() {
     bytes_->begin_step();
     const LibavComplaints complaints(file_.get());
@@ -96,7 +96,7 @@ void Demuxer::refuse_encrypted() const {
     throw Failure(ExitCode::kInput, name_ + " is encrypted: it has to be decrypted first");
 }
 
-/// Throws: the head of the file cannot be read.
+// Throws: the head of the file cannot be read.
 void Demuxer::refuse(int status) const {
     if (status == AVERROR(ENOMEM)) throw Failure(ExitCode::kFailed, "out of memory");
     if (bytes_->stopped()) throw Failure(ExitCode::kInput, libav_error(status));
@@ -126,7 +126,7 @@ void Demuxer::reopen() {
     open();
 }
 
-/// Returns 0, or an error in place of a packet.
+// Returns 0, or an error in place of a packet.
 int Demuxer::read_frame(AVPacket* packet) {
     constexpr int kMaxErrors = 100;  // one after the other
     int status = 0, errors = 0;
@@ -142,7 +142,7 @@ int Demuxer::read_frame(AVPacket* packet) {
 
 bool Demuxer::is_transport_stream() const { return std::string(file_->iformat->name) == "mpegts"; }
 
-/// Whether its track is coded otherwise there than at the beginning, in a transport stream.
+// Whether its track is coded otherwise there than at the beginning, in a transport stream.
 bool Demuxer::is_foreign(const AVPacket* packet) {
     if (!is_transport_stream()) return false;
     // Frames that came in one packet of the container have no places of their own.
@@ -151,7 +151,7 @@ bool Demuxer::is_foreign(const AVPacket* packet) {
     return tables_.is_other(file_->streams[packet->stream_index]->id, place);
 }
 
-/// Not what its track cannot hold, and no spare headers.
+// Not what its track cannot hold, and no spare headers.
 bool Demuxer::is_wanted(AVPacket* packet) {
     const OggHeaders::Verdict verdict = ogg_headers_.look_at(file_.get(), packet);
     if (verdict == OggHeaders::Verdict::kForeign || is_foreign(packet)) {
@@ -181,7 +181,7 @@ bool Demuxer::fetch() {
     return true;
 }
 
-/// The next packet from the file, placed.
+// The next packet from the file, placed.
 bool Demuxer::next(Packet* packet) {
     if (ahead_.empty() && !fetch()) return false;
     if (timeline_->is_new_piece(ahead_.front().get())) begin_piece();
@@ -203,7 +203,7 @@ bool Demuxer::read(AVPacket* packet) {
     return true;
 }
 
-/// Reads on to the video of the piece, so that it is the video that goes on without a gap.
+// Reads on to the video of the piece, so that it is the video that goes on without a gap.
 void Demuxer::begin_piece() {
     constexpr size_t kMaxAhead = 1000;
     while (ahead_.size() < kMaxAhead && !timeline_->knows_piece(ahead_) && fetch()) {
@@ -213,7 +213,7 @@ void Demuxer::begin_piece() {
 
 // ---- Going to a time -------------------------------------------------------------------------
 
-/// Where a clock may jump, what lies at a time is known by reading alone.
+// Where a clock may jump, what lies at a time is known by reading alone.
 bool Demuxer::may_seek(bool steady) const {
     return bytes_->size() >= 0 && (steady || !may_jump()) &&
            !(file_->iformat->flags & AVFMT_NOTIMESTAMPS) &&
@@ -252,7 +252,7 @@ bool Demuxer::is_key(const AVPacket* packet) const {
     return packet->stream_index == video_->index && packet->flags & AV_PKT_FLAG_KEY;
 }
 
-/// A frame that nothing before it is needed for, shown at `time` or before.
+// A frame that nothing before it is needed for, shown at `time` or before.
 bool Demuxer::is_key_before(const AVPacket* packet, int64_t time) const {
     // A time of decoding is this much before that of showing, at most.
     constexpr int64_t kDelay = kSecond;
@@ -261,7 +261,7 @@ bool Demuxer::is_key_before(const AVPacket* packet, int64_t time) const {
     return packet->dts != AV_NOPTS_VALUE && packet->dts + kDelay <= time;
 }
 
-/// Reads on to the next key frame. False: it is too late.
+// Reads on to the next key frame. False: it is too late.
 bool Demuxer::find_key(int64_t time) {
     Packet packet;
     while (next(&packet)) {
@@ -273,7 +273,7 @@ bool Demuxer::find_key(int64_t time) {
     return false;
 }
 
-/// Reads from the beginning, and keeps what comes from the last key frame on.
+// Reads from the beginning, and keeps what comes from the last key frame on.
 void Demuxer::skip_to(int64_t time) {
     constexpr int64_t kMaxBytes = 1 << 28;
     int64_t bytes = 0;

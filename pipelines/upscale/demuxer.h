@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_DEMUXER_H_
-#define FLASHVSR_PIPELINES_UPSCALE_DEMUXER_H_
+#pragma once
 
 #include <cstdint>
 #include <deque>
@@ -17,41 +16,41 @@
 
 namespace upscale {
 
-/// Opens an input, chooses its video, and reads its packets with their times on the one time line.
-/// Two demuxers of the same input give the same packets at the same times.
+// Opens an input, chooses its video, and reads its packets with their times on the one time line.
+// Two demuxers of the same input give the same packets at the same times.
 class Demuxer {
   public:
-    /// name: how the user calls it. url: as libavformat knows it, a hint for what has no mark of
-    /// its own; may be empty. Throws Failure (kInput) where the input cannot be read.
+    // name: how the user calls it. url: as libavformat knows it, a hint for what has no mark of
+    // its own; may be empty. Throws Failure (kInput) where the input cannot be read.
     Demuxer(std::unique_ptr<ByteSource> bytes, const std::string& name, const std::string& url);
 
     AVFormatContext* file() const { return file_.get(); }
-    /// The video that is upscaled; null: there is none.
+    // The video that is upscaled; null: there is none.
     AVStream* video() const { return video_; }
 
-    /// The next packet of any track, times in nanoseconds. False: there is none any more.
+    // The next packet of any track, times in nanoseconds. False: there is none any more.
     bool read(AVPacket* packet);
-    /// Then: what the container announced and did not hold, for a person; empty: nothing.
+    // Then: what the container announced and did not hold, for a person; empty: nothing.
     std::string missing() const { return completeness_.missing(file_.get(), *bytes_, error_); }
 
-    /// Where else packets may be missing.
+    // Where else packets may be missing.
     int64_t gaps() const { return completeness_.gaps(file_.get()); }
 
-    /// Tracks that are coded otherwise from somewhere on, by index: those packets are left out.
+    // Tracks that are coded otherwise from somewhere on, by index: those packets are left out.
     const std::set<int>& changed() const { return changed_; }
 
-    /// Goes to a place from which all packets at and after `time` come, be it the beginning.
+    // Goes to a place from which all packets at and after `time` come, be it the beginning.
     void seek(int64_t time);
-    /// Goes to a place from which all frames of the video at and after `time` can be decoded; other
-    /// tracks may lack packets. In a container whose clock may jump it reads all up to there,
-    /// unless the clock is known to be steady.
+    // Goes to a place from which all frames of the video at and after `time` can be decoded; other
+    // tracks may lack packets. In a container whose clock may jump it reads all up to there,
+    // unless the clock is known to be steady.
     void seek_video(int64_t time, bool steady);
 
-    /// See Timeline.
+    // See Timeline.
     int64_t origin() const { return timeline_->origin(); }
-    /// Whether the container's clock may jump.
+    // Whether the container's clock may jump.
     bool may_jump() const { return file_->iformat->flags & AVFMT_TS_DISCONT; }
-    /// It has not, as far as was read.
+    // It has not, as far as was read.
     bool is_whole() const { return timeline_->is_whole(); }
 
   private:
@@ -91,5 +90,3 @@ class Demuxer {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_DEMUXER_H_

@@ -21,10 +21,10 @@ namespace {
 
 using FileId = std::pair<dev_t, ino_t>;
 
-/// Of a video whose pictures get numbers: that many must have names.
+// What a video is taken to have at most whose pictures get numbers: that many must have names.
 constexpr size_t kMaxFrames = 999'999;
 
-/// A result of which nothing is known but its name, and whose input.
+// A result of which nothing is known but its name, and whose input.
 struct Named {
     Task* task;
     ResultNames names;
@@ -43,7 +43,7 @@ std::vector<Named> name_all(const Options& options, bool many, std::vector<Task>
     return all;
 }
 
-/// clip.avi and clip.mov become clip.avi.mp4 and clip.mov.mp4.
+// clip.avi and clip.mov become clip.avi.mp4 and clip.mov.mp4.
 void tell_apart(std::vector<Named>* all) {
     struct Uses {
         size_t count = 0;
@@ -129,7 +129,7 @@ void refuse_inputs(const std::vector<Task>& tasks) {
     }
 }
 
-/// What two results would have in common.
+// What two results would have in common.
 std::string key_of(const ResultName& result, const Place* place) {
     if (!place) return result.plain;
     if (!place->exists) return place->path;
@@ -152,7 +152,7 @@ void refuse_equal_names(const std::vector<Named>& all) {
     }
 }
 
-/// With --resume what a run before this one completed is left as it is.
+// With --resume what a run before this one completed is left as it is.
 void refuse_existing(const Options& options, bool many, std::vector<Task>* tasks) {
     if (options.overwrite) return;
     std::string first;

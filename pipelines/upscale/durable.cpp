@@ -19,7 +19,7 @@ namespace {
     throw Failure(ExitCode::kFailed, path + ": " + g_strerror(errno));
 }
 
-/// Some file systems cannot be told to write now, and some do not have to be.
+// Some file systems cannot be told to write now, and some do not have to be.
 bool is_refusal(int error) {
     return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP || error == EROFS;
 }

@@ -31,7 +31,7 @@ GstVideoInfo info_of(GstCaps* caps) {
     throw Failure(ExitCode::kFailed, std::string(plan.encoder->name) + ": " + libav_error(status));
 }
 
-/// A codec as the user knows it.
+// A codec as the user knows it.
 std::string shown(const std::string& codec) { return codec == "raw" ? "y4m" : codec; }
 
 bool writes_captions(const AVCodecContext* context) {
@@ -82,7 +82,7 @@ void VideoEncoder::lose_icc(const std::string& why) {
     report_->loss("icc", "the ICC profile is left out: " + why);
 }
 
-/// Frames may change while they come; what is coded does not.
+// Frames may change while they come; what is coded does not.
 void VideoEncoder::follow(GstCaps* caps) {
     if (caps_ && gst_caps_is_equal(caps, caps_)) return;
     gst_caps_replace(&caps_, caps);
@@ -116,7 +116,7 @@ Frame VideoEncoder::prepare(GstBuffer* buffer) {
     return frame;
 }
 
-/// Has the encoder write them; what it does not write itself comes back.
+// Has the encoder write them; what it does not write itself comes back.
 std::string VideoEncoder::place_captions(GstBuffer* buffer, AVFrame* frame) {
     const std::string captions = captions_of(buffer);
     if (captions.empty()) return {};

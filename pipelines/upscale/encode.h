@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_ENCODE_H_
-#define FLASHVSR_PIPELINES_UPSCALE_ENCODE_H_
+#pragma once
 
 #include <gst/gst.h>
 
@@ -15,26 +14,26 @@
 
 namespace upscale {
 
-/// Raw video into packets: one for each frame, with its time. One thread at a time. Everything
-/// throws Failure (kFailed) where the encoder or the memory refuses.
+// Raw video into packets: one for each frame, with its time. One thread at a time. Everything
+// throws Failure (kFailed) where the encoder or the memory refuses.
 class VideoEncoder {
   public:
-    /// Gets each packet as it is complete, in the order of decoding; it may take it over.
+    // Gets each packet as it is complete, in the order of decoding; it may take it over.
     using Take = std::function<void(AVPacket*)>;
 
-    /// caps: of the first frame. time_base: of all times. report: hears of captions,
-    /// transparency and an ICC profile that the codec does not hold; outlives the encoder.
+    // caps: of the first frame. time_base: of all times. report: hears of captions,
+    // transparency and an ICC profile that the codec does not hold; outlives the encoder.
     VideoEncoder(const VideoPlan& plan, GstCaps* caps, AVRational time_base, Report* report);
     ~VideoEncoder();
     VideoEncoder(const VideoEncoder&) = delete;
     VideoEncoder& operator=(const VideoEncoder&) = delete;
 
-    /// time has to rise. duration: 0 where it is not known.
+    // time has to rise. duration: 0 where it is not known.
     void encode(GstSample* sample, int64_t time, int64_t duration, const Take& take);
-    /// Nothing comes any more: the packets that are still inside, once.
+    // Nothing comes any more: the packets that are still inside, once.
     void finish(const Take& take);
 
-    /// For the container; the times of packets are in time_base.
+    // For the container; the times of packets are in time_base.
     const AVCodecContext* context() const { return context_.get(); }
     const HdrLevels& levels() const { return coding_.levels; }
 
@@ -67,5 +66,3 @@ class VideoEncoder {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_ENCODE_H_

@@ -23,7 +23,7 @@ void set(AVDictionary** options, const char* name, int value) {
     av_dict_set_int(options, name, value, 0);
 }
 
-/// vp9 and AV1 count to 63, x264 to 51.
+// vp9 and AV1 count to 63, x264 to 51.
 int level_of_63(int crf) { return std::min(63, crf * 63 / 51 + 5); }
 
 void configure_x264(const Coding& coding, AVCodecContext*, AVDictionary** options) {
@@ -69,7 +69,7 @@ void configure_rav1e(const Coding& coding, AVCodecContext*, AVDictionary** optio
     set(options, "speed", 6);
 }
 
-/// Quality 7 to 10 is HQ, 4 to 6 the standard profile, below LT; the smallest for a crf over 26.
+// Quality 7 to 10 is HQ, 4 to 6 the standard profile, below LT; the smallest for a crf over 26.
 void configure_prores(const Coding& coding, AVCodecContext*, AVDictionary** options) {
     const int crf = coding.crf;
     std::string profile = crf <= 22 ? "hq" : crf <= 24 ? "standard" : crf <= 26 ? "lt" : "proxy";
@@ -104,7 +104,7 @@ void configure_vaapi(const Coding& coding, AVCodecContext* context, AVDictionary
     context->global_quality = std::max(1, coding.crf);
 }
 
-/// Its quality counts to 255.
+// Its quality counts to 255.
 void configure_vaapi_255(const Coding& coding, AVCodecContext* context, AVDictionary** options) {
     set(options, "rc_mode", "CQP");
     context->global_quality = std::max(1, coding.crf * 4);
@@ -115,7 +115,7 @@ void configure_qsv(const Coding& coding, AVCodecContext* context, AVDictionary**
     set(options, "preset", "slow");
 }
 
-/// Knows bit rates only: 0.1 bit a pixel at 23, twice as many for 6 less.
+// Knows bit rates only: 0.1 bit a pixel at 23, twice as many for 6 less.
 void configure_v4l2(const Coding& coding, AVCodecContext* context, AVDictionary**) {
     const double rate = coding.rate.num > 0 ? av_q2d(coding.rate) : 25;
     const double pixels = static_cast<double>(coding.width) * coding.height * rate;
@@ -197,7 +197,7 @@ void describe(const Encoder& encoder, const Coding& coding, AVCodecContext* cont
     if (encoder.hardware) context->max_b_frames = 0;
 }
 
-/// Frames of the device's memory, which VideoEncoder fills.
+// Frames of the device's memory, which VideoEncoder fills.
 int make_device_frames(const Encoder& encoder, const Coding& coding, AVCodecContext* context) {
     AVBufferRef* device = nullptr;
     int status = av_hwdevice_ctx_create(&device, encoder.device, nullptr, nullptr, 0);
@@ -217,7 +217,7 @@ int make_device_frames(const Encoder& encoder, const Coding& coding, AVCodecCont
     return status;
 }
 
-/// Ends with NONE; null: it does not say.
+// Ends with NONE; null: it does not say.
 const AVPixelFormat* all_formats(const AVCodec* codec) {
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 13, 100)
     const void* formats = nullptr;
@@ -228,7 +228,7 @@ const AVPixelFormat* all_formats(const AVCodec* codec) {
 #endif
 }
 
-/// "nvenc" of "h264_nvenc".
+// "nvenc" of "h264_nvenc".
 std::string kind_of(const Encoder& encoder) {
     const std::string name = encoder.name;
     return encoder.hardware ? name.substr(name.rfind('_') + 1) : "";

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_EXIT_CODE_H_
-#define FLASHVSR_PIPELINES_UPSCALE_EXIT_CODE_H_
+#pragma once
 
 #include "pipelines/cli/exit_code.h"
 
@@ -9,5 +8,3 @@ using pipelines::ExitCode;
 using pipelines::Failure;
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_EXIT_CODE_H_

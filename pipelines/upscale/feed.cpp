@@ -11,7 +11,7 @@
 
 namespace upscale {
 
-/// What the thread works on; it lives as long as the thread does.
+// What the thread works on; it lives as long as the thread does.
 struct Feed::Work {
     Work(GstElement* element, const Source& source_, const FeedPlan& plan_, Report* report_,
          OnFailure on_failure_)
@@ -63,7 +63,7 @@ void Feed::Work::read() {
     if (!stop) reader.report_losses();
 }
 
-/// False: no more are wanted.
+// False: no more are wanted.
 bool Feed::Work::take(const AVFrame* frame, AVRational rate) {
     const auto time = static_cast<GstClockTime>(frame->pts);
     if (time + plan.lead_in < plan.window.start) return true;

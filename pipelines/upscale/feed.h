@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_FEED_H_
-#define FLASHVSR_PIPELINES_UPSCALE_FEED_H_
+#pragma once
 
 #include <gst/app/gstappsrc.h>
 
@@ -17,36 +16,36 @@
 
 namespace upscale {
 
-/// Which frames go into the pipeline.
+// Which frames go into the pipeline.
 struct FeedPlan {
     ReadPlan read;
     Window window;
-    std::string icc;           ///< profile that all frames are taken to have
-    GstClockTime lead_in = 0;  ///< before the window, for the model to warm up on
-    guint64 most_frames = 0;   ///< 0: all
+    std::string icc;           // profile that all frames are taken to have
+    GstClockTime lead_in = 0;  // before the window, for the model to warm up on
+    guint64 most_frames = 0;   // 0: all
 };
 
-/// Reads an input and hands its frames to an appsrc, on a thread of its own. Their times are those
-/// of the input's time line.
+// Reads an input and hands its frames to an appsrc, on a thread of its own. Their times are those
+// of the input's time line.
 class Feed {
   public:
     using OnFailure = std::function<void(const Failure&)>;
 
-    /// on_failure: called from the thread. The appsrc and the report outlive it.
+    // on_failure: called from the thread. The appsrc and the report outlive it.
     Feed(GstElement* appsrc, const Source& source, const FeedPlan& plan, Report* report,
          OnFailure on_failure);
-    /// Does not wait for an input that does not let go.
+    // Does not wait for an input that does not let go.
     ~Feed();
     Feed(const Feed&) = delete;
     Feed& operator=(const Feed&) = delete;
 
-    /// No more frames go in; the stream ends with those that are.
+    // No more frames go in; the stream ends with those that are.
     void stop();
 
-    /// Frames that went in, and those of them that lie in the window.
+    // Frames that went in, and those of them that lie in the window.
     guint64 frames() const;
     guint64 frames_wanted() const;
-    /// The frames ended because the window did: the input may hold more.
+    // The frames ended because the window did: the input may hold more.
     bool is_cut() const;
 
   private:
@@ -56,5 +55,3 @@ class Feed {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_FEED_H_

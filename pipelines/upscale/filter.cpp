@@ -15,9 +15,9 @@ namespace upscale {
 
 namespace {
 
-/// libavfilter, loaded when the first filter is made. Linked to, it would bring a hundred libraries
-/// into the program's own scope, BLAS among them, whose functions the engine would then call in
-/// place of those that come with it.
+// libavfilter, loaded when the first filter is made. Linked to, it would bring a hundred libraries
+// into the program's own scope, BLAS among them, whose functions the engine would then call in
+// place of those that come with it.
 struct Library {
     Library() : handle(dlopen(kName, RTLD_NOW | RTLD_LOCAL)) {
         if (!handle) throw Failure(ExitCode::kMissing, dlerror());
@@ -63,7 +63,7 @@ struct Library {
     decltype(&av_buffersink_get_time_base) get_time_base;
 };
 
-/// Throws Failure (kMissing) where it is not installed.
+// Throws Failure (kMissing) where it is not installed.
 const Library& library() {
     static const Library loaded;
     return loaded;

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_FILTER_H_
-#define FLASHVSR_PIPELINES_UPSCALE_FILTER_H_
+#pragma once
 
 #include <memory>
 #include <string>
@@ -15,19 +14,19 @@ struct FreeGraph {
     void operator()(AVFilterGraph* graph) const;
 };
 
-/// A chain of libavfilter for frames of one form.
+// A chain of libavfilter for frames of one form.
 class Filter {
   public:
-    /// description: as in ffmpeg's -vf. like: a frame of those that come. Throws Failure (kFailed).
+    // description: as in ffmpeg's -vf. like: a frame of those that come. Throws Failure (kFailed).
     Filter(const std::string& description, const AVFrame* like);
 
-    /// Whether a frame is of the form that the filter was made for.
+    // Whether a frame is of the form that the filter was made for.
     bool takes(const AVFrame* frame) const;
     const std::string& description() const { return description_; }
 
-    /// Null: nothing comes any more.
+    // Null: nothing comes any more.
     void push(Frame frame);
-    /// Null: more have to be pushed. Times are in nanoseconds on both sides.
+    // Null: more have to be pushed. Times are in nanoseconds on both sides.
     Frame pull();
 
   private:
@@ -39,5 +38,3 @@ class Filter {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_FILTER_H_

@@ -19,7 +19,7 @@ struct FreeChecksum {
 
 class Sum {
   public:
-    /// Of at most `size` bytes from where the file stands.
+    // Takes in at most `size` bytes from where the file stands.
     void add(std::ifstream* file, std::streamoff size) {
         std::vector<char> block(kBlock);
         while (size > 0 && file->good()) {

@@ -12,7 +12,7 @@ namespace upscale {
 
 namespace {
 
-/// A file without a name.
+// A file without a name.
 class Memory {
   public:
     Memory() : descriptor_(memfd_create("head", MFD_CLOEXEC)) {

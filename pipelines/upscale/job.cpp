@@ -112,7 +112,7 @@ void Job::check_complete() {
     }
 }
 
-/// Where the video was cut; NONE: the input's end.
+// Where the video was cut; NONE: the input's end.
 GstClockTime Job::written_end() const {
     if (interrupted_) return upscaled_end_;
     return feed_->is_cut() ? plan_.window.end : GST_CLOCK_TIME_NONE;
@@ -145,7 +145,7 @@ GstFlowReturn Job::on_sample(GstAppSink* sink, gpointer self) {
     return flow;
 }
 
-/// Comes before the message that ends the loop: until then a signal is answered.
+// Comes before the message that ends the loop: until then a signal is answered.
 void Job::on_end(GstAppSink*, gpointer self) {
     auto* job = static_cast<Job*>(self);
     try {
@@ -167,8 +167,8 @@ void Job::fail(const Failure& failure) {
 
 // ---- Main thread -----------------------------------------------------------------------------
 
-/// What has been upscaled by now is all there will be: the encoder ends with that, whatever chunk
-/// is being computed.
+// What has been upscaled by now is all there will be: the encoder ends with that, whatever chunk
+// is being computed.
 gboolean Job::on_patience_over(gpointer self) {
     auto* job = static_cast<Job*>(self);
     job->abandoned_ = true;
@@ -214,7 +214,7 @@ gboolean Job::on_message(GstBus*, GstMessage* message, gpointer self) {
     return G_SOURCE_CONTINUE;
 }
 
-/// True: the run is over.
+// True: the run is over.
 bool Job::handle(GstMessage* message) {
     switch (GST_MESSAGE_TYPE(message)) {
         case GST_MESSAGE_EOS: ended_ = true; return true;

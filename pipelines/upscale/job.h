@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_JOB_H_
-#define FLASHVSR_PIPELINES_UPSCALE_JOB_H_
+#pragma once
 
 #include <gst/app/gstappsink.h>
 #include <gst/gst.h>
@@ -22,41 +21,41 @@
 
 namespace upscale {
 
-/// What a job does of a video.
+// What a job does of a video.
 struct JobPlan {
-    Window window;             ///< the frames that are written
-    GstClockTime lead_in = 0;  ///< before them: computed, so that the model is warm, not written
-    guint64 most_frames = 0;   ///< that go in; 0: all of the window
-    std::string raw_caps;      ///< what the writer gets
+    Window window;             // the frames that are written
+    GstClockTime lead_in = 0;  // before them: computed, so that the model is warm, not written
+    guint64 most_frames = 0;   // that go in; 0: all of the window
+    std::string raw_caps;      // what the writer gets
 };
 
 struct JobResult {
     bool interrupted = false;
-    bool abandoned = false;    ///< a chunk is still being computed; the process has to end soon
-    bool input_ended = false;  ///< there is nothing after the window
-    guint64 frames = 0;        ///< written
+    bool abandoned = false;    // a chunk is still being computed; the process has to end soon
+    bool input_ended = false;  // there is nothing after the window
+    guint64 frames = 0;        // written
 };
 
-/// The pipeline for a video or a part of it:
-///
-///     Feed -> appsrc ! flashvsrupscale ! appsink -> Writer
-///
-/// Only the video's frames pass through it; the times of its buffers are those of the input's time
-/// line. Everything is called from the main thread.
+// The pipeline for a video or a part of it:
+//
+//     Feed -> appsrc ! flashvsrupscale ! appsink -> Writer
+//
+// Only the video's frames pass through it; the times of its buffers are those of the input's time
+// line. Everything is called from the main thread.
 class Job {
   public:
-    /// Builds it. Throws Failure: kUsage for a bad setting, kMissing for an element that is not
-    /// installed. The arguments outlive the job.
+    // Builds it. Throws Failure: kUsage for a bad setting, kMissing for an element that is not
+    // installed. The arguments outlive the job.
     Job(const Options& options, const Source& source, const Media& media, JobPlan plan,
         Writer* writer);
     ~Job();
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
 
-    /// Runs it to the end: every frame of the window, or after a signal those that
-    /// are in the works and come within two seconds. Then finishes the writer. report: hears of
-    /// losses, from any thread. Throws Failure where the result is not complete or the report
-    /// refuses it, and at a second signal.
+    // Runs it to the end: every frame of the window, or after a signal those that
+    // are in the works and come within two seconds. Then finishes the writer. report: hears of
+    // losses, from any thread. Throws Failure where the result is not complete or the report
+    // refuses it, and at a second signal.
     JobResult run(Progress* progress, Report* report);
 
   private:
@@ -104,11 +103,9 @@ class Job {
     std::string error_;
 };
 
-/// Makes a job and runs it. One that is abandoned is never taken down: that would wait for its
-/// chunk.
+// Makes a job and runs it. One that is abandoned is never taken down: that would wait for its
+// chunk.
 JobResult run_job(const Options& options, const Source& source, const Media& media,
                   const JobPlan& plan, Writer* writer, Progress* progress, Report* report);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_JOB_H_

@@ -18,7 +18,7 @@ std::string size_caps(int width, int height) {
     return "video/x-raw,width=" + std::to_string(width) + ",height=" + std::to_string(height);
 }
 
-/// A version of the input at the output's size, or what a pane shows of it.
+// A version of the input at the output's size, or what a pane shows of it.
 std::string resized(const char* method, int width, int height) {
     return std::string("input_frames. ! ") + kWait +
            "videoscale add-borders=false method=" + method + " ! " + size_caps(width, height) +
@@ -30,15 +30,15 @@ std::string cropped(bool split, int left, int right) {
     return "videocrop left=" + std::to_string(left) + " right=" + std::to_string(right) + " ! ";
 }
 
-/// Where a pane stands and how large it is, so that the compositor leaves the pixels' aspect alone.
+// Where a pane stands and how large it is, so that the compositor leaves the pixels' aspect alone.
 std::string place(int pane, int left, int width, int height) {
     const std::string pad = " sink_" + std::to_string(pane) + "::";
     return pad + "xpos=" + std::to_string(left) + pad + "width=" + std::to_string(width) + pad +
            "height=" + std::to_string(height);
 }
 
-/// Input (nearest neighbour), bicubic and result: whole and beside each other, or a third of one
-/// picture each.
+// Input (nearest neighbour), bicubic and result: whole and beside each other, or a third of one
+// picture each.
 std::string comparison(bool split, int width, int height) {
     const int first = split ? (width / 3) & ~1 : width;
     const int second = split ? ((width * 2 / 3) & ~1) - first : width;

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_LAUNCH_LINE_H_
-#define FLASHVSR_PIPELINES_UPSCALE_LAUNCH_LINE_H_
+#pragma once
 
 #include <string>
 
@@ -8,15 +7,13 @@
 
 namespace upscale {
 
-/// The job's pipeline as gst_parse_launch reads it, with the elements source (an appsrc), upscaler
-/// and sink, which gets frames of `raw_caps`.
-/// Throws Failure (kUsage) where a comparison needs a size that is not known.
+// The job's pipeline as gst_parse_launch reads it, with the elements source (an appsrc), upscaler
+// and sink, which gets frames of `raw_caps`.
+// Throws Failure (kUsage) where a comparison needs a size that is not known.
 std::string launch_line(const Options& options, const Media& media, double scale,
                         const std::string& raw_caps);
 
-/// Side of the result.
+// Side of the result.
 int scaled(int side, double scale);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_LAUNCH_LINE_H_

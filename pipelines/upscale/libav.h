@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_LIBAV_H_
-#define FLASHVSR_PIPELINES_UPSCALE_LIBAV_H_
+#pragma once
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -27,34 +26,32 @@ struct FreeFrame {
 };
 using Frame = std::unique_ptr<AVFrame, FreeFrame>;
 
-inline constexpr int64_t kSecond = 1'000'000'000;  ///< in nanoseconds
+inline constexpr int64_t kSecond = 1'000'000'000;  // in nanoseconds
 inline constexpr AVRational kNanoseconds = {1, kSecond};
 
-/// Set from any thread: who reads an input gives up.
+// Set from any thread: who reads an input gives up.
 using Stop = std::atomic<bool>;
 
 std::string libav_error(int code);
 
-/// Neither throws but Failure (kFailed), when memory is out.
+// Neither throws but Failure (kFailed), when memory is out.
 Packet make_packet();
 Frame make_frame();
 
-/// Opens a file and finds out about its streams. `name` is how the user calls it. Throws Failure
-/// (kInput).
+// Opens a file and finds out about its streams. `name` is how the user calls it. Throws Failure
+// (kInput).
 InputFile open_input(const std::string& path, const std::string& name);
 
-/// The first video that is not a cover picture; null: none.
+// The first video that is not a cover picture; null: none.
 AVStream* main_video(AVFormatContext* file);
 
-/// Packet's or stream's time in nanoseconds.
+// Packet's or stream's time in nanoseconds.
 int64_t nanoseconds(int64_t ticks, AVRational time_base);
 
-/// "1 packet is", "2 packets are".
+// "1 packet is", "2 packets are".
 std::string count_is(int64_t count, const std::string& what);
 
-/// "audio track 1 (aac)".
+// "audio track 1 (aac)".
 std::string track_name(const AVStream* stream);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_LIBAV_H_

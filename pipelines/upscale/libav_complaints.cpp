@@ -15,7 +15,7 @@ thread_local bool listening = false;
 thread_local const void* only_source = nullptr;
 thread_local std::string first;
 
-/// Of some demuxers the only word about what is lost is a mild one.
+// The only word that some demuxers have about what is lost is a mild one.
 bool is_error(int level, const char* format) {
     for (const char* mild : {"Packet mismatch", "freeing incomplete packet"}) {  // flv, asf
         if (std::strncmp(format, mild, std::strlen(mild)) == 0) return true;

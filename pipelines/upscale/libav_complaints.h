@@ -1,30 +1,27 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_LIBAV_COMPLAINTS_H_
-#define FLASHVSR_PIPELINES_UPSCALE_LIBAV_COMPLAINTS_H_
+#pragma once
 
 #include <string>
 
 namespace upscale {
 
-/// From now on FFmpeg's libraries say nothing by themselves but what ends a program, and that
-/// without secrets: what goes wrong is said in our own words.
+// From now on FFmpeg's libraries say nothing by themselves but what ends a program, and that
+// without secrets: what goes wrong is said in our own words.
 void listen_to_libav();
 
-/// While it lives, and in its thread: keeps what FFmpeg's libraries log as errors, which is more
-/// than their numbers tell, in place of printing it. One at a time in a thread.
+// While it lives, and in its thread: keeps what FFmpeg's libraries log as errors, which is more
+// than their numbers tell, in place of printing it. One at a time in a thread.
 class LibavComplaints {
   public:
-    /// source: the context whose errors count; null: anybody's.
+    // source: the context whose errors count; null: anybody's.
     explicit LibavComplaints(const void* source = nullptr);
     ~LibavComplaints();
     LibavComplaints(const LibavComplaints&) = delete;
     LibavComplaints& operator=(const LibavComplaints&) = delete;
 
-    /// There was one.
+    // There was one.
     static bool any();
-    /// The first of them; else what the number means.
+    // The first of them; else what the number means.
     static std::string say(int status);
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_LIBAV_COMPLAINTS_H_

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_LIBAV_VERSIONS_H_
-#define FLASHVSR_PIPELINES_UPSCALE_LIBAV_VERSIONS_H_
+#pragma once
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -12,7 +11,7 @@ extern "C" {
 
 namespace upscale {
 
-/// Side data of a stream as its container gives it; null: none.
+// Side data of a stream as its container gives it; null: none.
 inline const uint8_t* stream_side_data(const AVStream* stream, AVPacketSideDataType type,
                                        size_t* size) {
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 100)
@@ -25,7 +24,7 @@ inline const uint8_t* stream_side_data(const AVStream* stream, AVPacketSideDataT
 #endif
 }
 
-/// Room for side data of a stream that is written; null: out of memory.
+// Room for side data of a stream that is written; null: out of memory.
 inline uint8_t* add_stream_side_data(AVStream* stream, AVPacketSideDataType type, size_t size) {
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 100)
     AVPacketSideData* data = av_packet_side_data_new(
@@ -36,7 +35,7 @@ inline uint8_t* add_stream_side_data(AVStream* stream, AVPacketSideDataType type
 #endif
 }
 
-/// In the time base of the packets; 0: not known.
+// In the time base of the packets; 0: not known.
 inline int64_t duration_of(const AVFrame* frame) {
 #if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100)
     return frame->duration;
@@ -61,7 +60,7 @@ inline bool is_interlaced(const AVFrame* frame) {
 #endif
 }
 
-/// Before libavfilter 10 the frames alone say it.
+// Before libavfilter 10 the frames alone say it.
 inline void set_colour(AVBufferSrcParameters* form, const AVFrame* like) {
 #if LIBAVFILTER_VERSION_MAJOR >= 10
     form->color_space = like->colorspace;
@@ -73,5 +72,3 @@ inline void set_colour(AVBufferSrcParameters* form, const AVFrame* like) {
 }
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_LIBAV_VERSIONS_H_

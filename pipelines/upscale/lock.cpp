@@ -41,7 +41,7 @@ FolderLock::FolderLock(const std::string& folder) {
 
 FolderLock::~FolderLock() { close(descriptor_); }
 
-/// False: what was locked is no longer there.
+// False: what was locked is no longer there.
 bool FolderLock::take(const std::string& folder, const std::string& path) {
     if (g_mkdir_with_parents(folder.c_str(), 0777) != 0) {
         throw Failure(ExitCode::kOutput, folder + ": " + g_strerror(errno));

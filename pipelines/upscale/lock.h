@@ -1,20 +1,19 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_LOCK_H_
-#define FLASHVSR_PIPELINES_UPSCALE_LOCK_H_
+#pragma once
 
 #include <string>
 
 namespace upscale {
 
-/// A folder that one process at a time works in; a process that dies leaves it free.
+// A folder that one process at a time works in; a process that dies leaves it free.
 class FolderLock {
   public:
-    /// Makes the folder where it is not there. Throws Failure (kOutput); it says who has it.
+    // Makes the folder where it is not there. Throws Failure (kOutput); it says who has it.
     explicit FolderLock(const std::string& folder);
     ~FolderLock();
     FolderLock(const FolderLock&) = delete;
     FolderLock& operator=(const FolderLock&) = delete;
 
-    /// The file's name in the folder.
+    // The file's name in the folder.
     static constexpr char kName[] = "lock";
 
   private:
@@ -24,5 +23,3 @@ class FolderLock {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_LOCK_H_

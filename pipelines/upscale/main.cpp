@@ -23,7 +23,7 @@ namespace upscale {
 
 namespace {
 
-/// GLib ends a process that cannot have a descriptor more.
+// GLib ends a process that cannot have a descriptor more.
 void require_descriptors() {
     constexpr rlim_t kMin = 64;
     struct rlimit limit {};
@@ -56,7 +56,7 @@ ExitCode run(int argc, char** argv) {
     return code;
 }
 
-/// The threads of an interrupted job may still be at work: nothing is taken from under them.
+// The threads of an interrupted job may still be at work: nothing is taken from under them.
 int finish(ExitCode code) {
     std::fflush(nullptr);
     if (code == ExitCode::kInterrupted) _exit(static_cast<int>(code));

@@ -28,7 +28,7 @@ void look_at_tracks(const AVFormatContext* file, Media* media) {
     media->chapters = static_cast<int>(file->nb_chapters);
 }
 
-/// Reads all of it, once, for what is gone to many times.
+// Reads all of it, once, for what is gone to many times.
 bool has_steady_clock(const Source& source) {
     const std::unique_ptr<Demuxer> demuxer = open_demuxer(source, nullptr);
     const Packet packet = make_packet();

@@ -17,10 +17,10 @@ namespace upscale {
 
 namespace {
 
-/// A file of a model, by its stem: released and repacked files differ in their endings.
+// A file of a model, by its stem: released and repacked files differ in their endings.
 struct ModelFile {
     const char* stem;
-    const char* decoder;  ///< --vae-type; null: every decoder needs the file
+    const char* decoder;  // --vae-type; null: every decoder needs the file
 };
 
 constexpr ModelFile kFiles[] = {
@@ -78,7 +78,7 @@ std::string variable(const char* name) {
     return value ? value : "";
 }
 
-/// Beside this program, where a build folder has it, or wherever the shell would look.
+// Beside this program, where a build folder has it, or wherever the shell would look.
 std::string find_convert() {
     char own[PATH_MAX] = "";
     const ssize_t size = readlink("/proc/self/exe", own, sizeof own - 1);

@@ -1,17 +1,14 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_MODELS_H_
-#define FLASHVSR_PIPELINES_UPSCALE_MODELS_H_
+#pragma once
 
 #include "pipelines/upscale/options.h"
 
 namespace upscale {
 
-/// Prints the models in the places where the element looks, and what is missing of each.
+// Prints the models in the places where the element looks, and what is missing of each.
 void list_models();
 
-/// Has flashvsr-convert, which knows the files' formats, repack a model; does not return. Throws
-/// Failure: kUsage without -o, kMissing where the program is not installed.
+// Has flashvsr-convert, which knows the files' formats, repack a model; does not return. Throws
+// Failure: kUsage without -o, kMissing where the program is not installed.
 [[noreturn]] void convert_model(const Options& options);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_MODELS_H_

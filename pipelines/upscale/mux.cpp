@@ -24,7 +24,7 @@ Codec codec_of(const AVCodecContext* context) {
     return codec;
 }
 
-/// May lie before 0: encoders count back from the first frame.
+// May lie before 0: encoders count back from the first frame.
 int64_t stream_time(const GstSegment* segment, GstClockTime time) {
     guint64 result = 0;
     const int sign = gst_segment_to_stream_time_full(segment, GST_FORMAT_TIME, time, &result);
@@ -65,7 +65,7 @@ void Mux::check(int status, const char* what) const {
     }
 }
 
-/// The input's, made finer where it counts whole frames, as AVI does: frames may lie between.
+// The input's, made finer where it counts whole frames, as AVI does: frames may lie between.
 AVRational Mux::video_time_base(AVRational other) const {
     constexpr int kCoarsest = 1000;  // ticks a second
     AVRational base = tracks_ && tracks_->video() ? tracks_->video()->time_base : other;
@@ -174,7 +174,7 @@ void Mux::send(AVPacket* packet) {
     check_video();
 }
 
-/// Of other tracks a packet may be left out.
+// The picture's track has to be whole; a packet of another may be left out.
 void Mux::check_video() const {
     check(packets_->refused(0).error, "writing");
     check(output_->pb->error, "writing");

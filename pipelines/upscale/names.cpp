@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kDigits = 5;  // of the pictures of a video in a folder
 
-/// The images of which a frame is written. Throws Failure (kInput) where there is none.
+// The images of which a frame is written. Throws Failure (kInput) where there is none.
 std::vector<std::string> images_in_window(const Options& options, const Source& source) {
     const double fps = options.fps > 0 ? options.fps : 30;
     int fps_n = 30, fps_d = 1;
@@ -26,7 +26,7 @@ std::vector<std::string> images_in_window(const Options& options, const Source& 
     return images;
 }
 
-/// `tail`: comes behind the stem.
+// `tail`: comes behind the stem.
 ResultName in_folder(const std::string& folder, const std::string& input, const std::string& tail) {
     const std::string stem = input == "-" ? "stdin" : stem_of(input);
     const std::string name = input == "-" ? "stdin" : base_name(input);

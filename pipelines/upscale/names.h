@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_NAMES_H_
-#define FLASHVSR_PIPELINES_UPSCALE_NAMES_H_
+#pragma once
 
 #include <optional>
 #include <string>
@@ -12,31 +11,29 @@
 
 namespace upscale {
 
-/// A name that a result may have.
+// A name that a result may have.
 struct ResultName {
     std::string plain;
-    std::string qualified;  ///< with the input's own ending in it, where `plain` is taken
-    std::string input;      ///< file that it is made of
+    std::string qualified;  // with the input's own ending in it, where `plain` is taken
+    std::string input;      // file that it is made of
 };
 
-/// What an input's results are called, before anybody has looked whether that can be.
+// What an input's results are called, before anybody has looked whether that can be.
 struct ResultNames {
-    std::string shown;                ///< as the user sees all of them
-    std::vector<ResultName> results;  ///< the file, or one for each picture
-    /// Pictures of a video: `results` has what stands before the number.
+    std::string shown;                // as the user sees all of them
+    std::vector<ResultName> results;  // the file, or one for each picture
+    // Pictures of a video: `results` has what stands before the number.
     std::optional<NumberedName> numbered;
 };
 
 bool names_folder(const std::string& path);
 
-/// Throws Failure (kUsage) where there is none.
+// Throws Failure (kUsage) where there is none.
 const Format& choose_format(const Options& options, const Source& source);
 
-/// many: the results of several inputs are in a folder. Throws Failure (kUsage) where a single
-/// picture is named for many; kInput where no image is in the window.
+// many: the results of several inputs are in a folder. Throws Failure (kUsage) where a single
+// picture is named for many; kInput where no image is in the window.
 ResultNames name_results(const Options& options, const Source& source, const Format& format,
                          bool many);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_NAMES_H_

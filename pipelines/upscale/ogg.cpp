@@ -16,7 +16,7 @@ namespace upscale {
 
 namespace {
 
-// ---- Files that were joined --------------------------------------------------------------------
+// ---- Files that were joined ------------------------------------------------------------------
 
 constexpr int kSerial = 14, kCheckSum = 22, kSegments = 26, kPageHead = 27;  // bytes
 
@@ -28,7 +28,7 @@ struct Page {
     int64_t size = 0;
 };
 
-/// False: no page begins there.
+// False: no page begins there.
 bool read_page(const ByteSource& bytes, int64_t at, Page* page) {
     constexpr size_t kMaxSegments = 255, kMark = 5;  // of a codec
     constexpr uint8_t kBeginsStream = 2;
@@ -45,7 +45,8 @@ bool read_page(const ByteSource& bytes, int64_t at, Page* page) {
     return true;
 }
 
-/// Of the page with another serial number: the sum of the difference is the difference of the sums.
+// The sum of the page with another serial number: the sum of the difference is the difference of
+// the sums.
 uint32_t check_sum_with(uint32_t serial, const Page& page) {
     std::vector<uint8_t> difference(page.size - kSerial);
     AV_WL32(difference.data(), serial ^ page.serial);
@@ -66,7 +67,7 @@ bool begins_with(const AVPacket* packet, const char* text) {
            std::memcmp(packet->data, text, length) == 0;
 }
 
-/// Whether the bytes of a packet are in the track's head.
+// Whether the bytes of a packet are in the track's head.
 bool is_in_head(const AVCodecParameters* codec, const uint8_t* data, int size) {
     const uint8_t* const begin = codec->extradata;
     const uint8_t* const end = begin + codec->extradata_size;
@@ -88,7 +89,7 @@ Header vorbis_header(const AVCodecParameters* codec, const AVPacket* packet) {
     return is_in_head(codec, packet->data, packet->size) ? Header::kSame : Header::kOther;
 }
 
-/// The delay and the rate of the source, which it has too, are no matter.
+// The delay and the rate of the source, which it has too, are no matter.
 Header opus_header(const AVCodecParameters* codec, const AVPacket* packet) {
     constexpr int kChannels = 9, kGain = 16;
     if (begins_with(packet, "OpusTags")) return Header::kComment;
@@ -100,7 +101,7 @@ Header opus_header(const AVCodecParameters* codec, const AVPacket* packet) {
     return same ? Header::kSame : Header::kOther;
 }
 
-/// Rate, channels and bits of a sample have to be the same.
+// Rate, channels and bits of a sample have to be the same.
 Header flac_header(const AVCodecParameters* codec, const AVPacket* packet) {
     constexpr uint8_t kFrame = 0xff;
     constexpr int kForm = 10, kFormSize = 3, kInfo = 17;  // bytes, of the stream's information

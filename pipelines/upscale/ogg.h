@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_OGG_H_
-#define FLASHVSR_PIPELINES_UPSCALE_OGG_H_
+#pragma once
 
 #include <set>
 
@@ -8,19 +7,19 @@
 
 namespace upscale {
 
-/// Where Ogg files were joined, the streams of the next file have other numbers, which libavformat
-/// takes for new streams, of which it has no idea. What makes them go on as those of the same codec
-/// in the first file; nothing where none were joined, and of a pipe.
+// Where Ogg files were joined, the streams of the next file have other numbers, which libavformat
+// takes for new streams, of which it has no idea. What makes them go on as those of the same codec
+// in the first file; nothing where none were joined, and of a pipe.
 ByteSource::Patches as_one_ogg(const ByteSource& bytes);
 
-/// There the headers of each codec come again, among the packets and at times that are none.
+// There the headers of each codec come again, among the packets and at times that are none.
 class OggHeaders {
   public:
     enum class Verdict {
-        kPacket,   ///< of sound or of a picture
-        kNeeded,   ///< a header that decoders of this codec take from among the packets
-        kSpare,    ///< a header that nothing needs
-        kForeign,  ///< its track is coded otherwise than at the beginning
+        kPacket,   // of sound or of a picture
+        kNeeded,   // a header that decoders of this codec take from among the packets
+        kSpare,    // a header that nothing needs
+        kForeign,  // its track is coded otherwise than at the beginning
     };
 
     Verdict look_at(const AVFormatContext* file, const AVPacket* packet);
@@ -30,5 +29,3 @@ class OggHeaders {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_OGG_H_

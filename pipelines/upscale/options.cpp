@@ -31,7 +31,7 @@ constexpr char kDescription[] =
     "6 some files of several failed, 7 done, but something was lost (it is said what), 130 "
     "interrupted (the output then holds what was done).\n";
 
-/// What GLib writes into. The command line owns the strings.
+// What GLib writes into. The command line owns the strings.
 struct Raw {
     gchar** inputs = nullptr;
     gchar *output = nullptr, *format = nullptr, *codec = nullptr;
@@ -46,7 +46,7 @@ struct Raw {
     gboolean strict = FALSE, dry_run = FALSE, json = FALSE, quiet = FALSE, list_models = FALSE;
 };
 
-/// Called for every option of settings.h; `data` is the Options.
+// Called for every option of settings.h; `data` is the Options.
 gboolean keep_setting(const gchar* option, const gchar* value, gpointer data, GError**) {
     const std::string name(option + std::strspn(option, "-"));
     static_cast<Options*>(data)->settings[name] = value ? value : "";
@@ -183,7 +183,7 @@ void check_combinations(const Options& options) {
            "--deinterlace takes auto, off, frame or field");
 }
 
-/// Checks what GLib does not, and moves it over.
+// Checks what GLib does not, and moves it over.
 void take(const Raw& raw, Options* options) {
     for (gchar** input = raw.inputs; input && *input; ++input) options->inputs.emplace_back(*input);
     if (raw.crf != -1) check_number("--crf", raw.crf, 0, 50);

@@ -9,7 +9,7 @@ namespace upscale {
 
 namespace {
 
-/// A pixel at (x, y) is shown at (a x + c y, b x + d y), each of them -1, 0 or 1.
+// A pixel at (x, y) is shown at (a x + c y, b x + d y), each of them -1, 0 or 1.
 Orientation turned(int a, int b, int c, int d) {
     if (b != 0 && c != 0) {
         const char* transpose = b > 0 ? (c > 0 ? "transpose=cclock_flip" : "transpose=clock")
@@ -22,7 +22,7 @@ Orientation turned(int a, int b, int c, int d) {
     return {};
 }
 
-/// matrix: nine numbers in the order of ISO base media files.
+// matrix: nine numbers in the order of ISO base media files.
 Orientation of_matrix(const uint8_t* data) {
     int32_t matrix[9];
     std::memcpy(matrix, data, sizeof matrix);
@@ -34,7 +34,7 @@ Orientation of_matrix(const uint8_t* data) {
     return {"", false, false};
 }
 
-/// 1 to 8, as EXIF counts them.
+// 1 to 8, as EXIF counts them.
 Orientation of_exif(int number) {
     switch (number) {
         case 2: return turned(-1, 0, 0, 1);

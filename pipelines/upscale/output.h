@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_OUTPUT_H_
-#define FLASHVSR_PIPELINES_UPSCALE_OUTPUT_H_
+#pragma once
 
 #include <memory>
 #include <string>
@@ -17,38 +16,38 @@ namespace upscale {
 class Mux;
 struct MuxOptions;
 
-/// Writes what a destination is to hold. A file is written under a hidden name and gets its own
-/// when it is complete; a stream is written through.
+// Writes what a destination is to hold. A file is written under a hidden name and gets its own
+// when it is complete; a stream is written through.
 class Output {
   public:
-    /// Writes nothing yet. The arguments outlive it.
+    // Writes nothing yet. The arguments outlive it.
     Output(const Options& options, const Source& source, const Destination& destination,
            const VideoPlan& plan);
-    /// Removes what is not complete.
+    // Removes what is not complete.
     ~Output();
     Output(const Output&) = delete;
     Output& operator=(const Output&) = delete;
 
     // One of these begins it; the writer lives no longer than the output. report: hears what is
     // left out; outlives the writer. They throw Failure (kOutput).
-    /// For the whole result.
+    // For the whole result.
     std::unique_ptr<Writer> make_writer(Report* report);
-    /// For one frame of several previews, from 0.
+    // For one frame of several previews, from 0.
     std::unique_ptr<Writer> make_preview_writer(int number, Report* report);
-    /// For the whole of such parts as make_part_writer() writes; is_container() holds.
+    // For the whole of such parts as make_part_writer() writes; is_container() holds.
     std::unique_ptr<Mux> make_joiner(Report* report);
 
-    /// For a part of the video alone, in a form that keeps every time.
+    // For a part of the video alone, in a form that keeps every time.
     std::unique_ptr<Writer> make_part_writer(const std::string& path, Report* report) const;
 
-    /// Has what is complete take its final name. Throws Failure (kOutput).
+    // Has what is complete take its final name. Throws Failure (kOutput).
     void finish();
 
     const Destination& destination() const { return destination_; }
     const VideoPlan& plan() const { return plan_; }
-    /// A file that is not a stream and holds more than pictures.
+    // A file that is not a stream and holds more than pictures.
     bool is_container() const;
-    /// Of the file, once it is begun.
+    // That of the file, once it is begun.
     const std::string& unfinished_path() const { return unfinished_->path(); }
 
   private:
@@ -68,5 +67,3 @@ class Output {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_OUTPUT_H_

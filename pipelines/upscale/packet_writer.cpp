@@ -22,7 +22,7 @@ void PacketWriter::flush() {
     if (status < 0) find_refused(status);
 }
 
-/// Each error costs the packet that it is about; the streams count those that were written.
+// Each error costs the packet that it is about; the streams count those that were written.
 void PacketWriter::find_refused(int error) {
     for (int status = error; status < 0; status = av_interleaved_write_frame(output_, nullptr)) {
         error = status;

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_PACKET_WRITER_H_
-#define FLASHVSR_PIPELINES_UPSCALE_PACKET_WRITER_H_
+#pragma once
 
 #include <string>
 #include <vector>
@@ -8,8 +7,8 @@
 
 namespace upscale {
 
-/// Writes the packets of all tracks in the order of their times and knows whose packets the muxer
-/// refused: libavformat holds packets back and does not say which one an error is about.
+// Writes the packets of all tracks in the order of their times and knows whose packets the muxer
+// refused: libavformat holds packets back and does not say which one an error is about.
 class PacketWriter {
   public:
     struct Refused {
@@ -17,13 +16,13 @@ class PacketWriter {
         int error = 0;  // of libavformat, the last one
     };
 
-    /// After the head was written. `output` outlives it. name: of the file, for messages.
+    // After the head was written. `output` outlives it. name: of the file, for messages.
     PacketWriter(AVFormatContext* output, std::string name);
 
     const AVFormatContext* output() const { return output_; }
-    /// Takes what the packet holds. Throws Failure (kFailed) where bytes cannot be written.
+    // Takes what the packet holds. Throws Failure (kFailed) where bytes cannot be written.
     void write(AVPacket* packet);
-    /// Writes what is held back.
+    // Writes what is held back.
     void flush();
     const Refused& refused(int stream) const { return refused_.at(stream); }
 
@@ -37,5 +36,3 @@ class PacketWriter {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_PACKET_WRITER_H_

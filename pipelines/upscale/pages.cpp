@@ -7,7 +7,7 @@ namespace upscale {
 
 namespace {
 
-/// Numbers of a TIFF file, in its order of bytes. What lies behind its end is 0.
+// Numbers of a TIFF file, in its order of bytes. What lies behind its end is 0.
 class Numbers {
   public:
     explicit Numbers(const std::string& path) : file_(path, std::ios::binary) {
@@ -37,7 +37,7 @@ class Numbers {
 
 constexpr int kEntry = 12;  // bytes of a directory's entry
 
-/// The first bit of NewSubfileType.
+// The first bit of NewSubfileType.
 bool is_smaller_copy(Numbers* file, uint64_t directory, uint32_t entries) {
     constexpr uint32_t kNewSubfileType = 254;
     for (uint32_t i = 0; i < entries; ++i) {

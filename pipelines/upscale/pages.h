@@ -1,14 +1,11 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_PAGES_H_
-#define FLASHVSR_PIPELINES_UPSCALE_PAGES_H_
+#pragma once
 
 #include <string>
 
 namespace upscale {
 
-/// Whether a TIFF file holds pictures behind the first, of which decoders know nothing: pages,
-/// but not smaller copies of the first.
+// Whether a TIFF file holds pictures behind the first, of which decoders know nothing: pages,
+// but not smaller copies of the first.
 bool has_more_pages(const std::string& path);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_PAGES_H_

@@ -17,10 +17,10 @@ namespace upscale {
 
 namespace {
 
-/// Past the start-up chunk, and several times as far as attention looks back.
+// Past the start-up chunk, and several times as far as attention looks back.
 constexpr GstClockTime kLeadIn = 2 * GST_SECOND;
 
-/// What the input holds, wherever and under whatever time stamp it lies.
+// What the input holds, wherever and under whatever time stamp it lies.
 std::string describe_input(const Source& source) {
     if (source.images().empty()) return fingerprint_of(source.path());
     std::string text;
@@ -28,7 +28,7 @@ std::string describe_input(const Source& source) {
     return text;
 }
 
-/// Stands for all that the frames depend on.
+// Stands for all that the frames depend on.
 std::string describe_settings(const Options& options, const Source& source, const Output& output) {
     const VideoPlan& plan = output.plan();
     std::string text = describe_input(source) + " " + plan.encoder->name + " " + plan.pixel_format +
@@ -46,7 +46,7 @@ std::string describe_settings(const Options& options, const Source& source, cons
     return result;
 }
 
-/// The place of an output that can be made in parts. Throws Failure (kUsage).
+// The place of an output that can be made in parts. Throws Failure (kUsage).
 const Place& place_of(const Output& output, const Source& source) {
     if (!output.is_container() || source.kind() == Source::Kind::kPipe) {
         throw Failure(ExitCode::kUsage, "--resume is for files in mp4, mov, mkv or webm");
@@ -73,8 +73,8 @@ Parts::Parts(const Options& options, const Source& source, const Media& media, O
     read_journal();
 }
 
-/// The journal goes last: as long as it is there it tells that the result is done. Then the folder
-/// loses its name, so that nobody takes up what is left of it.
+// The journal goes last: as long as it is there it tells that the result is done. Then the folder
+// loses its name, so that nobody takes up what is left of it.
 void Parts::remove() const {
     for (size_t index = 0; index < journal_.parts.size(); ++index) g_unlink(path(index).c_str());
     sync_folder(folder_);
@@ -104,7 +104,7 @@ void Parts::read_journal() {
     }
 }
 
-/// It never names a part that is not on the disk.
+// It never names a part that is not on the disk.
 void Parts::write_journal() const { journal_.write(journal_in(folder_)); }
 
 std::string Parts::path(size_t index) const {
@@ -150,7 +150,7 @@ JobResult Parts::run(Progress* progress, Report* report) {
     return result;
 }
 
-/// Against what the journal says.
+// Against what the journal says.
 void Parts::check_parts(Progress* progress) {
     for (size_t index = 0; index < journal_.parts.size(); ++index) {
         PartRecord& part = journal_.parts[index];

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_PARTS_H_
-#define FLASHVSR_PIPELINES_UPSCALE_PARTS_H_
+#pragma once
 
 #include <string>
 
@@ -11,21 +10,21 @@
 
 namespace upscale {
 
-/// A video in parts that a crash leaves, for --resume. A part is a span of the video's time, and
-/// its frames depend on the input and the settings alone: each begins with a warm-up on the frames
-/// before it. So the result is the same however often the work was broken off.
-///
-/// A part is on the disk before the journal names it, and is compared with what the journal says
-/// when the work goes on: one that is damaged or missing is made again.
+// A video in parts that a crash leaves, for --resume. A part is a span of the video's time, and
+// its frames depend on the input and the settings alone: each begins with a warm-up on the frames
+// before it. So the result is the same however often the work was broken off.
+//
+// A part is on the disk before the journal names it, and is compared with what the journal says
+// when the work goes on: one that is damaged or missing is made again.
 class Parts {
   public:
-    /// The arguments outlive it. Throws Failure: kUsage for an output that is no container, kOutput
-    /// where another process is at work on the parts or parts of other settings lie there.
+    // The arguments outlive it. Throws Failure: kUsage for an output that is no container, kOutput
+    // where another process is at work on the parts or parts of other settings lie there.
     Parts(const Options& options, const Source& source, const Media& media, Output* output);
 
-    /// Makes the parts that are missing, then one file of all.
+    // Makes the parts that are missing, then one file of all.
     JobResult run(Progress* progress, Report* report);
-    /// After the result has its name.
+    // After the result has its name.
     void remove() const;
 
   private:
@@ -50,5 +49,3 @@ class Parts {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_PARTS_H_

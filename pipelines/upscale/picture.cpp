@@ -21,7 +21,7 @@ struct FormatPair {
     GstVideoFormat gst;
 };
 
-/// The same bytes under both names.
+// The same bytes under both names.
 constexpr FormatPair kPairs[] = {
     {AV_PIX_FMT_YUV420P, GST_VIDEO_FORMAT_I420},
     {AV_PIX_FMT_NV12, GST_VIDEO_FORMAT_NV12},
@@ -84,7 +84,7 @@ bool is_grey(AVPixelFormat format) {
     return form.nb_components <= 2 && !(form.flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL));
 }
 
-/// Names of YUV that say "full range" besides the frame's own word for it.
+// Names of YUV that say "full range" besides the frame's own word for it.
 AVPixelFormat plain(int format) {
     switch (format) {
         case AV_PIX_FMT_YUVJ420P: return AV_PIX_FMT_YUV420P;
@@ -96,7 +96,7 @@ AVPixelFormat plain(int format) {
     }
 }
 
-/// Grey that says nothing is of full range, as libswscale and the formats of pictures have it.
+// Grey that says nothing is of full range, as libswscale and the formats of pictures have it.
 bool is_full_range(const AVFrame* frame) {
     const auto format = static_cast<AVPixelFormat>(frame->format);
     if (plain(format) != format || is_rgb(format)) return true;
@@ -120,7 +120,7 @@ void set_range_and_colour(const AVFrame* frame, GstVideoInfo* info) {
     if (primaries != GST_VIDEO_COLOR_PRIMARIES_UNKNOWN) colour.primaries = primaries;
 }
 
-/// Of the side that is YUV, as libswscale counts.
+// The matrix of the side that is YUV, as libswscale counts.
 int matrix_between(const AVFrame* frame, const GstVideoInfo& info) {
     const bool known = frame->colorspace != AVCOL_SPC_UNSPECIFIED &&
                        frame->colorspace != AVCOL_SPC_RGB &&
@@ -133,7 +133,7 @@ int matrix_between(const AVFrame* frame, const GstVideoInfo& info) {
     return frame->height > kLastOfOldTelevision ? SWS_CS_ITU709 : SWS_CS_ITU601;
 }
 
-/// Of the caps, which keep to the first frame.
+// The matrix of the caps, which keep to the first frame.
 int matrix_wanted(const AVFrame* frame, const GstVideoInfo& info) {
     const GstVideoColorMatrix comes = gst_video_color_matrix_from_iso(frame->colorspace);
     const bool known =
@@ -152,7 +152,7 @@ void add_captions(const AVFrame* frame, GstBuffer* buffer) {
     }
 }
 
-/// Grey that has the samples of a format with colour, but for the colour.
+// Grey that has the samples of a format with colour, but for the colour.
 bool becomes_coloured(AVPixelFormat format) {
     const AVPixFmtDescriptor& form = description_of(format);
     return is_grey(format) && form.nb_components == 1 && form.comp[0].depth >= 8 &&
@@ -169,7 +169,7 @@ AVPixelFormat with_colour(AVPixelFormat grey) {
                          : AV_PIX_FMT_YUV420P16LE;
 }
 
-/// Grey with colour planes that say "none", its samples as they are.
+// Grey with colour planes that say "none", its samples as they are.
 Frame coloured(const AVFrame* grey) {
     const auto grey_format = static_cast<AVPixelFormat>(grey->format);
     const AVPixelFormat format = with_colour(grey_format);
@@ -248,7 +248,7 @@ std::vector<GstVideoFormat> element_formats() {
     return formats;
 }
 
-/// libavutil's own reckoning of what is lost. Grey goes in as YUV, whose range is in the caps.
+// libavutil's own reckoning of what is lost. Grey goes in as YUV, whose range is in the caps.
 GstVideoFormat PictureConverter::choose(AVPixelFormat from) const {
     if (becomes_coloured(from)) from = with_colour(from);
     const auto accepts = [this](GstVideoFormat format) {

@@ -15,7 +15,7 @@ namespace {
 
 const AVPixFmtDescriptor* descriptor(AVPixelFormat format) { return av_pix_fmt_desc_get(format); }
 
-/// The nearest of a list that is not empty.
+// The nearest of a list that is not empty.
 AVPixelFormat nearest(const std::vector<AVPixelFormat>& list, AVPixelFormat to) {
     AVPixelFormat best = AV_PIX_FMT_NONE;
     for (const AVPixelFormat format : list) {
@@ -25,7 +25,7 @@ AVPixelFormat nearest(const std::vector<AVPixelFormat>& list, AVPixelFormat to) 
     return best;
 }
 
-/// What the picture becomes where players should show it.
+// What the picture becomes where players should show it.
 AVPixelFormat playable(AVPixelFormat source) {
     const int bits = depth(source);
     if (has_alpha(source)) return bits <= 8 ? AV_PIX_FMT_YUVA420P : AV_PIX_FMT_YUVA420P10;
@@ -34,7 +34,7 @@ AVPixelFormat playable(AVPixelFormat source) {
                         : AV_PIX_FMT_YUV420P10;
 }
 
-/// `target`, or what leads to it where it is of the other kind.
+// `target`, or what leads to it where it is of the other kind.
 AVPixelFormat carrier(bool rgb, AVPixelFormat target) {
     if (is_rgb(target) == rgb) return target;
     const int bits = depth(target);

@@ -28,7 +28,7 @@ std::string real_path(const std::string& path) {
     return copy;
 }
 
-/// The folder with links followed, of which the end may be missing. `there`: what is not.
+// The folder with links followed, of which the end may be missing. `there`: what is not.
 std::string real_folder(const std::string& folder, std::string* there) {
     *there = real_path(folder);
     if (!there->empty() || errno != ENOENT || folder == "/" || folder == ".") return *there;
@@ -60,7 +60,7 @@ Place open_descriptor(const std::string& name, int descriptor) {
     return place;
 }
 
-/// In a folder such as /tmp only its owner may replace a file.
+// In a folder such as /tmp only its owner may replace a file.
 bool belongs_to_another(const std::string& folder, const struct stat& file) {
     struct stat parent {};
     const uid_t self = geteuid();

@@ -17,7 +17,7 @@ namespace {
 
 int rounded_up(int side, int log2) { return AV_CEIL_RSHIFT(side, log2) << log2; }
 
-/// As it will be, but for colour and times, which no encoder refuses.
+// As it will be, but for colour and times, which no encoder refuses.
 Coding expected_coding(const Encoder& encoder, const VideoPlan& plan, int width, int height) {
     Coding coding;
     coding.format = coded_format(plan, encoder, AV_PIX_FMT_YUV420P);
@@ -33,7 +33,7 @@ Coding expected_coding(const Encoder& encoder, const VideoPlan& plan, int width,
     throw Failure(ExitCode::kUsage, why + "; another --codec may do");
 }
 
-/// The encoders that have the format.
+// The encoders that have the format.
 std::vector<const Encoder*> having(const std::string& name, std::vector<const Encoder*> list) {
     if (name == "auto") return list;
     std::vector<AVPixelFormat> known;
@@ -54,7 +54,7 @@ std::vector<const Encoder*> having(const std::string& name, std::vector<const En
                                         list.front()->codec + " are " + allowed);
 }
 
-/// Throws Failure where it is not able.
+// Throws Failure where it is not able.
 void try_out(const Encoder& encoder, const Coding& coding) {
     if (encoder.least_side == 0) {
         open_encoder(encoder, coding);
@@ -64,7 +64,7 @@ void try_out(const Encoder& encoder, const Coding& coding) {
     }
 }
 
-/// The first that opens; says so where that is another kind than was asked for.
+// The first that opens; says so where that is another kind than was asked for.
 const Encoder* first_able(const std::vector<const Encoder*>& candidates, VideoPlan* plan, int width,
                           int height) {
     if (width == 0) return candidates.front();

@@ -12,7 +12,7 @@ namespace upscale {
 
 namespace {
 
-/// 75 s is "1:15".
+// 75 s is "1:15".
 std::string clock(double seconds) {
     const auto whole = static_cast<long>(std::ceil(seconds));
     char text[32];
@@ -25,7 +25,7 @@ std::string clock(double seconds) {
     return text;
 }
 
-/// What the last line has besides.
+// What the last line has besides.
 std::string json_end(const std::string& output, const Report& report) {
     std::string losses;
     for (const Loss& loss : report.losses()) {
@@ -45,7 +45,7 @@ Progress::Progress(const Options& options, std::string name)
       line_(!options.json && !options.quiet && isatty(2)),
       quiet_(options.quiet) {}
 
-/// Of this run, without what was done before it.
+// The rate of this run, without what was done before it.
 double Progress::fps(guint64 frames) {
     const gint64 now = g_get_monotonic_time();
     if (frames > done_before_ && first_time_ == 0) {

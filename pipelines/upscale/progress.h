@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_PROGRESS_H_
-#define FLASHVSR_PIPELINES_UPSCALE_PROGRESS_H_
+#pragma once
 
 #include <glib.h>
 
@@ -11,27 +10,27 @@
 
 namespace upscale {
 
-/// Tells how far the work is: a line that is written over on a terminal, JSON lines with --json,
-/// nothing otherwise. Lives on the main
-/// thread.
+// Tells how far the work is: a line that is written over on a terminal, JSON lines with --json,
+// nothing otherwise. Lives on the main
+// thread.
 class Progress {
   public:
-    /// name: of the input.
+    // name: of the input.
     Progress(const Options& options, std::string name);
 
-    /// Frames expected; 0: not known.
+    // Frames expected; 0: not known.
     void set_total(guint64 total) { total_ = total; }
 
-    /// Frames that were done before those that show() counts.
+    // Frames that were done before those that show() counts.
     void set_done_before(guint64 frames) { done_before_ = frames; }
 
-    /// Call it about once a second. memory: of the device, in bytes; 0: not known.
+    // Call it about once a second. memory: of the device, in bytes; 0: not known.
     void show(guint64 frames, guint64 memory);
-    /// A line of its own on the standard error, not lost in the progress line. From any thread.
+    // A line of its own on the standard error, not lost in the progress line. From any thread.
     void say(const std::string& text);
-    /// The same of something that goes wrong: it is said with --quiet as well.
+    // The same of something that goes wrong: it is said with --quiet as well.
     void warn(const std::string& text);
-    /// state: "done", "skipped", "interrupted" or "failed".
+    // state: "done", "skipped", "interrupted" or "failed".
     void end(const char* state, guint64 frames, const std::string& output, const Report& report);
 
   private:
@@ -51,5 +50,3 @@ class Progress {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_PROGRESS_H_

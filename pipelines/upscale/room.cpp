@@ -15,7 +15,7 @@ namespace upscale {
 
 namespace {
 
-/// Bytes per pixel that encoders are seldom below at the default quality.
+// Bytes per pixel that encoders are seldom below at the default quality.
 double least_bytes(const std::string& codec) {
     if (codec == "png" || codec == "ffv1") return 0.5;
     return codec == "prores" ? 0.2 : 0.01;

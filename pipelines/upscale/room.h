@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_ROOM_H_
-#define FLASHVSR_PIPELINES_UPSCALE_ROOM_H_
+#pragma once
 
 #include <glib.h>
 
@@ -9,13 +8,11 @@
 
 namespace upscale {
 
-/// Compares what the result needs with what is free where it goes. pixels: of all its frames; 0:
-/// not known. format: of raw video; NONE: not known. Of what is encoded only the least is known:
-/// that this does not fit is said. Raw video has one size: throws Failure (kOutput) where that does
-/// not fit.
+// Compares what the result needs with what is free where it goes. pixels: of all its frames; 0:
+// not known. format: of raw video; NONE: not known. Of what is encoded only the least is known:
+// that this does not fit is said. Raw video has one size: throws Failure (kOutput) where that does
+// not fit.
 void check_room(const Destination& destination, AVPixelFormat format, guint64 pixels, bool in_parts,
                 const Say& warn);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_ROOM_H_

@@ -14,14 +14,14 @@ namespace {
 
 constexpr size_t kSkipSize = 10;  // of what a packet says about samples that are not to be heard
 
-/// Packets say by themselves how long they are, and the last may be shorter than the others (ALAC).
+// Packets say by themselves how long they are, and the last may be shorter than the others (ALAC).
 bool needs_decoding(AVCodecID id) {
     constexpr int kEachByItself = AV_CODEC_PROP_INTRA_ONLY | AV_CODEC_PROP_LOSSLESS;
     const AVCodecDescriptor* codec = avcodec_descriptor_get(id);
     return codec && (codec->props & kEachByItself) == kEachByItself;
 }
 
-/// Bytes of the samples of one moment; 0: the packet's bytes are not samples one after another.
+// Bytes of the samples of one moment; 0: the packet's bytes are not samples one after another.
 int bytes_of_moment(const AVCodecParameters* codec) {
     const AVCodecDescriptor* name = avcodec_descriptor_get(codec->codec_id);
     const bool plain =
@@ -55,7 +55,7 @@ void SampleTimes::refine(AVPacket* packet, AVRational to) {
     if (samples == 0) anchor_ = INT64_MIN;
 }
 
-/// Where nobody says how long a packet is, it is as long as others: the last has none after it.
+// Where nobody says how long a packet is, it is as long as others: the last has none after it.
 void SampleTimes::look_at_step(AVPacket* packet) {
     if (packet->dts == AV_NOPTS_VALUE) return;
     const int64_t step = last_dts_ == INT64_MIN ? 0 : packet->dts - last_dts_;
@@ -64,13 +64,13 @@ void SampleTimes::look_at_step(AVPacket* packet) {
     last_dts_ = packet->dts;
 }
 
-/// What leads decoders in ends at 0.
+// What leads decoders in ends at 0.
 int64_t SampleTimes::exact(int64_t begin) const {
     const int64_t lead_in = nanoseconds(track_->codecpar->initial_padding, {1, rate_});
     return lead_in > 0 && std::llabs(begin + lead_in) <= unit_ ? -lead_in : begin;
 }
 
-/// 0: not known but for the container's word.
+// 0: not known but for the container's word.
 int64_t SampleTimes::samples_in(const AVPacket* packet) {
     constexpr int kOpusFrames = 400;  // a second: the shortest there are
     if (track_->codecpar->codec_id == AV_CODEC_ID_OPUS) {

@@ -1,21 +1,20 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_SAMPLE_TIMES_H_
-#define FLASHVSR_PIPELINES_UPSCALE_SAMPLE_TIMES_H_
+#pragma once
 
 #include "pipelines/upscale/libav.h"
 
 namespace upscale {
 
-/// Where the packets of a sound track begin and end. Their container may count in units that are
-/// coarser than a sample, and not say how long they are. Packets come in the order of decoding,
-/// times in nanoseconds.
+// Where the packets of a sound track begin and end. Their container may count in units that are
+// coarser than a sample, and not say how long they are. Packets come in the order of decoding,
+// times in nanoseconds.
 class SampleTimes {
   public:
-    /// Outlives it.
+    // Outlives it.
     explicit SampleTimes(const AVStream* track);
 
-    /// Gives the packet its duration, if the codec says it. Where `to`, in which it is written,
-    /// counts in finer units, moves it by a unit of its container at most to where the one before
-    /// it ended.
+    // Gives the packet its duration, if the codec says it. Where `to`, in which it is written,
+    // counts in finer units, moves it by a unit of its container at most to where the one before
+    // it ended.
     void refine(AVPacket* packet, AVRational to);
 
   private:
@@ -38,14 +37,12 @@ class SampleTimes {
     std::unique_ptr<AVCodecContext, FreeContext> decoder_;
 };
 
-/// For a container that says by a packet's duration alone where sound ends: the packet is as long
-/// as what is to be heard of it, and empty where that is nothing.
+// For a container that says by a packet's duration alone where sound ends: the packet is as long
+// as what is to be heard of it, and empty where that is nothing.
 void leave_out_padding(const AVStream* track, AVPacket* packet);
 
-/// Takes away what a packet of sound holds at `end` and later, in nanoseconds: of PCM the bytes, of
-/// other codecs its duration says it, and where the container has a word for it (Matroska) that.
+// Takes away what a packet of sound holds at `end` and later, in nanoseconds: of PCM the bytes, of
+// other codecs its duration says it, and where the container has a word for it (Matroska) that.
 void cut_sound(const AVStream* track, int64_t end, AVPacket* packet);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_SAMPLE_TIMES_H_

@@ -11,7 +11,7 @@ namespace upscale {
 
 namespace {
 
-/// Where an option is more than the property of its name.
+// Where an option is more than the property of its name.
 constexpr struct {
     const char* property;
     const char* option;

@@ -16,7 +16,7 @@ namespace upscale {
 
 namespace {
 
-/// The work that a signal has come to its end. Outlives the threads that an abrupt end leaves.
+// The work that a signal has come to its end. Outlives the threads that an abrupt end leaves.
 struct Work {
     std::mutex mutex;
     std::function<void()> interrupt;  // empty: none, or one that waits for nothing

@@ -1,20 +1,19 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_SIGNALS_H_
-#define FLASHVSR_PIPELINES_UPSCALE_SIGNALS_H_
+#pragma once
 
 #include <functional>
 
 namespace upscale {
 
-/// From now on SIGINT, SIGTERM and SIGHUP remove what is unfinished and end the process as
-/// interrupted, whatever its threads wait for. One that is ignored, as under nohup, stays so. Comes
-/// before any thread is started.
+// From now on SIGINT, SIGTERM and SIGHUP remove what is unfinished and end the process as
+// interrupted, whatever its threads wait for. One that is ignored, as under nohup, stays so. Comes
+// before any thread is started.
 void catch_signals();
 
-/// While it lives, a signal has the work come to its end instead: within five seconds, or one after
-/// a second signal; then the process ends as without it.
+// While it lives, a signal has the work come to its end instead: within five seconds, or one after
+// a second signal; then the process ends as without it.
 class Interruption {
   public:
-    /// interrupt: called for each signal, by the thread's main loop.
+    // interrupt: called for each signal, by the thread's main loop.
     explicit Interruption(std::function<void()> interrupt);
     ~Interruption();
     Interruption(const Interruption&) = delete;
@@ -22,5 +21,3 @@ class Interruption {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_SIGNALS_H_

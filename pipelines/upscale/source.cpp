@@ -76,7 +76,7 @@ size_t read_some(int descriptor, const std::string& name, char* data, size_t siz
     return done;
 }
 
-/// APNG and WebP say so before their first picture.
+// APNG and WebP say so before their first picture.
 bool is_animated(const std::string& path) {
     constexpr size_t kWebPFlags = 20;
     constexpr char kAnimation = 2;
@@ -92,7 +92,7 @@ bool is_animated(const std::string& path) {
            head[kWebPFlags] & kAnimation;
 }
 
-/// Of a file's packets of video as many as there are, 2 at most; 0: it holds other tracks too.
+// A file's packets of video, 2 where there are more; 0: it holds other tracks too.
 int count_pictures(const std::string& path) {
     try {
         const InputFile file = open_input(path, path);
@@ -113,7 +113,7 @@ int count_pictures(const std::string& path) {
     }
 }
 
-/// From its beginning: it need not be read through the descriptor.
+// From its beginning: it need not be read through the descriptor.
 bool is_whole_file(int descriptor) {
     struct stat status {};
     return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) &&
@@ -126,7 +126,7 @@ bool is_pipe(const std::string& path) {
            (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode) || S_ISSOCK(status.st_mode));
 }
 
-/// Opens a pipe that somebody writes to, or will within half a minute.
+// Opens a pipe that somebody writes to, or will within half a minute.
 int open_pipe(const std::string& path, const std::string& name) {
     constexpr std::chrono::seconds kPatience(30);
     auto opening = std::async(std::launch::async, [&] {
@@ -249,7 +249,7 @@ void Source::fetch(const std::string& url) {
     }
 }
 
-/// Without a name from the start, so that nothing stays behind, whatever happens.
+// Without a name from the start, so that nothing stays behind, whatever happens.
 void Source::make_spool() {
     std::string path = joined(g_get_tmp_dir(), "flashvsr-upscale.XXXXXX");
     spool_ = mkstemp(path.data());

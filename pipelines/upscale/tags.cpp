@@ -34,7 +34,7 @@ void for_each(const AVDictionary* tags,
 
 // ---- What a muxer keeps ----------------------------------------------------------------------
 
-/// Track of a file that is tried.
+// Track of a file that is tried.
 struct StandIn {
     const AVStream* like;
     std::string language;  // in place of its own; empty: its own
@@ -54,8 +54,8 @@ void add_stand_in(AVFormatContext* file, const StandIn& track) {
     }
 }
 
-/// The head of an mp4 or mov file with the tags of `like` and these tracks, as it is read; null:
-/// the muxer refuses them.
+// The head of an mp4 or mov file with the tags of `like` and these tracks, as it is read; null:
+// the muxer refuses them.
 InputFile read_back(const AVFormatContext* like, const std::vector<StandIn>& tracks,
                     bool keys = false) {
     const TrialFile file = make_trial(like->oformat);
@@ -64,20 +64,20 @@ InputFile read_back(const AVFormatContext* like, const std::vector<StandIn>& tra
     return head_as_read(file.get(), keys);
 }
 
-/// Whether the container has fields for some tags, and no others.
+// Whether the container has fields for some tags, and no others.
 bool has_fields(const AVFormatContext* output) {
     const std::string format = output->oformat->name;
     return format == "mp4" || format == "mov";
 }
 
-/// "title" of "title-eng", which mp4's reader makes beside it; else empty.
+// "title" of "title-eng", which mp4's reader makes beside it; else empty.
 std::string without_language(const std::string& key) {
     constexpr size_t kSuffix = 4;
     const bool has = key.size() > kSuffix && key[key.size() - kSuffix] == '-';
     return has ? key.substr(0, key.size() - kSuffix) : "";
 }
 
-/// Keys whose values are not there. Of a long value it may be that half is.
+// Keys whose values are not there. Of a long value it may be that half is.
 std::vector<std::string> lost_tags(const AVDictionary* tags, const AVDictionary* kept) {
     constexpr size_t kLong = 255;
     std::vector<std::string> lost;
@@ -91,8 +91,8 @@ std::vector<std::string> lost_tags(const AVDictionary* tags, const AVDictionary*
 
 // ---- Languages -------------------------------------------------------------------------------
 
-/// ISO 639-2 has two codes for these. QuickTime knows one of each, and some others by names of its
-/// own.
+// ISO 639-2 has two codes for these. QuickTime knows one of each, and some others by names of its
+// own.
 constexpr const char* kSpellings[][2] = {
     {"alb", "sqi"}, {"arm", "hye"}, {"baq", "eus"}, {"bur", "mya"}, {"chi", "zho"},
     {"cze", "ces"}, {"dut", "nld"}, {"fre", "fra"}, {"geo", "kat"}, {"ger", "deu"},
@@ -115,7 +115,7 @@ std::vector<std::string> spellings(const std::string& language) {
     return names;
 }
 
-/// QuickTime's own name means nothing elsewhere.
+// QuickTime's own name means nothing elsewhere.
 void use_standard_name(AVStream* stream) {
     const char* language = value_of(stream->metadata, "language");
     for (const auto& pair : kQuickTimeNames) {
@@ -125,7 +125,7 @@ void use_standard_name(AVStream* stream) {
     }
 }
 
-/// The first of its spellings that came back; null: none did.
+// The first of its spellings that came back; null: none did.
 const char* kept_spelling(const AVStream* stream, const std::vector<StandIn>& trials,
                           const AVFormatContext* found) {
     for (unsigned i = 0; found && i < trials.size() && i < found->nb_streams; ++i) {
@@ -177,8 +177,8 @@ void remove_tags(const std::vector<std::string>& keys, AVDictionary** tags) {
     for (const std::string& key : keys) av_dict_set(tags, key.c_str(), nullptr, 0);
 }
 
-/// Keys such as "com.apple.quicktime.model" come from a list of any keys, which can be written in
-/// place of the usual fields; there is no cover picture then.
+// Keys such as "com.apple.quicktime.model" come from a list of any keys, which can be written in
+// place of the usual fields; there is no cover picture then.
 bool wants_key_list(const AVFormatContext* output) {
     bool wants = false;
     for_each(output->metadata, [&](const std::string& key, const std::string&) {
@@ -200,9 +200,9 @@ void fit_file_tags(AVFormatContext* output, Report* report) {
     report_lost(lost, "", output->oformat->name, report);
 }
 
-/// "forced", "hearing_impaired", ... which the output's stream has and the one that was read has
-/// not. That a track is shown by default is another matter: muxers see to it that one of each kind
-/// is.
+// "forced", "hearing_impaired", ... which the output's stream has and the one that was read has
+// not. That a track is shown by default is another matter: muxers see to it that one of each kind
+// is.
 std::string lost_roles(const AVStream* stream, const AVStream* found) {
     std::string roles;
     const int lost = stream->disposition & ~found->disposition & ~AV_DISPOSITION_DEFAULT;
@@ -251,7 +251,7 @@ void fit_all_track_tags(AVFormatContext* output, Report* report) {
 }  // namespace
 
 void drop_stale_tags(AVDictionary** tags) {
-    // Of muxers, statistics of Matroska's tools, the names of ASF's and MXF's own parts.
+    // What muxers write, statistics of Matroska's tools, the names of ASF's and MXF's own parts.
     static const std::regex stale(
         "vendor_id|major_brand|minor_version|compatible_brands|rotate|"
         "alpha_mode|_STATISTICS_.*|(BPS|DURATION|NUMBER_OF_BYTES|NUMBER_OF_FRAMES)(-.*)?|"

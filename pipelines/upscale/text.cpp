@@ -8,7 +8,7 @@ namespace upscale {
 
 namespace {
 
-/// form: of printf, for a character's number.
+// form: of printf, for a character's number.
 template <typename Plain>
 std::string escaped(const std::string& text, const char* form, Plain is_plain) {
     gchar* valid = g_utf8_make_valid(text.data(), static_cast<gssize>(text.size()));
@@ -27,7 +27,7 @@ std::string escaped(const std::string& text, const char* form, Plain is_plain) {
     return result;
 }
 
-/// Names of files stay as they are, whatever they look like.
+// Names of files stay as they are, whatever they look like.
 std::string without_secrets(const std::string& text) {
     return is_address(text) ? pipelines::redacted(text) : text;
 }

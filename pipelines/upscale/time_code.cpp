@@ -30,8 +30,8 @@ std::string find_time_code(const AVFormatContext* input, const AVStream* video) 
     return {};
 }
 
-/// Of the frame at `start`, where `code` is that of the first; rate: of what is written. Empty: the
-/// code is none of this rate.
+// The code of the frame at `start`, where `code` is that of the first; `rate` is that of what is
+// written. Empty: the code is none of this rate.
 std::string moved(const std::string& code, AVRational rate, int64_t start, bool double_rate) {
     const int factor = double_rate ? 2 : 1;
     const AVRational old_rate = {rate.num, rate.den * factor};

@@ -12,14 +12,14 @@ namespace {
 
 constexpr int64_t kMillisecond = 1'000'000;
 
-/// Farther ahead than this nothing goes on, in containers whose clock may jump.
+// Farther ahead than this nothing goes on, in containers whose clock may jump.
 constexpr int64_t kLongestGap = 10 * kSecond;
-/// Disorder within a track that is not a jump.
+// Disorder within a track that is not a jump.
 constexpr int64_t kDisorder = 100 * kMillisecond;
-/// A jump back in a container whose clock should not jump.
+// A jump back in a container whose clock should not jump.
 constexpr int64_t kFarBack = 10 * kSecond;
 
-/// Of the first packet to be shown; transport streams begin anywhere.
+// The time of the first packet to be shown; transport streams begin anywhere.
 int64_t origin_of(const AVFormatContext* file, const AVStream* video) {
     if (!(file->iformat->flags & AVFMT_TS_DISCONT)) {
         const bool timed = video && video->start_time != AV_NOPTS_VALUE;
@@ -60,8 +60,8 @@ const AVStream* Timeline::stream_of(const AVPacket* packet) const {
     return file_->streams[packet->stream_index];
 }
 
-/// Subtitles and data come when they come; sound and video go on. What an edit list hides lies
-/// behind what it shows.
+// Subtitles and data come when they come; sound and video go on. What an edit list hides lies
+// behind what it shows.
 bool Timeline::is_continuous(const AVPacket* packet) const {
     if (packet->flags & AV_PKT_FLAG_DISCARD) return false;
     const AVStream* stream = stream_of(packet);
@@ -70,7 +70,7 @@ bool Timeline::is_continuous(const AVPacket* packet) const {
            !(stream->disposition & AV_DISPOSITION_ATTACHED_PIC);
 }
 
-/// False: the packet has no time.
+// False: the packet has no time.
 bool Timeline::times_of(const AVPacket* packet, Times* times) const {
     const int64_t dts = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
     if (dts == AV_NOPTS_VALUE) return false;
@@ -88,8 +88,8 @@ bool Timeline::continues(const Track& track, int64_t dts) const {
     return !may_jump_ahead_ || dts <= std::max(clock_, track.end_dts) + kLongestGap;
 }
 
-/// The piece in which the packet is nearest to where its track is; a track that is not there yet,
-/// or that comes and goes, is where the others are.
+// The piece in which the packet is nearest to where its track is; a track that is not there yet,
+// or that comes and goes, is where the others are.
 size_t Timeline::nearest_piece(const Track& track, int64_t dts, bool continuous) const {
     if (clock_ == INT64_MIN) return shifts_.size() - 1;
     const int64_t expected = track.seen && continuous ? track.end_dts : clock_;
@@ -113,7 +113,7 @@ int64_t Timeline::shift_behind(const Track& track, const Times& times) {
     return std::max(track.end_dts - times.dts, track.end_pts - times.pts);
 }
 
-/// The rest of the old piece's video may come before it.
+// The rest of the old piece's video may come before it.
 std::optional<int64_t> Timeline::video_shift(const std::deque<Packet>& ahead) const {
     if (!video_) return std::nullopt;
     Track track = tracks_[video_->index];
@@ -175,7 +175,7 @@ void Timeline::place(AVPacket* packet) {
 
 namespace {
 
-/// More frames than this do not wait for a time.
+// More frames than this do not wait for a time.
 constexpr size_t kMaxPending = 16;
 
 }  // namespace
@@ -204,7 +204,7 @@ void FrameTimes::look_at_step(int64_t time) {
     if (periods > 1) skipped_ += periods - 1;
 }
 
-/// Spreads what waits over the time up to `next`.
+// Spreads what waits over the time up to `next`.
 void FrameTimes::settle(int64_t next) {
     const auto count = static_cast<int64_t>(pending_.size());
     if (count == 0) return;
@@ -218,8 +218,8 @@ void FrameTimes::settle(int64_t next) {
     }
 }
 
-/// Nothing says when they are: one after the other at the rate. Frames whose times lie behind keep
-/// close together, so that the times are right again when they come up, if they still can.
+// Nothing says when they are: one after the other at the rate. Frames whose times lie behind keep
+// close together, so that the times are right again when they come up, if they still can.
 void FrameTimes::count_on(bool at_end) {
     for (; !pending_.empty(); pending_.pop_front()) {
         const bool behind = pending_.front()->pts != AV_NOPTS_VALUE && !at_end;
@@ -237,8 +237,8 @@ void FrameTimes::count_on(bool at_end) {
     }
 }
 
-/// After the newest frame: at the rate, unless that frame is one that is shown for longer (3:2
-/// pulldown).
+// After the newest frame: at the rate, unless that frame is one that is shown for longer (3:2
+// pulldown).
 int64_t FrameTimes::counted_time() {
     const int64_t period = av_rescale(kSecond, rate_.den, rate_.num);
     if (last_duration_ > 0 && std::llabs(last_duration_ - period) > period / 100) {

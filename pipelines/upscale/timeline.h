@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_TIMELINE_H_
-#define FLASHVSR_PIPELINES_UPSCALE_TIMELINE_H_
+#pragma once
 
 #include <deque>
 #include <optional>
@@ -9,37 +8,37 @@
 
 namespace upscale {
 
-/// The one place that decides what time it is in an input: nanoseconds from its origin, the same
-/// for the video and for every other track, however often the input is read.
-///
-/// The origin is the file's own 0; where a container has none (transport and program streams, which
-/// begin anywhere) it is the first time stamp of all tracks. Where streams were joined, or a
-/// counter started anew, the times of all tracks go on from where the video was: such a piece has a
-/// shift of its own. Packets are looked at in the order of the file.
+// The one place that decides what time it is in an input: nanoseconds from its origin, the same
+// for the video and for every other track, however often the input is read.
+//
+// The origin is the file's own 0; where a container has none (transport and program streams, which
+// begin anywhere) it is the first time stamp of all tracks. Where streams were joined, or a
+// counter started anew, the times of all tracks go on from where the video was: such a piece has a
+// shift of its own. Packets are looked at in the order of the file.
 class Timeline {
   public:
-    /// After the streams were found. Both outlive it.
+    // After the streams were found. Both outlive it.
     Timeline(const AVFormatContext* file, const AVStream* video);
 
-    /// Whether the packet, its times in its stream's time base, belongs to a piece that has not
-    /// begun yet.
+    // Whether the packet, its times in its stream's time base, belongs to a piece that has not
+    // begun yet.
     bool is_new_piece(const AVPacket* packet) const;
-    /// Begins it. `ahead`: this packet and those after it, the more the better; the piece goes on
-    /// where its first packet of video says, else where this packet does.
+    // Begins it. `ahead`: this packet and those after it, the more the better; the piece goes on
+    // where its first packet of video says, else where this packet does.
     void begin_piece(const std::deque<Packet>& ahead);
-    /// Whether `ahead` holds the piece's first packet of video.
+    // Whether `ahead` holds the piece's first packet of video.
     bool knows_piece(const std::deque<Packet>& ahead) const;
 
-    /// Moves the packet's times from its stream's time base to the line.
+    // Moves the packet's times from its stream's time base to the line.
     void place(AVPacket* packet);
 
-    /// The reading goes on somewhere else.
+    // The reading goes on somewhere else.
     void forget_position();
 
-    /// The container's time that is 0 on the line, in nanoseconds.
+    // The container's time that is 0 on the line, in nanoseconds.
     int64_t origin() const { return origin_; }
 
-    /// No piece but the first has been seen.
+    // No piece but the first has been seen.
     bool is_whole() const { return shifts_.size() == 1; }
 
   private:
@@ -72,22 +71,22 @@ class Timeline {
     std::vector<Track> tracks_;
 };
 
-/// Gives each decoded frame a time of its own, later than that of the frame before it. Frames
-/// without a time, or with one that is not later, share the span up to the next good one.
+// Gives each decoded frame a time of its own, later than that of the frame before it. Frames
+// without a time, or with one that is not later, share the span up to the next good one.
 class FrameTimes {
   public:
-    /// rate: of frames that say nothing at all.
+    // rate: of frames that say nothing at all.
     explicit FrameTimes(AVRational rate) : rate_(rate) {}
 
-    /// The frame's pts is its time on the line, or AV_NOPTS_VALUE.
+    // The frame's pts is its time on the line, or AV_NOPTS_VALUE.
     void push(Frame frame);
-    /// Nothing comes any more.
+    // Nothing comes any more.
     void flush();
-    /// The next frame; null: more have to be pushed.
+    // The next frame; null: more have to be pushed.
     Frame pop();
 
-    /// Frames that would fill the gaps between the times, at the rate; 0 where the rate varies.
-    /// Such a gap is no fault by itself.
+    // Frames that would fill the gaps between the times, at the rate; 0 where the rate varies.
+    // Such a gap is no fault by itself.
     int64_t skipped() const { return steady_ > 3 * gaps_ ? skipped_ : 0; }
 
   private:
@@ -107,5 +106,3 @@ class FrameTimes {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_TIMELINE_H_

@@ -18,13 +18,13 @@ bool is_quicktime(const AVOutputFormat* format) {
     return !std::strcmp(format->name, "mp4") || !std::strcmp(format->name, "mov");
 }
 
-/// "image/png"; null: no type of file is known that holds this codec alone.
+// "image/png"; null: no type of file is known that holds this codec alone.
 const char* mime_type(AVCodecID id) {
     const AVCodecDescriptor* codec = avcodec_descriptor_get(id);
     return codec && codec->mime_types ? codec->mime_types[0] : nullptr;
 }
 
-/// mp4 has covers of few kinds, and no other attachments; its muxer leaves out others in silence.
+// mp4 has covers of few kinds, and no other attachments; its muxer leaves out others in silence.
 bool has_place_for(const AVOutputFormat* format, const AVStream* track) {
     const AVCodecID id = track->codecpar->codec_id;
     if (is_cover(track)) {
@@ -68,7 +68,7 @@ struct FreeDecoder {
     void operator()(AVCodecContext* decoder) const { avcodec_free_context(&decoder); }
 };
 
-/// Whether a decoder has all that it needs. True where there is none.
+// Whether a decoder has all that it needs. True where there is none.
 bool opens(const AVCodecParameters* codec) {
     const AVCodec* decoder = avcodec_find_decoder(codec->codec_id);
     if (!decoder) return true;
@@ -78,14 +78,14 @@ bool opens(const AVCodecParameters* codec) {
            avcodec_open2(context.get(), decoder, nullptr) >= 0;
 }
 
-/// One code stands for all layers of MPEG audio.
+// One code stands for all layers of MPEG audio.
 bool is_same(const AVCodecParameters* codec, const AVCodecParameters* found) {
     const bool mpeg = codec->codec_id == AV_CODEC_ID_MP2 && found->codec_id == AV_CODEC_ID_MP3;
     return (mpeg || codec->codec_id == found->codec_id) && (!opens(codec) || opens(found));
 }
 
-/// Their muxers take a packet for a sample where one has less than a byte and a packet says nothing
-/// of its length.
+// Their muxers take a packet for a sample where one has less than a byte and a packet says nothing
+// of its length.
 bool counts_packets(const AVCodecParameters* codec) {
     const AVCodecID id = codec->codec_id;
     const int bits = av_get_bits_per_sample(id);
@@ -109,9 +109,9 @@ void copy_form(const AVStream* from, const AVOutputFormat* format, AVStream* to)
     if (is_cover(from) && is_matroska(format)) attach(from, to);
 }
 
-/// Has the muxer write the head of a file with this track alone: what it says about itself
-/// (avformat_query_codec) is not all that it asks for. mp4's and mov's write some codecs so that no
-/// reader knows them, or without what decoders need.
+// Has the muxer write the head of a file with this track alone: what it says about itself
+// (avformat_query_codec) is not all that it asks for. mp4's and mov's write some codecs so that no
+// reader knows them, or without what decoders need.
 bool holds(const AVOutputFormat* format, const AVStream* track) {
     if (!has_place_for(format, track)) return false;
     if (!takes_tracks(with_track(format, track).get())) return false;

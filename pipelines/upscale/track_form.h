@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_TRACK_FORM_H_
-#define FLASHVSR_PIPELINES_UPSCALE_TRACK_FORM_H_
+#pragma once
 
 #include "pipelines/upscale/libav.h"
 
@@ -7,13 +6,11 @@ namespace upscale {
 
 bool is_cover(const AVStream* track);
 
-/// Gives a stream that is written the form of one that was read, as its container has it: a cover
-/// picture of Matroska is an attachment, which has no packets. Throws Failure where memory is out.
+// Gives a stream that is written the form of one that was read, as its container has it: a cover
+// picture of Matroska is an attachment, which has no packets. Throws Failure where memory is out.
 void copy_form(const AVStream* from, const AVOutputFormat* format, AVStream* to);
 
-/// Whether a file of this format can have such a track.
+// Whether a file of this format can have such a track.
 bool holds(const AVOutputFormat* format, const AVStream* track);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_TRACK_FORM_H_

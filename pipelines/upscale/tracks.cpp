@@ -14,18 +14,18 @@ namespace upscale {
 
 namespace {
 
-/// Time codes travel as a tag of the video, of which the muxer makes the track anew.
+// Time codes travel as a tag of the video, of which the muxer makes the track anew.
 bool is_time_code(const AVStream* stream) {
     return stream->codecpar->codec_tag == MKTAG('t', 'm', 'c', 'd');
 }
 
-/// Of a DVD's menus or a station's programme: they speak of what is not in the file.
+// A DVD's menus or a station's programme: they speak of what is not in the file.
 bool is_about_others(const AVStream* stream) {
     const AVCodecID id = stream->codecpar->codec_id;
     return id == AV_CODEC_ID_DVD_NAV || id == AV_CODEC_ID_EPG;
 }
 
-/// mp4 and mov keep chapters as a text track besides; the muxer writes that anew.
+// mp4 and mov keep chapters as a text track besides; the muxer writes that anew.
 bool is_chapter_text(const AVFormatContext* file, const AVStream* stream) {
     return file->nb_chapters > 0 && stream->codecpar->codec_type == AVMEDIA_TYPE_DATA &&
            stream->codecpar->codec_id == AV_CODEC_ID_BIN_DATA;
@@ -141,7 +141,7 @@ void Tracks::copy_chapters(AVFormatContext* output) {
     }
 }
 
-/// A track that appears while the file is read, or becomes another, has no place in the output.
+// A track that appears while the file is read, or becomes another, has no place in the output.
 bool Tracks::has_place(const AVPacket* packet) {
     const AVStream* stream = input_.file()->streams[packet->stream_index];
     const AVMediaType type = stream->codecpar->codec_type;
@@ -184,7 +184,7 @@ bool Tracks::belongs_to_cover(const AVPacket* packet) const {
     return is_cover(input_.file()->streams[packet->stream_index]);
 }
 
-/// The next packet that is to be copied waits in `waiting_`. False: there is none any more.
+// The next packet that is to be copied waits in `waiting_`. False: there is none any more.
 bool Tracks::fetch() {
     constexpr int64_t kDisorder = 10'000'000'000;      // between the tracks of a file
     if (has_waiting_ && !is_wanted(waiting_.get())) {  // set_end() came
@@ -210,9 +210,9 @@ void Tracks::copy_until(PacketWriter* output, int64_t time) {
     }
 }
 
-/// In the output's time base; the times of decoding rise, or are the same where the format allows
-/// it. A packet that had to be moved moves no other. False: nothing of the packet is left: it is
-/// hidden by an edit list and has no time, or it is sound of after the end.
+// In the output's time base; the times of decoding rise, or are the same where the format allows
+// it. A packet that had to be moved moves no other. False: nothing of the packet is left: it is
+// hidden by an edit list and has no time, or it is sound of after the end.
 bool Tracks::set_times(AVPacket* packet, const AVFormatContext* output, Target* target) const {
     const AVStream* to = output->streams[target->stream];
     if (!belongs_to_cover(packet)) {

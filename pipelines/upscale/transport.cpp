@@ -14,7 +14,7 @@ bool is_sync(const ByteSource& bytes, int64_t at) {
     return at >= 0 && bytes.peek(at, &byte, 1) == 1 && byte == kTransportSync;
 }
 
-/// Of the packets that follow each other there; 0: none do.
+// The distance of the packets that follow each other there; 0: none do.
 int64_t stride_at(const std::vector<uint8_t>& data, size_t at) {
     constexpr size_t kInARow = 5;
     for (const int64_t stride : kStrides) {

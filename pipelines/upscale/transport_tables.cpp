@@ -19,7 +19,7 @@ namespace {
 constexpr uint8_t kProgramMap = 2;
 constexpr int kSectionHead = 12, kCheck = 4;
 
-/// Stream types that mean the same codec become one. Private data say it by a descriptor.
+// Stream types that mean the same codec become one. Private data say it by a descriptor.
 int form_of(int type, const uint8_t* descriptors, int size) {
     constexpr int kPrivate = 6;
     if (type == 1 || type == 3) return type + 1;  // MPEG-1 and MPEG-2
@@ -57,7 +57,7 @@ void TransportTables::hear(int64_t place, const uint8_t* data, size_t size) {
     rest_.erase(rest_.begin(), rest_.end() - (kTransportPacket - 1));
 }
 
-/// A table that is whole in a packet; its check sum tells it from anything else.
+// A table that is whole in a packet; its check sum tells it from anything else.
 void TransportTables::see_packet(const uint8_t* packet, int64_t place) {
     const bool begins = packet[1] & 0x40, has_more = packet[3] & 0x20;
     if (!begins || !(packet[3] & 0x10)) return;

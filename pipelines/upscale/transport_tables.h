@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_TRANSPORT_TABLES_H_
-#define FLASHVSR_PIPELINES_UPSCALE_TRANSPORT_TABLES_H_
+#pragma once
 
 #include <cstddef>
 #include <cstdint>
@@ -9,14 +8,14 @@
 
 namespace upscale {
 
-/// The tables (PMT) of an MPEG transport stream, which say how each stream is coded, as often as
-/// they come. libavformat goes by the first one, and cuts what is coded otherwise into garbage.
+// The tables (PMT) of an MPEG transport stream, which say how each stream is coded, as often as
+// they come. libavformat goes by the first one, and cuts what is coded otherwise into garbage.
 class TransportTables {
   public:
-    /// Bytes of the file, as they are read: from anywhere, and again.
+    // Bytes of the file, as they are read: from anywhere, and again.
     void hear(int64_t place, const uint8_t* data, size_t size);
 
-    /// Whether the stream is coded otherwise at `place`, a byte of the file, than at first.
+    // Whether the stream is coded otherwise at `place`, a byte of the file, than at first.
     bool is_other(int stream_id, int64_t place) const;
 
   private:
@@ -34,5 +33,3 @@ class TransportTables {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_TRANSPORT_TABLES_H_

@@ -14,7 +14,7 @@ namespace upscale {
 namespace {
 
 constexpr GstClockTime kPatience = 60 * GST_SECOND;
-/// The start-up chunk and two of the ordinary ones, of 8 frames.
+// The start-up chunk and two of the ordinary ones, of 8 frames.
 constexpr int kFrames = 25 + 8 + 8;
 constexpr double kChunkFrames = 8;
 
@@ -24,7 +24,7 @@ struct Numbers {
     std::string estimate;  // what the element reckons with; empty: it says nothing
 };
 
-/// "estimate: 12.3 GB of the device: weights 2.8, kv-cache 6.2, ..."
+// "estimate: 12.3 GB of the device: weights 2.8, kv-cache 6.2, ..."
 std::string describe_estimate(const GstStructure* parts) {
     std::string text;
     double sum = 0;
@@ -57,7 +57,7 @@ Numbers read_stats(GstElement* upscaler) {
     return numbers;
 }
 
-/// False: time is up. Throws on an error.
+// False: time is up. Throws on an error.
 bool wait_for_end(GstElement* pipeline) {
     GstBus* bus = gst_element_get_bus(pipeline);
     GstMessage* message = gst_bus_timed_pop_filtered(

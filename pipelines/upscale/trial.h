@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_TRIAL_H_
-#define FLASHVSR_PIPELINES_UPSCALE_TRIAL_H_
+#pragma once
 
 #include <string>
 
@@ -8,11 +7,9 @@
 
 namespace upscale {
 
-/// What the model needs for a video, in two lines for a person: the first chunks are computed, on a
-/// made-up picture of the video's size, at most for a minute. Throws Failure (kFailed) with the
-/// element's own words, as where the memory does not suffice.
+// What the model needs for a video, in two lines for a person: the first chunks are computed, on a
+// made-up picture of the video's size, at most for a minute. Throws Failure (kFailed) with the
+// element's own words, as where the memory does not suffice.
 std::string try_out(const Options& options, const Media& media);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_TRIAL_H_

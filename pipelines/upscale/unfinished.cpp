@@ -26,7 +26,7 @@ namespace {
 
 constexpr char kEnding[] = ".part";
 
-/// What this process has at work, and what it has completed.
+// What this process has at work, and what it has completed.
 struct Ledger {
     std::mutex mutex;
     std::set<std::string> unfinished;
@@ -47,7 +47,7 @@ void remove_at(const std::string& path) {
     if (unlink(path.c_str()) != 0 && (errno == EISDIR || errno == EPERM)) remove_folder(path);
 }
 
-/// The process in a name such as ".large.mp4.1234.part"; 0: it is none of those.
+// The process in a name such as ".large.mp4.1234.part"; 0: it is none of those.
 long process_of(const std::string& name, const std::string& begin) {
     const size_t ending = sizeof kEnding - 1;
     if (name.size() <= begin.size() + ending || name.compare(0, begin.size(), begin) != 0 ||
@@ -59,8 +59,8 @@ long process_of(const std::string& name, const std::string& begin) {
                                                                        : 0;
 }
 
-/// The lock tells, also of processes in other containers; the process number where a file system
-/// has no locks.
+// The lock tells, also of processes in other containers; the process number where a file system
+// has no locks.
 bool is_abandoned(const std::string& path, long process) {
     constexpr int kFlags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     int descriptor = open(path.c_str(), O_RDWR | kFlags);  // some locks need that
@@ -85,7 +85,7 @@ void remove_abandoned(const std::string& folder, const std::string& begin) {
     for (const std::string& path : found) remove_at(path);
 }
 
-/// 0, or why it could not be.
+// 0, or why it could not be.
 int rename_to(const std::string& from, const std::string& to, bool replace) {
     if (replace) return std::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
     if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
@@ -99,7 +99,7 @@ int rename_to(const std::string& from, const std::string& to, bool replace) {
     return std::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
 }
 
-/// Whether this process wrote the file: two names may be one, as a.mp4 and A.mp4 are on some disks.
+// Whether this process wrote the file: two names may be one, as a.mp4 and A.mp4 are on some disks.
 bool is_own_result(const std::string& path) {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0) return false;
@@ -107,8 +107,8 @@ bool is_own_result(const std::string& path) {
     return ledger().results.count({status.st_dev, status.st_ino}) != 0;
 }
 
-/// Whoever may not read the file that is replaced may not read the new one either, from its start.
-/// Some file systems have no modes.
+// Whoever may not read the file that is replaced may not read the new one either, from its start.
+// Some file systems have no modes.
 void keep_mode(int descriptor, const Place& place, mode_t more) {
     if (place.exists && fchmod(descriptor, place.mode | more) != 0) return;
 }
@@ -153,7 +153,7 @@ Unfinished::Unfinished(const Place& place, Kind kind) : place_(place), kind_(kin
     for (long number = getpid(); !make(begin + std::to_string(number) + kEnding);) number += 100000;
 }
 
-/// False: the name is taken.
+// False: the name is taken.
 bool Unfinished::make(const std::string& path) {
     const std::lock_guard<std::mutex> lock(ledger().mutex);
     const bool folder = kind_ == Kind::kFolder;
@@ -209,7 +209,7 @@ void Unfinished::take_place(const std::string& file, const Place& place, bool ov
     remember_result(place.path);
 }
 
-/// The work of hours does not go because of a name.
+// The work of hours does not go because of a name.
 void Unfinished::keep(const std::string& why) {
     constexpr size_t kLongestStem = 200;
     const std::string folder = folder_of(place_.path), ending = ending_of(place_.path);
@@ -225,7 +225,7 @@ void Unfinished::keep(const std::string& why) {
     }
 }
 
-/// It is nothing to be removed any more.
+// It is nothing to be removed any more.
 void Unfinished::forget() {
     const std::lock_guard<std::mutex> lock(ledger().mutex);
     ledger().unfinished.erase(path_);

@@ -53,7 +53,7 @@ guint64 frames_expected(const Options& options, const Media& media) {
     return whole ? media.frames : media.frames_between(options.window.start, options.window.end);
 }
 
-/// Of all frames of the result; 0: not known.
+// In all frames of the result; 0: not known.
 guint64 pixels_expected(const Options& options, const Media& media, double scale) {
     return static_cast<guint64>(scaled(media.width, scale)) * scaled(media.height, scale) *
            frames_expected(options, media);
@@ -86,7 +86,7 @@ JobResult run_whole(const Options& options, const Source& source, const Media& m
     return run_job(options, source, media, plan, writer.get(), progress, report);
 }
 
-/// The first chunk at each of the places, of which the first frame is kept.
+// The first chunk at each of the places, of which the first frame is kept.
 JobResult run_previews(const Options& options, const Source& source, const Media& media,
                        Output* output, Progress* progress, Report* report) {
     constexpr guint64 kFirstChunk = 25;
@@ -109,7 +109,7 @@ JobResult run_previews(const Options& options, const Source& source, const Media
     return all;
 }
 
-/// From the first frame to the final name.
+// From the first frame to the final name.
 JobResult make_result(const Options& options, const Source& source, const Media& media,
                       const Destination& destination, const VideoPlan& plan, Progress* progress,
                       Report* report) {

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_VIDEO_H_
-#define FLASHVSR_PIPELINES_UPSCALE_VIDEO_H_
+#pragma once
 
 #include <glib.h>
 
@@ -15,14 +14,12 @@ namespace upscale {
 
 struct VideoResult {
     bool interrupted = false;
-    guint64 frames = 0;  ///< written
+    guint64 frames = 0;  // written
     std::vector<Loss> losses;
 };
 
-/// Upscales one input from opening it to the final name of its output, or says what would be done.
-/// Throws Failure.
+// Upscales one input from opening it to the final name of its output, or says what would be done.
+// Throws Failure.
 VideoResult upscale_video(const Options& options, Task* task);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_VIDEO_H_

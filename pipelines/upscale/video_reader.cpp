@@ -29,7 +29,7 @@ const char* hint(AVCodecID codec) {
     return codec == AV_CODEC_ID_WEBP ? "; this version of FFmpeg reads no animated WebP" : "";
 }
 
-/// By what it holds; by its name where it has no mark of its own (TGA).
+// By what it holds; by its name where it has no mark of its own (TGA).
 std::unique_ptr<Demuxer> open_image(const std::string& path, const std::string& name,
                                     const Stop* stop) {
     try {
@@ -98,7 +98,7 @@ Frame VideoReader::next() {
     return frame;
 }
 
-/// False: there is nothing any more.
+// False: there is nothing any more.
 bool VideoReader::read_more() {
     if (ended_) return false;
     if (!(demuxer_ ? read_packet() : read_image())) {
@@ -136,7 +136,7 @@ void VideoReader::take(Frame frame) {
     times_->push(std::move(frame));
 }
 
-/// False: there are no more images.
+// False: there are no more images.
 bool VideoReader::read_image() {
     if (image_ >= images_.size()) return false;
     const std::string& path = images_[image_];
@@ -157,7 +157,7 @@ bool VideoReader::read_image() {
     return true;
 }
 
-/// Each image has a demuxer and a decoder of its own.
+// Each image has a demuxer and a decoder of its own.
 Frame VideoReader::decode_image(const std::string& path) const {
     const std::unique_ptr<Demuxer> demuxer = open_image(path, path, stop_);
     if (!demuxer->video()) throw Failure(ExitCode::kInput, path + ": no picture");
@@ -207,7 +207,7 @@ std::string VideoReader::filter_for(const AVFrame* frame) {
     return filter;
 }
 
-/// Into the size of the first frame, with black beside it.
+// Into the size of the first frame, with black beside it.
 std::string VideoReader::fitted(int width, int height) {
     if (width_ == 0) {
         width_ = width;

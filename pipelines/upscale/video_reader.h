@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_VIDEO_READER_H_
-#define FLASHVSR_PIPELINES_UPSCALE_VIDEO_READER_H_
+#pragma once
 
 #include <deque>
 #include <memory>
@@ -16,43 +15,43 @@
 namespace upscale {
 
 enum class Deinterlace {
-    kAuto,   ///< frames that say that they are interlaced, each to one
-    kOff,    ///< none
-    kFrame,  ///< all, each to one
-    kField,  ///< all, each to two
+    kAuto,   // frames that say that they are interlaced, each to one
+    kOff,    // none
+    kFrame,  // all, each to one
+    kField,  // all, each to two
 };
 
 struct ReadPlan {
-    int64_t begin = 0;                ///< earlier frames may be left out
-    AVRational image_rate = {30, 1};  ///< of images
+    int64_t begin = 0;                // earlier frames may be left out
+    AVRational image_rate = {30, 1};  // of images
     Deinterlace deinterlace = Deinterlace::kAuto;
-    bool upright = false;   ///< the container's rotation is done, not left to the player
-    bool often = false;     ///< it is gone to many times, at `begin`s of its own
-    bool steady = false;    ///< its clock was seen not to jump
-    bool alpha = false;     ///< transparency is of use
-    bool one_size = false;  ///< frames of another size are fitted into that of the first
+    bool upright = false;   // the container's rotation is done, not left to the player
+    bool often = false;     // it is gone to many times, at `begin`s of its own
+    bool steady = false;    // its clock was seen not to jump
+    bool alpha = false;     // transparency is of use
+    bool one_size = false;  // frames of another size are fitted into that of the first
 };
 
-/// The video of an input, frame by frame.
+// The video of an input, frame by frame.
 class VideoReader {
   public:
-    /// Opens it. stop: once set, no frame comes any more. report: hears what is lost. Both outlive
-    /// it; the source may go. Throws Failure: kInput where there is no video that can be decoded.
+    // Opens it. stop: once set, no frame comes any more. report: hears what is lost. Both outlive
+    // it; the source may go. Throws Failure: kInput where there is no video that can be decoded.
     VideoReader(const Source& source, const ReadPlan& plan, const Stop* stop, Report* report);
     ~VideoReader();
     VideoReader(const VideoReader&) = delete;
     VideoReader& operator=(const VideoReader&) = delete;
 
-    /// The next frame in the order of time; its pts is its time in nanoseconds and higher than that
-    /// of the one before. Null: there is none any more. Throws Failure.
+    // The next frame in the order of time; its pts is its time in nanoseconds and higher than that
+    // of the one before. Null: there is none any more. Throws Failure.
     Frame next();
 
-    /// Frames a second; never 0.
+    // Frames a second; never 0.
     AVRational rate() const { return rate_; }
-    /// The file; null for images.
+    // The file; null for images.
     const Demuxer* demuxer() const { return demuxer_.get(); }
 
-    /// After the last frame: what could not be had.
+    // After the last frame: what could not be had.
     void report_losses() const;
 
   private:
@@ -90,9 +89,7 @@ class VideoReader {
     std::deque<Frame> ready_;
 };
 
-/// Opens the input, or one of its images, for reading packets.
+// Opens the input, or one of its images, for reading packets.
 std::unique_ptr<Demuxer> open_demuxer(const Source& source, const Stop* stop);
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_VIDEO_READER_H_

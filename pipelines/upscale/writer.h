@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_UPSCALE_WRITER_H_
-#define FLASHVSR_PIPELINES_UPSCALE_WRITER_H_
+#pragma once
 
 #include <gst/gst.h>
 
@@ -12,22 +11,22 @@
 
 namespace upscale {
 
-/// Codes frames and writes them. One thread at a time. Everything throws Failure (kFailed) when the
-/// system refuses to write.
+// Codes frames and writes them. One thread at a time. Everything throws Failure (kFailed) when the
+// system refuses to write.
 class Writer {
   public:
     virtual ~Writer() = default;
     virtual void write(GstSample* sample) = 0;
-    /// Nothing comes any more: what is still on its way through the encoder is written.
+    // Nothing comes any more: what is still on its way through the encoder is written.
     virtual void drain() {}
-    /// Nothing comes any more. end: where the video was cut short; NONE: it is whole.
+    // Nothing comes any more. end: where the video was cut short; NONE: it is whole.
     virtual void finish(GstClockTime end) = 0;
 };
 
-/// Pictures one after the other into an open file or stream.
+// Pictures one after the other into an open file or stream.
 class PictureWriter : public Writer {
   public:
-    /// name: for messages. The descriptor stays open.
+    // name: for messages. The descriptor stays open.
     PictureWriter(std::string name, int descriptor, const VideoPlan& plan, Report* report);
     ~PictureWriter() override;
     void write(GstSample* sample) override;
@@ -40,14 +39,14 @@ class PictureWriter : public Writer {
     FILE* file_;
 };
 
-/// A file for each frame, in a folder, called by its number.
+// A file for each frame, in a folder, called by its number.
 class ImageWriter : public Writer {
   public:
     struct Folder {
         std::string path;
-        size_t first = 1;                         ///< number of the first frame
-        size_t most = 1;                          ///< what comes after that many is dropped
-        std::function<std::string(size_t)> name;  ///< of a number, for messages
+        size_t first = 1;                         // number of the first frame
+        size_t most = 1;                          // what comes after that many is dropped
+        std::function<std::string(size_t)> name;  // of a number, for messages
     };
 
     ImageWriter(Folder folder, const VideoPlan& plan, Report* report);
@@ -64,5 +63,3 @@ class ImageWriter : public Writer {
 };
 
 }  // namespace upscale
-
-#endif  // FLASHVSR_PIPELINES_UPSCALE_WRITER_H_

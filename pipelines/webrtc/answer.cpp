@@ -19,7 +19,7 @@ constexpr guint kVideos = 2;  // of the offer
 
 using Sdp = std::unique_ptr<GstSDPMessage, decltype(&gst_sdp_message_free)>;
 
-/// Control characters have no place in it.
+// Control characters have no place in it.
 void check_text(const std::string& sdp) {
     for (const char c : sdp) {
         const auto byte = static_cast<unsigned char>(c);
@@ -44,7 +44,7 @@ bool is_one_of(const std::string& word, const std::set<std::string>& words) {
     return words.count(word) > 0;
 }
 
-/// Whether `parameters` of a format, NAME=VALUE;NAME=VALUE, are of those that browsers know.
+// Whether `parameters` of a format, NAME=VALUE;NAME=VALUE, are of those that browsers know.
 bool are_known_parameters(const std::string& parameters) {
     static const std::set<std::string> known = {
         "apt",     "level-asymmetry-allowed", "level-idx", "max-fr",     "max-fs",
@@ -56,8 +56,8 @@ bool are_known_parameters(const std::string& parameters) {
     return true;
 }
 
-/// Whether an attribute is of those with which a browser answers. GLib keeps the names of others
-/// for ever once webrtcbin has read them; of some, names are in the value.
+// Whether an attribute is of those with which a browser answers. GLib keeps the names of others
+// for ever once webrtcbin has read them; of some, names are in the value.
 bool is_known(const std::string& key, const std::string& value) {
     static const std::set<std::string> plain = {"bundle-only",
                                                 "end-of-candidates",

@@ -40,7 +40,7 @@ std::string launch_line(const Codec& codec) {
            branch("output");
 }
 
-/// From the source to the element.
+// From the source to the element.
 GstClockTime latency_before(GstElement* element) {
     GstPad* pad = gst_element_get_static_pad(element, "sink");
     GstQuery* query = gst_query_new_latency();
@@ -51,7 +51,7 @@ GstClockTime latency_before(GstElement* element) {
     return minimum;
 }
 
-/// Width and height of what comes to the element, or null.
+// Width and height of what comes to the element, or null.
 json size_at(GstElement* element) {
     GstPad* pad = gst_element_get_static_pad(element, "sink");
     GstCaps* caps = gst_pad_get_current_caps(pad);
@@ -174,7 +174,7 @@ json Broadcast::statistics() const {
     return result;
 }
 
-/// Frames that were dropped before the upscaler could take them.
+// Frames that were dropped before the upscaler could take them.
 guint64 Broadcast::missed(guint64 taken) const {
     guint waiting = 0;
     g_object_get(waiting_, "current-level-buffers", &waiting, nullptr);
@@ -240,8 +240,8 @@ void Broadcast::start_playing() {
     source_->start();
 }
 
-/// The first chunk pays for what happens only once, and would set the latency for good: it is
-/// thrown away, and the stream begins anew.
+// The first chunk pays for what happens only once, and would set the latency for good: it is
+// thrown away, and the stream begins anew.
 GstPadProbeReturn Broadcast::on_first_frames(GstPad*, GstPadProbeInfo* info, gpointer self) {
     auto* broadcast = static_cast<Broadcast*>(self);
     if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
@@ -262,7 +262,7 @@ void Broadcast::begin_anew() {
     flushed_ = missed(frames_in(upscaler_));
 }
 
-/// The input waits as much longer as the upscaler takes.
+// The input waits as much longer as the upscaler takes.
 void Broadcast::align_input() {
     const GstClockTime output = latency_before(output_pacing_);
     const GstClockTime input = latency_before(input_pacing_);

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_WEBRTC_BROADCAST_H_
-#define FLASHVSR_PIPELINES_WEBRTC_BROADCAST_H_
+#pragma once
 
 #include <gst/gst.h>
 
@@ -17,36 +16,36 @@
 
 namespace webrtc {
 
-/// The pipeline that all viewers share: one source, one upscaler, two encoders.
-///
-///     source ! time code ! tee ! queue ! clocksync ! encoder ! feed of the input
-///                          tee ! queue ! flashvsrupscale ! clocksync ! encoder ! feed of the
-///                          output
-///
-/// The upscaler lets go of 8 frames at once; clocksync hands each to the encoder at its time, and
-/// holds the input back as long, so that both show the same moment. Used on the main thread.
+// The pipeline that all viewers share: one source, one upscaler, two encoders.
+//
+//     source ! time code ! tee ! queue ! clocksync ! encoder ! feed of the input
+//                          tee ! queue ! flashvsrupscale ! clocksync ! encoder ! feed of the
+//                          output
+//
+// The upscaler lets go of 8 frames at once; clocksync hands each to the encoder at its time, and
+// holds the input back as long, so that both show the same moment. Used on the main thread.
 class Broadcast {
   public:
-    /// Builds it. `say` gets a line for a person when the source comes and goes. Throws Failure:
-    /// kInput for a source that is not there, kUsage for a bad setting, kMissing for an element
-    /// that is not installed.
+    // Builds it. `say` gets a line for a person when the source comes and goes. Throws Failure:
+    // kInput for a source that is not there, kUsage for a bad setting, kMissing for an element
+    // that is not installed.
     Broadcast(const Options& options, pipelines::Source::Say say);
     ~Broadcast();
     Broadcast(const Broadcast&) = delete;
     Broadcast& operator=(const Broadcast&) = delete;
 
-    /// Runs until the main loop ends. `on_end` gets the reason when it cannot go on.
+    // Runs until the main loop ends. `on_end` gets the reason when it cannot go on.
     void play(std::function<void(const std::string&)> on_end);
 
     std::shared_ptr<Viewer> make_viewer(Viewer::Send send);
 
-    /// Sizes, counts of frames, times in ms, as the page shows them.
+    // Sizes, counts of frames, times in ms, as the page shows them.
     nlohmann::json statistics() const;
-    /// What viewers may change while it runs, by name.
+    // What viewers may change while it runs, by name.
     nlohmann::json controls() const;
-    /// Throws Failure (kUsage) on a name that is no control, or a value that it does not take.
+    // Throws Failure (kUsage) on a name that is no control, or a value that it does not take.
     void set_control(const std::string& name, const nlohmann::json& value);
-    /// Of the frame that enters now, in ms: what the time code counts in.
+    // That of the frame that enters now, in ms: what the time code counts in.
     double running_time() const;
 
   private:
@@ -75,5 +74,3 @@ class Broadcast {
 };
 
 }  // namespace webrtc
-
-#endif  // FLASHVSR_PIPELINES_WEBRTC_BROADCAST_H_

@@ -14,7 +14,7 @@ constexpr char kKey[] = "flashvsr-connection";
 constexpr char kTooLong[] =
     "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Frame of a WebSocket that closes it.
+// Frame of a WebSocket that closes it.
 std::string close_frame(unsigned code, const std::string& why) {
     std::string frame = "\x88";
     frame += static_cast<char>(2 + why.size());

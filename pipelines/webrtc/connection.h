@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_WEBRTC_CONNECTION_H_
-#define FLASHVSR_PIPELINES_WEBRTC_CONNECTION_H_
+#pragma once
 
 #include <gio/gio.h>
 
@@ -12,27 +11,27 @@
 
 namespace webrtc {
 
-/// One peer's connection, within limits.h: first for one HTTP request, then, where that asks for
-/// it, for a WebSocket.
+// One peer's connection, within limits.h: first for one HTTP request, then, where that asks for
+// it, for a WebSocket.
 class Connection : public pipelines::Connection {
   public:
     Connection(GSocket* socket, std::string address);
 
-    /// From now on the bytes are frames of a WebSocket. False: frames have come before the server
-    /// agreed, which nobody has counted; the peer is dropped.
+    // From now on the bytes are frames of a WebSocket. False: frames have come before the server
+    // agreed, which nobody has counted; the peer is dropped.
     bool become_socket();
-    /// A viewer's connection is neither closed to make room for another one, nor for its age.
+    // A viewer's connection is neither closed to make room for another one, nor for its age.
     void set_viewer(bool viewer);
-    /// So many bytes have been handed to the library to be sent. Drops a peer that does not read.
+    // So many bytes have been handed to the library to be sent. Drops a peer that does not read.
     void queue(size_t bytes);
 
-    /// The connection that `remote` has been told of; null: none.
+    // The connection that `remote` has been told of; null: none.
     static std::shared_ptr<Connection> of(GSocketAddress* remote);
     static void tell(GSocketAddress* remote, std::shared_ptr<Connection> connection);
 
     bool is_waiting() const override { return !viewer_ && !is_dropped(); }
     bool is_silent() const override { return is_waiting() && request_.bytes() == 0; }
-    /// Of its request, or as a viewer that says nothing any more.
+    // Whether it is over time with its request, or a viewer that says nothing any more.
     bool is_overdue(gint64 now) const override;
 
   private:
@@ -51,5 +50,3 @@ class Connection : public pipelines::Connection {
 };
 
 }  // namespace webrtc
-
-#endif  // FLASHVSR_PIPELINES_WEBRTC_CONNECTION_H_

@@ -35,7 +35,7 @@ size_t FrameMeter::take_answers() {
     return answers;
 }
 
-/// As far as the bytes tell that have come.
+// As far as the bytes tell that have come.
 size_t FrameMeter::header_size() const {
     if (have_ < 2) return 2;
     const uint8_t length = header_[1] & kLength;

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_WEBRTC_FRAME_METER_H_
-#define FLASHVSR_PIPELINES_WEBRTC_FRAME_METER_H_
+#pragma once
 
 #include <array>
 #include <cstddef>
@@ -10,17 +9,17 @@
 
 namespace webrtc {
 
-/// Watches the bytes that a peer sends over a WebSocket, before the library sees them: it has no
-/// limit for the whole of a fragmented message, nor for pings and the number of messages.
+// Watches the bytes that a peer sends over a WebSocket, before the library sees them: it has no
+// limit for the whole of a fragmented message, nor for pings and the number of messages.
 class FrameMeter {
   public:
     enum class Verdict { kFine, kTooLong, kTooMany };
 
-    /// The next bytes, cut anywhere; now: in microseconds. After a verdict other than kFine the
-    /// connection has to end.
+    // The next bytes, cut anywhere; now: in microseconds. After a verdict other than kFine the
+    // connection has to end.
     Verdict take(const uint8_t* data, size_t size, int64_t now);
 
-    /// Bytes that the library's answers to the pings so far take; counts from 0 again.
+    // Bytes that the library's answers to the pings so far take; counts from 0 again.
     size_t take_answers();
 
   private:
@@ -36,5 +35,3 @@ class FrameMeter {
 };
 
 }  // namespace webrtc
-
-#endif  // FLASHVSR_PIPELINES_WEBRTC_FRAME_METER_H_

@@ -26,13 +26,13 @@ std::string token_of(SoupServerMessage* message) {
     return token;
 }
 
-/// "example.org:8080" to "example.org", "[::1]:8080" to "::1".
+// "example.org:8080" to "example.org", "[::1]:8080" to "::1".
 std::string without_port(const std::string& host) {
     if (!host.empty() && host[0] == '[') return host.substr(1, host.find(']') - 1);
     return host.substr(0, host.find(':'));
 }
 
-/// The same at every start, so that pages find back to a server that was started again.
+// The same at every start, so that pages find back to a server that was started again.
 std::string pass_for(const std::string& token) {
     if (token.empty()) return {};
     gchar* text =
@@ -72,7 +72,7 @@ bool Gate::shows_token(SoupServerMessage* message) const {
     return !token_.empty() && pipelines::same_secret(token_of(message), token_);
 }
 
-/// Of any port: a server behind a proxy does not know which one its viewers see.
+// A cookie of any port: a server behind a proxy does not know which one its viewers see.
 bool Gate::brings_cookie(SoupServerMessage* message) const {
     const char* cookies =
         soup_message_headers_get_list(soup_server_message_get_request_headers(message), "Cookie");
@@ -89,8 +89,8 @@ bool Gate::brings_cookie(SoupServerMessage* message) const {
     return found;
 }
 
-/// Lax: who follows a link to the page from elsewhere brings it, what a page from elsewhere asks
-/// for does not.
+// Lax: who follows a link to the page from elsewhere brings it, what a page from elsewhere asks
+// for does not.
 std::string Gate::cookie(int port, bool secure) const {
     return kCookie + std::to_string(port) + "=" + pass_ + "; Path=/; HttpOnly; SameSite=Lax" +
            (secure ? "; Secure" : "");

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_WEBRTC_GATE_H_
-#define FLASHVSR_PIPELINES_WEBRTC_GATE_H_
+#pragma once
 
 #include <libsoup/soup.h>
 
@@ -8,27 +7,27 @@
 
 namespace webrtc {
 
-/// Decides who may ask for the page and open the WebSocket.
+// Decides who may ask for the page and open the WebSocket.
 class Gate {
   public:
-    /// token: what a request has to bring as "?token=", or as the cookie that it is exchanged for;
-    /// empty: nothing. open: without a token, let in who calls this machine by any name. origins:
-    /// of other pages that may connect ("https://example.org"), besides those of this server.
+    // token: what a request has to bring as "?token=", or as the cookie that it is exchanged for;
+    // empty: nothing. open: without a token, let in who calls this machine by any name. origins:
+    // of other pages that may connect ("https://example.org"), besides those of this server.
     Gate(std::string token, bool open, std::vector<std::string> origins);
 
-    /// Empty: the request may pass. Else why not, for the person who sent it.
-    ///
-    /// A request brings the token or the cookie, unless what it asks for `is_public`. Where there
-    /// is no token, as on loopback, its Host is this machine's: a name of somebody else's that
-    /// points here would let a page of theirs in. What an Origin is sent with (every WebSocket from
-    /// a browser is) comes from the server's own page or a listed one.
+    // Empty: the request may pass. Else why not, for the person who sent it.
+    //
+    // A request brings the token or the cookie, unless what it asks for `is_public`. Where there
+    // is no token, as on loopback, its Host is this machine's: a name of somebody else's that
+    // points here would let a page of theirs in. What an Origin is sent with (every WebSocket from
+    // a browser is) comes from the server's own page or a listed one.
     std::string refusal(SoupServerMessage* message, bool is_public) const;
 
-    /// Whether the address that was asked for holds the token, from where it gets into histories
-    /// and screenshots.
+    // Whether the address that was asked for holds the token, from where it gets into histories
+    // and screenshots.
     bool shows_token(SoupServerMessage* message) const;
-    /// Value of Set-Cookie that stands for the token. port: tells servers of one host apart;
-    /// secure: sent over TLS only.
+    // Value of Set-Cookie that stands for the token. port: tells servers of one host apart;
+    // secure: sent over TLS only.
     std::string cookie(int port, bool secure) const;
 
     const std::string& token() const { return token_; }
@@ -44,5 +43,3 @@ class Gate {
 };
 
 }  // namespace webrtc
-
-#endif  // FLASHVSR_PIPELINES_WEBRTC_GATE_H_

@@ -13,7 +13,7 @@ namespace {
 using nlohmann::json;
 using Type = Message::Type;
 
-/// Takes the members of one object of scalars; parsing ends at anything else.
+// Takes the members of one object of scalars; parsing ends at anything else.
 class Members : public json::json_sax_t {
   public:
     std::map<std::string, json> values;
@@ -72,7 +72,7 @@ Type take_type(const json& value) {
     return found->second;
 }
 
-/// A scalar that is no more than a setting of the element.
+// A scalar that is no more than a setting of the element.
 json take_value(const json& value) {
     if (value.is_string()) return take_text(value, limits::kLongestName);
     if (!value.is_boolean() && !value.is_number()) throw BadMessage("a value is null");

@@ -25,7 +25,7 @@ constexpr char kDescription[] =
     "\n"
     "Open the address that it prints in a browser.\n";
 
-/// What GLib writes into. The command line owns the strings.
+// What GLib writes into. The command line owns the strings.
 struct Raw {
     gchar* source_file = nullptr;
     gchar* caps = nullptr;
@@ -103,7 +103,7 @@ std::string text(const gchar* given, const char* otherwise = "") {
     return given ? given : otherwise;
 }
 
-/// Does not repeat the URL, which may hold a password.
+// Does not repeat the URL, which may hold a password.
 void check_url(const char* option, const std::string& url, const char* scheme, bool login,
                const char* form) {
     const bool good = url.rfind(scheme, 0) == 0 &&

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_WEBRTC_OPTIONS_H_
-#define FLASHVSR_PIPELINES_WEBRTC_OPTIONS_H_
+#pragma once
 
 #include <string>
 #include <vector>
@@ -11,30 +10,28 @@
 
 namespace webrtc {
 
-/// What the user asked for.
+// What the user asked for.
 struct Options {
     pipelines::SourceOptions source;
     pipelines::UpscalerOptions upscaler;
     const Codec* codec = nullptr;
-    int bitrate = 0;  ///< of the upscaled video, kbit/s; 0: by its size and rate
+    int bitrate = 0;  // of the upscaled video, kbit/s; 0: by its size and rate
     bool time_code = true;
 
     std::string address;
-    int port = 0;                      ///< 0: a free one
-    std::string token;                 ///< empty: none is asked for
-    std::string tls_certificate;       ///< PEM file; empty: HTTP without TLS
-    std::string tls_key;               ///< PEM file; empty: it is in that of the certificate
-    bool secure_cookie = false;        ///< a proxy speaks TLS
-    bool open = false;                 ///< others may come without a token
-    std::vector<std::string> origins;  ///< of pages besides our own that may connect
+    int port = 0;                      // 0: a free one
+    std::string token;                 // empty: none is asked for
+    std::string tls_certificate;       // PEM file; empty: HTTP without TLS
+    std::string tls_key;               // PEM file; empty: it is in that of the certificate
+    bool secure_cookie = false;        // a proxy speaks TLS
+    bool open = false;                 // others may come without a token
+    std::vector<std::string> origins;  // of pages besides our own that may connect
     int max_viewers = 0;
     Network network;
 };
 
-/// Reads the command line. Prints the help and ends the program where it is asked for; throws
-/// Failure (kUsage) on an unknown option or a bad value.
+// Reads the command line. Prints the help and ends the program where it is asked for; throws
+// Failure (kUsage) on an unknown option or a bad value.
 Options parse_options(int argc, char** argv);
 
 }  // namespace webrtc
-
-#endif  // FLASHVSR_PIPELINES_WEBRTC_OPTIONS_H_

@@ -24,7 +24,7 @@ bool is_length(const std::string& value) {
            value.find_first_not_of("0123456789") == std::string::npos;
 }
 
-/// libsoup keeps every method that it meets for ever.
+// libsoup keeps every method that it meets for ever.
 bool begins_with_method(const std::string& line) {
     const auto begins = [&](const char* method) { return line.rfind(method, 0) == 0; };
     constexpr const char* kMethods[] = {"GET ",     "HEAD ",    "POST ",  "PUT ",  "DELETE ",
@@ -49,8 +49,8 @@ RequestMeter::Verdict RequestMeter::take(const uint8_t* data, size_t size) {
     return Verdict::kFine;
 }
 
-/// The header ends, for the library as well, at the first empty line at the latest. False: the line
-/// may not be.
+// The header ends, for the library as well, at the first empty line at the latest. False: the line
+// may not be.
 bool RequestMeter::end_line() {
     const std::string line = std::exchange(line_, {});
     const bool first = lines_++ == 0;

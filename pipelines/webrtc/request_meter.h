@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_WEBRTC_REQUEST_METER_H_
-#define FLASHVSR_PIPELINES_WEBRTC_REQUEST_METER_H_
+#pragma once
 
 #include <cstddef>
 #include <cstdint>
@@ -7,17 +6,17 @@
 
 namespace webrtc {
 
-/// Watches the bytes of a peer's one request, before the library sees them: versions of it never
-/// give back what they keep of a request whose length cannot be told or whose host is none.
+// Watches the bytes of a peer's one request, before the library sees them: versions of it never
+// give back what they keep of a request whose length cannot be told or whose host is none.
 class RequestMeter {
   public:
     enum class Verdict { kFine, kTooLong, kBad };
 
-    /// The next bytes, cut anywhere. After a verdict other than kFine the connection has to end.
+    // The next bytes, cut anywhere. After a verdict other than kFine the connection has to end.
     Verdict take(const uint8_t* data, size_t size);
 
-    size_t bytes() const { return bytes_; }    ///< so far
-    size_t behind() const { return behind_; }  ///< of them, behind the header
+    size_t bytes() const { return bytes_; }    // so far
+    size_t behind() const { return behind_; }  // of them, behind the header
 
   private:
     bool end_line();
@@ -30,5 +29,3 @@ class RequestMeter {
 };
 
 }  // namespace webrtc
-
-#endif  // FLASHVSR_PIPELINES_WEBRTC_REQUEST_METER_H_

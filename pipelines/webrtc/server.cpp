@@ -30,7 +30,7 @@ void refuse(SoupServerMessage* message, guint status, const std::string& why) {
                                      why.data(), why.size());
 }
 
-/// "turn://user:password@host:port" as browsers take it.
+// "turn://user:password@host:port" as browsers take it.
 json turn_server(const std::string& turn) {
     const size_t scheme = turn.find("://"), at = turn.rfind('@');
     const std::string login = turn.substr(scheme + 3, at - scheme - 3);
@@ -130,12 +130,12 @@ std::string Server::url() const {
 
 // ---- HTTP ------------------------------------------------------------------------------------
 
-/// Before any other handler: refused requests go no further.
+// Before any other handler: refused requests go no further.
 void Server::on_request(SoupServer*, SoupServerMessage* message, const char* path, GHashTable*,
                         gpointer self) {
     const bool done = guarded("a request", [&] {
         const auto* server = static_cast<Server*>(self);
-        // Of parts that overlap the library would put together as many as the header names.
+        // The library would put together as many parts that overlap as the header names.
         soup_message_headers_remove(soup_server_message_get_request_headers(message), "Range");
         SoupMessageHeaders* headers = soup_server_message_get_response_headers(message);
         soup_message_headers_append(headers, "Cache-Control", "no-cache");
@@ -247,7 +247,7 @@ void Server::answer(Socket socket, const Message& message) {
     }
 }
 
-/// However fast somebody sets controls, the others hear of it a few times a second.
+// However fast somebody sets controls, the others hear of it a few times a second.
 void Server::set_control(Socket socket, const Message& message) {
     try {
         broadcast_->set_control(message.name, message.value);
@@ -266,8 +266,8 @@ gboolean Server::on_controls_due(gpointer self) {
     return G_SOURCE_REMOVE;
 }
 
-/// Ends a viewer that does what it may not, or does nothing. Its place is free at once; closing
-/// the WebSocket may take as long as a request.
+// Ends a viewer that does what it may not, or does nothing. Its place is free at once; closing
+// the WebSocket may take as long as a request.
 void Server::part(Socket socket, const std::string& why) {
     if (seats_.count(socket) == 0) return;
     send(socket, {{"type", "error"}, {"why", why}});
@@ -289,14 +289,14 @@ void Server::leave(Socket socket) {
     leaving_.push_back(seat.viewer);
 }
 
-/// Whether the address has not brought too many viewers lately. A proxy on this machine brings all.
+// Whether the address has not brought too many viewers lately. A proxy on this machine brings all.
 bool Server::may_come(const std::string& address) {
     if (pipelines::is_loopback(address)) return true;
     const pipelines::Allowance all(limits::kViewersPerSecond, limits::kViewersAtOnce);
     return newcomers_.try_emplace(address, all).first->second.take(g_get_monotonic_time());
 }
 
-/// Viewers that are gone, but whose peers still hold sockets.
+// Viewers that are gone, but whose peers still hold sockets.
 size_t Server::leaving() {
     leaving_.erase(std::remove_if(leaving_.begin(), leaving_.end(),
                                   [](const auto& viewer) { return viewer.expired(); }),

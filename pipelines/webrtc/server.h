@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_WEBRTC_SERVER_H_
-#define FLASHVSR_PIPELINES_WEBRTC_SERVER_H_
+#pragma once
 
 #include <libsoup/soup.h>
 
@@ -21,18 +20,18 @@
 
 namespace webrtc {
 
-/// HTTP: the page, and a WebSocket for every viewer, over which peers are set up, controls are set
-/// and statistics are told. All of it on the main thread. docs/live.md lists the messages.
+// HTTP: the page, and a WebSocket for every viewer, over which peers are set up, controls are set
+// and statistics are told. All of it on the main thread. docs/live.md lists the messages.
 class Server {
   public:
-    /// Listens. `broadcast` outlives the server. Throws Failure (kOutput) where the address cannot
-    /// be listened on.
+    // Listens. `broadcast` outlives the server. Throws Failure (kOutput) where the address cannot
+    // be listened on.
     Server(const Options& options, Broadcast* broadcast);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    /// What to open in a browser, with the token if there is one.
+    // What to open in a browser, with the token if there is one.
     std::string url() const;
 
   private:
@@ -83,5 +82,3 @@ class Server {
 };
 
 }  // namespace webrtc
-
-#endif  // FLASHVSR_PIPELINES_WEBRTC_SERVER_H_

@@ -10,7 +10,7 @@ namespace {
 constexpr uint8_t kMarker = 0b10110010;
 constexpr uint8_t kLight = 220, kDark = 36, kNoColour = 128;
 
-/// CRC-8 with the polynomial x^8 + x^2 + x + 1.
+// CRC-8 with the polynomial x^8 + x^2 + x + 1.
 uint8_t crc8(uint16_t value) {
     uint32_t rest = static_cast<uint32_t>(value) << 8;
     for (int bit = 23; bit >= 8; --bit) {
@@ -77,7 +77,7 @@ void TimeCode::note(GstEvent* event) {
     }
 }
 
-/// Takes the frame and returns it, or a copy, with the code in it.
+// Takes the frame and returns it, or a copy, with the code in it.
 GstBuffer* TimeCode::draw(GstBuffer* frame) const {
     const GstClockTime time =
         gst_segment_to_running_time(&segment_, GST_FORMAT_TIME, GST_BUFFER_PTS(frame));

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_WEBRTC_TIME_CODE_H_
-#define FLASHVSR_PIPELINES_WEBRTC_TIME_CODE_H_
+#pragma once
 
 #include <gst/gst.h>
 #include <gst/video/video.h>
@@ -9,34 +8,34 @@
 
 namespace webrtc {
 
-/// Where the time code lies in a picture: kColumns x kRows square cells.
+// Where the time code lies in a picture: kColumns x kRows square cells.
 struct CodeGrid {
     static constexpr int kColumns = 8;
     static constexpr int kRows = 4;
 
-    int x = 0, y = 0, cell = 0;  ///< samples; cell 0: the picture has no room for it
+    int x = 0, y = 0, cell = 0;  // samples; cell 0: the picture has no room for it
 
     static CodeGrid of(int width, int height);
 };
 
-/// The bits of the code, highest first, row after row: a marker, the time in ms modulo 65536 (two
-/// rows), CRC-8 of the time. A cell is light for 1 and dark for 0.
+// The bits of the code, highest first, row after row: a marker, the time in ms modulo 65536 (two
+// rows), CRC-8 of the time. A cell is light for 1 and dark for 0.
 uint32_t time_code_bits(uint16_t milliseconds);
 
-/// Draws the running time of each frame into a corner of it. Whoever sees the picture, scaled and
-/// coded as it may be, reads from it how old the frame is.
+// Draws the running time of each frame into a corner of it. Whoever sees the picture, scaled and
+// coded as it may be, reads from it how old the frame is.
 class TimeCode {
   public:
-    /// Draws into the I420 frames that leave `element` by its pad "src".
+    // Draws into the I420 frames that leave `element` by its pad "src".
     explicit TimeCode(GstElement* element);
     ~TimeCode();
     TimeCode(const TimeCode&) = delete;
     TimeCode& operator=(const TimeCode&) = delete;
 
-    /// From any thread.
+    // From any thread.
     void set_enabled(bool enabled) { enabled_ = enabled; }
     bool enabled() const { return enabled_; }
-    /// That have left by the pad, with a code or without.
+    // That have left by the pad, with a code or without.
     uint64_t frames() const { return frames_; }
 
   private:
@@ -48,11 +47,9 @@ class TimeCode {
     gulong probe_;
     std::atomic<bool> enabled_{true};
     std::atomic<uint64_t> frames_{0};
-    // Of the streaming thread.
+    // The streaming thread's.
     GstVideoInfo info_;
     GstSegment segment_;
 };
 
 }  // namespace webrtc
-
-#endif  // FLASHVSR_PIPELINES_WEBRTC_TIME_CODE_H_

@@ -23,7 +23,7 @@ using pipelines::guarded;
 
 constexpr const char* kVideos[] = {"input", "output"};  // in the order of the offer's lines
 
-/// Source and payloader of each video.
+// Source and payloader of each video.
 std::string launch_line(const Codec& codec) {
     std::string line = "webrtcbin name=peer bundle-policy=max-bundle";
     for (int i = 0; i < 2; ++i) {
@@ -115,7 +115,7 @@ Viewer::~Viewer() {
     gst_object_unref(pipeline_);
 }
 
-/// Both videos are sent, in this coding, and none is received. Browsers tell them apart by ssrc.
+// Both videos are sent, in this coding, and none is received. Browsers tell them apart by ssrc.
 void Viewer::offer_only(const char* coding) {
     for (int line = 0; line < 2; ++line) {
         const guint ssrc = g_random_int();
@@ -181,7 +181,7 @@ void Viewer::leave() {
     output_->remove(output_source_);
 }
 
-/// The promise of an operation of webrtcbin, which holds the viewer until it is done.
+// The promise of an operation of webrtcbin, which holds the viewer until it is done.
 GstPromise* Viewer::begin(Done done) {
     return gst_promise_new_with_change_func(on_done, new Operation{shared_from_this(), done},
                                             free_operation);
@@ -214,7 +214,7 @@ void Viewer::on_done(GstPromise* promise, gpointer operation) {
     });
 }
 
-/// One that was never done, or whose viewer is on its way to the main thread.
+// One that was never done, or whose viewer is on its way to the main thread.
 void Viewer::free_operation(gpointer operation) {
     auto* held = static_cast<Operation*>(operation);
     if (held->viewer) {
@@ -242,7 +242,7 @@ void Viewer::on_state(GstElement* peer, GParamSpec*, gpointer weak) {
     });
 }
 
-/// The browser lacks a picture to go on from.
+// The browser lacks a picture to go on from.
 GstPadProbeReturn Viewer::on_upstream_event(GstPad*, GstPadProbeInfo* info, gpointer feed) {
     if (gst_video_event_is_force_key_unit(GST_PAD_PROBE_INFO_EVENT(info))) {
         guarded("a key frame", [&] { static_cast<Feed*>(feed)->request_key_frame(); });
@@ -271,7 +271,7 @@ void Viewer::send_offer(const GstStructure* reply) {
     gst_webrtc_session_description_free(offer);
 }
 
-/// Of one that was set: webrtcbin replies only with what is wrong.
+// The reply to a description that was set: webrtcbin tells only what is wrong.
 void Viewer::note_description(const GstStructure* reply) {
     GError* error = nullptr;
     if (!reply || !gst_structure_get(reply, "error", G_TYPE_ERROR, &error, nullptr)) return;
@@ -279,7 +279,7 @@ void Viewer::note_description(const GstStructure* reply) {
     g_error_free(error);
 }
 
-/// Frames are for those who can take them: before, they would only pile up.
+// Frames are for those who can take them: before, they would only pile up.
 void Viewer::note_state(int state) {
     if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED && !connected_) {
         connected_ = true;

@@ -1,5 +1,4 @@
-#ifndef FLASHVSR_PIPELINES_WEBRTC_VIEWER_H_
-#define FLASHVSR_PIPELINES_WEBRTC_VIEWER_H_
+#pragma once
 
 #include <gst/gst.h>
 
@@ -13,47 +12,47 @@
 
 namespace webrtc {
 
-/// What a peer connection is made with.
+// What a peer connection is made with.
 struct Network {
-    std::string address;  ///< the only one that is offered for media; empty: all of the machine
-    int first_port = 0;   ///< of the UDP ports for media; 0: any
+    std::string address;  // the only one that is offered for media; empty: all of the machine
+    int first_port = 0;   // of the UDP ports for media; 0: any
     int last_port = 0;
-    std::string stun;  ///< "stun://host:port"; empty: none
-    std::string turn;  ///< "turn://user:password@host:port"; empty: none
+    std::string stun;  // "stun://host:port"; empty: none
+    std::string turn;  // "turn://user:password@host:port"; empty: none
 };
 
-/// One browser: the two videos of the feeds, sent through a webrtcbin of its own.
-///
-///     appsrc ! payloader ! webrtcbin ! payloader ! appsrc
-///
-/// The server makes the offer. Used on the main thread; messages to the browser leave on it too.
-///
-/// A webrtcbin that is stopped while it works on a description leaks sockets. Each such operation
-/// therefore holds the viewer, which ends, on the main thread, when the last one is done.
+// One browser: the two videos of the feeds, sent through a webrtcbin of its own.
+//
+//     appsrc ! payloader ! webrtcbin ! payloader ! appsrc
+//
+// The server makes the offer. Used on the main thread; messages to the browser leave on it too.
+//
+// A webrtcbin that is stopped while it works on a description leaks sockets. Each such operation
+// therefore holds the viewer, which ends, on the main thread, when the last one is done.
 class Viewer : public std::enable_shared_from_this<Viewer> {
   public:
     using Send = std::function<void(const nlohmann::json&)>;
 
-    /// Throws Failure (kMissing) where something is not installed that a viewer needs.
+    // Throws Failure (kMissing) where something is not installed that a viewer needs.
     static void check_elements(const Codec& codec);
 
-    /// `shared`: pipeline of the feeds, whose clock the viewer's runs by. It and the feeds outlive
-    /// the viewer. Throws Failure (kMissing) for an element that is not installed.
+    // `shared`: pipeline of the feeds, whose clock the viewer's runs by. It and the feeds outlive
+    // the viewer. Throws Failure (kMissing) for an element that is not installed.
     Viewer(GstElement* shared, Feed* input, Feed* output, const Codec& codec,
            const Network& network, Send send);
     ~Viewer();
     Viewer(const Viewer&) = delete;
     Viewer& operator=(const Viewer&) = delete;
 
-    /// Makes the offer and sends it, then candidates as they are found.
+    // Makes the offer and sends it, then candidates as they are found.
     void start();
-    /// Throws BadMessage on what is no answer to the offer, or comes a second time.
+    // Throws BadMessage on what is no answer to the offer, or comes a second time.
     void accept_answer(const std::string& sdp);
-    /// Candidates that help nobody are ignored. Throws BadMessage on too many of them.
+    // Candidates that help nobody are ignored. Throws BadMessage on too many of them.
     void add_candidate(unsigned line, const std::string& candidate);
-    /// Why the browser has had its time (limits.h); empty: it has not.
+    // Why the browser has had its time (limits.h); empty: it has not.
     std::string overdue() const;
-    /// The browser is gone: nothing is sent any more, neither messages nor videos.
+    // The browser is gone: nothing is sent any more, neither messages nor videos.
     void leave();
 
   private:
@@ -95,5 +94,3 @@ class Viewer : public std::enable_shared_from_this<Viewer> {
 };
 
 }  // namespace webrtc
-
-#endif  // FLASHVSR_PIPELINES_WEBRTC_VIEWER_H_
