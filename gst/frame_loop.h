@@ -53,7 +53,7 @@ class FrameLoop {
     // ---- worker's thread ---------------------------------------------------------------------
 
     void run(Item item);
-    // That has thrown an exception.
+    // run() has thrown an exception, which says this.
     void fail(const char* exception);
 
     // ---- the source pad's task ---------------------------------------------------------------
