@@ -50,10 +50,6 @@ Placement placement_of(const at::Device& device, FlashvsrPrecision value) {
                     std::string("precision ") + precision.name +
                         " needs a GPU of compute capability 8.9 or newer, which " + device.str() +
                         " is not; set precision to auto or bf16");
-    if (precision.fp8 == Fp8::kAll && !card_of(device).has_sm90_kernels())
-        throw Error(Error::Kind::kBadSettings,
-                    std::string("precision fp8 needs a GPU of compute capability 9.0, which ") +
-                        device.str() + " is not; set precision to fp8-linears");
     Placement placement;
     placement.device = device;
     placement.dtype = precision.dtype;

@@ -51,7 +51,9 @@ std::vector<KernelVariant> kernel_variants(const Device& device) {
     const bool sm90 = device.has_sm90_kernels();
     return {
         {"attention", sm90 ? "wgmma" : "mma.sync"},
-        {"attention-e4m3", sm90 ? "wgmma" : "none"},
+        {"attention-e4m3", sm90          ? "wgmma"
+                           : device.e4m3 ? "mma.sync"
+                                         : "none"},
         {"convolution", sm90 ? "wgmma" : "cudnn"},
         {"draft-mask", device.clusters ? "clusters" : "blocks"},
         {"linear-e4m3", device.e4m3 ? "cublaslt" : "none"},

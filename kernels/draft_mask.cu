@@ -155,10 +155,10 @@ struct KeyFragments {
 template <typename T>
 __device__ void multiply(const KeyFragments& keys, const uint4 (&queries)[4], float (&d)[4]) {
     for (int i = 0; i < 4; ++i) {
-        ptx::mma_16x8x16<T>(d, {keys.low[i].x, keys.high[i].x, keys.low[i].y, keys.high[i].y},
-                            queries[i].x, queries[i].y);
-        ptx::mma_16x8x16<T>(d, {keys.low[i].z, keys.high[i].z, keys.low[i].w, keys.high[i].w},
-                            queries[i].z, queries[i].w);
+        ptx::mma_32_bytes<T>(d, {keys.low[i].x, keys.high[i].x, keys.low[i].y, keys.high[i].y},
+                             queries[i].x, queries[i].y);
+        ptx::mma_32_bytes<T>(d, {keys.low[i].z, keys.high[i].z, keys.low[i].w, keys.high[i].w},
+                             queries[i].z, queries[i].w);
     }
 }
 

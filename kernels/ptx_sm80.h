@@ -1,8 +1,10 @@
-// The PTX instructions of compute capability 8.0 that CUDA C++ has no name for. Only for .cu files.
+// The PTX instructions of compute capabilities 8.0 and 8.9 that CUDA C++ has no name for. Only for
+// .cu files.
 #pragma once
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 
 #include <cstdint>
 
@@ -44,13 +46,14 @@ __device__ inline void ldmatrix_x4_transposed(uint32_t (&to)[4], uint32_t from) 
                  : "memory");
 }
 
-// d += a b for a [16, 16], b [16, 8] of T and d [16, 8] in fp32.
+// d += a b for d [16, 8] in fp32; a has rows and b has columns of 32 bytes of T: 16 elements, or 32
+// of e4m3.
 template <typename T>
-__device__ void mma_16x8x16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
+__device__ void mma_32_bytes(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
 
 template <>
-__device__ inline void mma_16x8x16<__half>(float (&d)[4], const uint32_t (&a)[4], uint32_t b0,
-                                           uint32_t b1) {
+__device__ inline void mma_32_bytes<__half>(float (&d)[4], const uint32_t (&a)[4], uint32_t b0,
+                                            uint32_t b1) {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
         "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
@@ -58,12 +61,38 @@ __device__ inline void mma_16x8x16<__half>(float (&d)[4], const uint32_t (&a)[4]
 }
 
 template <>
-__device__ inline void mma_16x8x16<__nv_bfloat16>(float (&d)[4], const uint32_t (&a)[4],
-                                                  uint32_t b0, uint32_t b1) {
+__device__ inline void mma_32_bytes<__nv_bfloat16>(float (&d)[4], const uint32_t (&a)[4],
+                                                   uint32_t b0, uint32_t b1) {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
         "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+// Never called on cards older than 8.9, which lack it.
+template <>
+__device__ inline void mma_32_bytes<__nv_fp8_e4m3>(float (&d)[4], const uint32_t (&a)[4],
+                                                   uint32_t b0, uint32_t b1) {
+#if __CUDA_ARCH__ >= 890
+    asm("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#endif
+}
+
+// Four floats rounded to e4m3, beyond 448 to 448, the first in the lowest byte. As above.
+__device__ inline uint32_t pack4_e4m3(float x0, float x1, float x2, float x3) {
+    uint32_t packed = 0;
+#if __CUDA_ARCH__ >= 890
+    asm("{.reg .b16 low, high;\n"
+        "cvt.rn.satfinite.e4m3x2.f32 low, %2, %1;\n"
+        "cvt.rn.satfinite.e4m3x2.f32 high, %4, %3;\n"
+        "mov.b32 %0, {low, high};}"
+        : "=r"(packed)
+        : "f"(x0), "f"(x1), "f"(x2), "f"(x3));
+#endif
+    return packed;
 }
 
 // 2^x, relative error about 2^-22; -inf gives 0.

@@ -176,7 +176,7 @@ __device__ inline void increase_registers() {
 // K is 32 bytes: 16 elements of 16 bits, 32 of e4m3. Warp w of the group holds rows 16 w to
 // 16 w + 15 of d; a lane holds of every eight columns (d[4 i] to d[4 i + 3] for columns 8 i on) the
 // columns 2 (lane % 4) and the next of rows lane / 4 (first two) and lane / 4 + 8 (last two).
-// A left operand in registers has the layout of mma_16x8x16's: a[0], a[1] rows lane / 4 and
+// A left operand in registers has the layout of mma_32_bytes's: a[0], a[1] rows lane / 4 and
 // lane / 4 + 8 of the first eight columns, a[2], a[3] of the second eight, two columns each; for
 // e4m3 four columns each, of 16.
 
@@ -321,17 +321,5 @@ struct Wgmma<__nv_fp8_e4m3> {
 #undef FLASHVSR_D16
 #undef FLASHVSR_DS16
 #undef FLASHVSR_D4
-
-// Four floats rounded to e4m3 (to nearest, beyond 448 to 448), the first in the lowest byte.
-__device__ inline uint32_t pack4_e4m3(float x0, float x1, float x2, float x3) {
-    uint32_t packed;
-    asm("{.reg .b16 low, high;\n"
-        "cvt.rn.satfinite.e4m3x2.f32 low, %2, %1;\n"
-        "cvt.rn.satfinite.e4m3x2.f32 high, %4, %3;\n"
-        "mov.b32 %0, {low, high};}"
-        : "=r"(packed)
-        : "f"(x0), "f"(x1), "f"(x2), "f"(x3));
-    return packed;
-}
 
 }  // namespace flashvsr::kernels::ptx

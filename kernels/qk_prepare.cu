@@ -7,23 +7,31 @@
 namespace flashvsr::kernels {
 namespace {
 
-// A cluster makes q or k of a window. Four small blocks of one warp per processor quarter each fit
-// wherever there is room, so that no part of the card stays without.
-constexpr int kParts = 4;
-constexpr int kTokens = kWindowTokens / kParts;  // of a block
-constexpr int kWarps = 4;
-constexpr int kThreads = kWarps * kWarpSize;
-constexpr int kBlocksPerProcessor = 4;
 constexpr int kMaxDim = 2048;
+constexpr int kSumRows = 4;  // in which a block's warps add up their columns
+
+// How q or k of a window is shared out. A cluster of four small blocks, of one warp per processor
+// quarter each, fits wherever there is room, so that no part of the card stays without. On cards
+// without clusters it is one block.
+template <int kBlocks>
+struct Share {
+    static constexpr int kParts = kBlocks;
+    static constexpr int kTokens = kWindowTokens / kParts;  // of a block
+    static constexpr int kWarps = 16 / kParts;
+    static constexpr int kThreads = kWarps * kWarpSize;
+    static constexpr int kBlocksPerProcessor = kParts;
+};
+using ClusterShare = Share<4>;
+using BlockShare = Share<1>;
 
 // The rows that a cluster takes and what it makes of them.
-template <typename T>
+template <typename T, typename S>
 struct Part {
     __device__ explicit Part(const QkPrepare& params) {
-        const int cluster = blockIdx.x / kParts;
+        const int cluster = blockIdx.x / S::kParts;
         const int window = cluster / 2;
         const bool is_k = cluster % 2;
-        first = int64_t{window} * kWindowTokens + blockIdx.x % kParts * kTokens;
+        first = int64_t{window} * kWindowTokens + blockIdx.x % S::kParts * S::kTokens;
         from = static_cast<const T*>(params.qk) + is_k * params.dim;
         weight = static_cast<const T*>(is_k ? params.norm_k : params.norm_q);
         to = is_k ? params.k : params.q;
@@ -41,32 +49,52 @@ struct Part {
     T* mean;
 };
 
-// The mean of a window from the sums of its blocks' warps, [kWarps, dim] in shared memory. Each
-// block finishes its share of the columns.
-template <typename T>
+// The columns' sums of a block from its warps', [kSumRows, dim] in shared memory: every fourth warp
+// adds to one row, in the order of their numbers.
+template <typename S, int kVectors>
+__device__ void add_up(const float (&sum)[kVectors][kVector], int dim, float* sums) {
+    const int warp = threadIdx.x / kWarpSize;
+    float* row = sums + warp % kSumRows * dim;
+    for (int turn = 0; turn < S::kWarps / kSumRows; ++turn) {
+        if (warp / kSumRows == turn) {
+#pragma unroll
+            for (int v = 0; v < kVectors; ++v) {
+                const int begin = vector_begin(v);
+                if (begin >= dim) continue;
+                float total[kVector] = {};
+                if (turn > 0) load8(row + begin, total);
+                for (int i = 0; i < kVector; ++i) total[i] += sum[v][i];
+                store8(total, row + begin);
+            }
+        }
+        __syncthreads();
+    }
+}
+
+// The mean of a window from the sums of its blocks. Each block finishes its share of the columns.
+template <typename T, typename S>
 __device__ void write_mean(float* sums, int dim, T* mean) {
-    __syncthreads();
-    for (int column = threadIdx.x; column < dim; column += kThreads) {
+    for (int column = threadIdx.x; column < dim; column += S::kThreads) {
         float sum = 0;
-        for (int warp = 0; warp < kWarps; ++warp) sum += sums[warp * dim + column];
+        for (int row = 0; row < kSumRows; ++row) sum += sums[row * dim + column];
         sums[column] = sum;
     }
     Cluster::sync();
-    const int share = dim / kParts;
-    for (int i = threadIdx.x; i < share; i += kThreads) {
-        const int column = Cluster::rank() * share + i;
+    const int share = dim / S::kParts;
+    for (int i = threadIdx.x; i < share; i += S::kThreads) {
+        const int column = S::kParts > 1 ? Cluster::rank() * share + i : i;
         float sum = 0;
-        for (int part = 0; part < kParts; ++part) sum += Cluster::shared_of(sums, part)[column];
+        for (int part = 0; part < S::kParts; ++part) sum += Cluster::shared_of(sums, part)[column];
         mean[column] = round_to<T>(sum / kWindowTokens);
     }
     Cluster::sync();  // no block ends while another reads its sums
 }
 
-template <typename T, int kVectors>
-__global__ __launch_bounds__(kThreads,
-                             kBlocksPerProcessor) void qk_prepare_kernel(QkPrepare params) {
-    extern __shared__ float sums[];  // [kWarps, dim]
-    const Part<T> part(params);
+template <typename T, typename S, int kVectors>
+__global__ __launch_bounds__(S::kThreads,
+                             S::kBlocksPerProcessor) void qk_prepare_kernel(QkPrepare params) {
+    extern __shared__ float sums[];  // [kSumRows, dim]
+    const Part<T, S> part(params);
     const int dim = params.dim;
     const int warp = threadIdx.x / kWarpSize;
 
@@ -74,12 +102,12 @@ __global__ __launch_bounds__(kThreads,
     Vector<T> next[kVectors];
     load_row(part.from + (part.first + warp) * params.row_stride, dim, next);
 #pragma unroll 1
-    for (int token = warp; token < kTokens; token += kWarps) {
+    for (int token = warp; token < S::kTokens; token += S::kWarps) {
         const int64_t row = part.first + token;
         Vector<T> x[kVectors];
         for (int v = 0; v < kVectors; ++v) x[v] = next[v];
-        if (token + kWarps < kTokens) {
-            load_row(part.from + (row + kWarps) * params.row_stride, dim, next);
+        if (token + S::kWarps < S::kTokens) {
+            load_row(part.from + (row + S::kWarps) * params.row_stride, dim, next);
         }
         float turn[kVector];  // the same four pairs of a head in each of this lane's vectors
         load8(params.cos_sin + row * kHeadDim + vector_begin(0) % kHeadDim, turn);
@@ -107,48 +135,21 @@ __global__ __launch_bounds__(kThreads,
                 *reinterpret_cast<Vector<T>*>(static_cast<T*>(part.to) + at) = y;
         }
     }
-    // Not where the card is told to behave as one without clusters either.
-    if (Cluster::kAvailable && Cluster::size() == kParts) {
-#pragma unroll
-        for (int v = 0; v < kVectors; ++v) {
-            const int begin = vector_begin(v);
-            if (begin < dim) store8(sum[v], sums + warp * dim + begin);
-        }
-        write_mean(sums, dim, part.mean);
-    }
+    add_up<S>(sum, dim, sums);
+    write_mean<T, S>(sums, dim, part.mean);
 }
 
-// For cards without clusters: a thread per mean reads q or k again.
-template <typename T>
-__global__ void window_mean_kernel(const T* rows, T* mean, int dim) {
-    const int column = blockIdx.y * blockDim.x + threadIdx.x;
-    if (column >= dim) return;
-    const T* first = rows + int64_t{blockIdx.x} * kWindowTokens * dim + column;
-    float sum = 0;
-    for (int token = 0; token < kWindowTokens; ++token)
-        sum += to_float(first[int64_t{token} * dim]);
-    mean[int64_t{blockIdx.x} * dim + column] = round_to<T>(sum / kWindowTokens);
-}
-
-template <typename T>
-void window_means(const QkPrepare& params, const void* rows, void* mean, CudaStream stream) {
-    const dim3 grid(params.windows, (params.dim + kThreads - 1) / kThreads);
-    window_mean_kernel<<<grid, kThreads, 0, stream>>>(static_cast<const T*>(rows),
-                                                      static_cast<T*>(mean), params.dim);
-    FLASHVSR_CUDA_CHECK_LAUNCH(window_mean_kernel);
+template <typename S, typename Kernel>
+void launch(Kernel* kernel, const QkPrepare& params, CudaStream stream) {
+    launch_clusters(kernel, params.windows * 2 * S::kParts, S::kParts, S::kThreads,
+                    kSumRows * params.dim * sizeof(float), stream, params);
 }
 
 template <typename T, int kVectors>
 void prepare(const QkPrepare& params, CudaStream stream) {
-    const auto kernel = qk_prepare_kernel<T, kVectors>;
-    const bool fused = has_clusters(kernel);
-    require(fused || (params.q_scale == 0 && params.k_scale == 0),
-            "qk_prepare stores e4m3 on cards with clusters only");
-    launch_clusters(kernel, params.windows * 2 * kParts, fused ? kParts : 1, kThreads,
-                    fused ? kWarps * params.dim * sizeof(float) : 0, stream, params);
-    if (fused) return;
-    window_means<T>(params, params.q, params.q_mean, stream);
-    window_means<T>(params, params.k, params.k_mean, stream);
+    const auto clusters = qk_prepare_kernel<T, ClusterShare, kVectors>;
+    if (has_clusters(clusters)) return launch<ClusterShare>(clusters, params, stream);
+    launch<BlockShare>(qk_prepare_kernel<T, BlockShare, kVectors>, params, stream);
 }
 
 }  // namespace

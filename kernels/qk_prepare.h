@@ -16,7 +16,7 @@ namespace flashvsr::kernels {
 // qk. On CUDA pointers are aligned to 16 bytes and 8 divides row_stride.
 //
 // With scales, q and k are stored in e4m3 as fp8 attention reads them (kernels/attention_e4m3.h):
-// the rounded element / scale, rounded once more, beyond 448 to 448. On CUDA that needs sm_90.
+// the rounded element / scale, rounded once more, beyond 448 to 448.
 struct QkPrepare {
     // Row r holds projected q at r * row_stride and projected k at r * row_stride + dim.
     const void* qk = nullptr;        // [windows * 128] rows

@@ -90,14 +90,15 @@ at::Tensor compose(const at::Tensor& grow, const at::Tensor& conv) {
     return resized_taps(resized_taps(weight, 3), 5);
 }
 
-// The epilogue of a library's convolution that has none.
-void apply(const at::Tensor& y, const Epilogue& epilogue) {
-    at::Tensor result = y;
-    if (epilogue.add.defined()) result.add_(epilogue.add);
+// The epilogue of a library's convolution that has none; writes into `x` or into another tensor.
+void apply(at::Tensor x, const Epilogue& epilogue, at::Tensor y) {
+    if (epilogue.add.defined()) x.add_(epilogue.add);
     if (epilogue.leak == 0.0f)
-        result.relu_();
+        at::clamp_min_out(y, x, 0);
     else if (epilogue.leak != 1.0f)
-        at::leaky_relu_(result, epilogue.leak);
+        at::leaky_relu_out(y, x, epilogue.leak);
+    else if (!y.is_same(x))
+        y.copy_(x);
 }
 
 }  // namespace
@@ -173,7 +174,7 @@ at::Tensor FusedConv::by_library(const at::Tensor& x, const Epilogue& epilogue) 
         return to_nhwc(at::cudnn_convolution_relu(to_nchw(x), weight_, bias_of(bias_), kOnce,
                                                   {pad, pad}, kOnce, 1));
     const at::Tensor y = to_nhwc(at::conv2d(to_nchw(x), weight_, bias_, 1, pad));
-    apply(y, epilogue);
+    apply(y, epilogue, y);
     return y;
 }
 
@@ -212,10 +213,7 @@ at::Tensor FusedUpConv::operator()(const at::Tensor& x, const Epilogue& epilogue
 void FusedUpConv::write(const at::Tensor& x, int64_t part, const at::Tensor& y,
                         const Epilogue& epilogue) const {
     if (library_) {
-        const at::Tensor result = transposed(x, part);
-        apply(result, epilogue);
-        y.copy_(result);
-        return;
+        return apply(transposed(x, part), epilogue, y);
     }
     kernels::Conv params = arguments(x, weight_[part], bias_, y, epilogue);
     params.kernel = 2;

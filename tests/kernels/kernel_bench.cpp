@@ -194,6 +194,9 @@ void bench_attentions(Timer& timer) {
     constexpr auto kOlder = block_sparse_attention_sm80;
     bench_attention<BFloat16>(timer, "block_sparse_attention_sm80 bf16", 15, kOlder);
     bench_attention<Float16>(timer, "block_sparse_attention_sm80 fp16", 15, kOlder);
+    if (current_cuda_device().e4m3)
+        bench_attention<Float8E4M3, BFloat16>(timer, "block_sparse_attention_sm80 e4m3", 15,
+                                              kOlder);
     bench_attention<float>(timer, "block_sparse_attention fp32", 3, block_sparse_attention_cuda);
 }
 

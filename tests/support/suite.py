@@ -217,6 +217,8 @@ def card_checks(build, gpu):
         yield Check(f'parity micro-v1 cuda bf16 as {card}',
                     [build.path / 'tests/parity', ROOT / 'tests/data/micro-v1', '--device', 'cuda',
                      '--precision', 'bf16'], skip=skip, env=env)
+    yield Check('quality released fp8 as 8.9', [build.path / 'tests/quality', '--floor', 40, 'fp8'],
+                skip=skip, env={'FLASHVSR_CARD': '8.9'})
 
 
 def has_gpu():
