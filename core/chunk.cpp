@@ -1,5 +1,7 @@
 #include "core/chunk.h"
 
+#include <optional>
+
 #include "core/flashvsr.h"
 #include "models/stage.h"
 
@@ -8,116 +10,156 @@ namespace {
 
 constexpr int64_t kLookAhead = FLASHVSR_FIRST_CHUNK_INPUT - FLASHVSR_FIRST_CHUNK_OUTPUT;
 
+using Made = ChunkObserver::Made;
+
 bool is_first(int64_t frames) { return frames == FLASHVSR_FIRST_CHUNK_INPUT; }
 
-std::vector<at::Tensor> project(const Projector& projector, const at::Tensor& frames,
-                                const WindowGrid& grid, Projector::State& state) {
-    // The stream's first frame stands alone, or these were projected to their end already except
-    // for the new ones.
-    const int64_t skip = is_first(frames.size(0)) ? 1 : kLookAhead;
-    if (is_first(frames.size(0))) projector.begin(frames[0], state);
-    return projector.project(frames.slice(0, skip), grid, state);
+// A chunk under way, as its stages see it.
+struct Chunk {
+    const Networks& networks;
+    const ChunkInput& input;
+    const Settings& settings;
+    NetworkState& state;
+    const ChunkObserver* observer;
+
+    const Model& model() const { return networks.model(); }
+    // The frames that are given out, as the decoder is shown them: [F - 4, 3, H, W].
+    at::Tensor condition() const {
+        return input.frames.slice(0, 0, input.frames.size(0) - kLookAhead);
+    }
+    void made(Made what, const at::Tensor& tensor) const {
+        if (observer) observer->made(what, tensor);
+    }
+};
+
+void begin_steps(const Chunk& chunk) {
+    const int64_t latents = chunk.input.noise.size(1);
+    for (TileState& tile : chunk.state.tiles)
+        chunk.model().dit.begin_step(latents, chunk.settings.sparse, tile.dit);
 }
 
-// Latents of a tile, [16, f, tile's H/8, tile's W/8].
-at::Tensor denoise(const Model& model, const ChunkInput& input, const Tile& tile, TileState& state,
-                   ChunkProbe* probe) {
-    const at::Tensor frames = crop(input.frames, tile, kWindowPixels).contiguous();
-    const at::Tensor noise = crop(input.noise, tile, kWindowLatents).contiguous();
-    const std::vector<at::Tensor> lq_tokens = staged("projector", [&] {
-        return project(*model.projector, frames, state.dit.grid, state.projector);
-    });
-    const at::Tensor velocity = staged("transformer", [&] {
-        return model.dit.run(noise, lq_tokens, state.dit,
-                             probe ? probe->block_mask : Dit::MaskProbe());
-    });
-    if (probe) {
-        probe->lq_tokens = lq_tokens;
-        probe->velocity = velocity;
-    }
+void end_steps(const Chunk& chunk) {
+    for (TileState& tile : chunk.state.tiles) chunk.model().dit.end_step(tile.dit);
+}
+
+// A tile's LQ tokens, per projector layer: [tokens, dim], window order.
+std::vector<at::Tensor> project(const Chunk& chunk, size_t index) {
+    const Stage stage("projector");
+    const Projector& projector = *chunk.model().projector;
+    TileState& tile = chunk.state.tiles[index];
+    const at::Tensor frames =
+        crop(chunk.input.frames, chunk.networks.tiles()[index], kWindowPixels).contiguous();
+    // The stream's first frame stands alone; later the look-ahead has been projected already.
+    const bool first = is_first(frames.size(0));
+    if (first) projector.begin(frames[0], tile.projector);
+    const std::vector<at::Tensor> tokens =
+        projector.project(frames.slice(0, first ? 1 : kLookAhead), tile.dit.grid, tile.projector);
+    for (const at::Tensor& layer : tokens) chunk.made(Made::kTokens, layer);
+    return tokens;
+}
+
+// A tile's latents, [16, f, tile's H/8, tile's W/8].
+at::Tensor denoise(const Chunk& chunk, size_t index, const std::vector<at::Tensor>& lq_tokens) {
+    const Stage stage("transformer");
+    const at::Tensor noise =
+        crop(chunk.input.noise, chunk.networks.tiles()[index], kWindowLatents).contiguous();
+    const at::Tensor velocity =
+        chunk.model().dit.run(noise, lq_tokens, chunk.state.tiles[index].dit,
+                              chunk.observer ? chunk.observer->block_mask : Dit::MaskProbe());
+    chunk.made(Made::kVelocity, velocity);
     return noise - velocity;
 }
 
 // The picture's latents, from those of its tiles. They are blended here and not as pixels: one
 // decoder then sees latents without a seam, decodes each pixel once and has one memory.
-at::Tensor blend(const std::vector<at::Tensor>& parts, const Networks& networks) {
-    if (parts.size() == 1) return parts.front();
-    const at::Tensor& part = parts.front();
-    at::Tensor sum = at::zeros({part.size(0), part.size(1), networks.grid().rows * kWindowLatents,
-                                networks.grid().columns * kWindowLatents},
-                               part.options().dtype(at::kFloat));
-    for (size_t i = 0; i < parts.size(); ++i)
-        crop(sum, networks.tiles()[i], kWindowLatents).add_(parts[i] * networks.weights()[i]);
-    return sum.to(part.scalar_type());
+at::Tensor blend(const Chunk& chunk, const std::vector<at::Tensor>& parts) {
+    at::Tensor latents = parts.front();
+    if (parts.size() > 1) {
+        at::Tensor sum = at::zeros(chunk.input.noise.sizes(), latents.options().dtype(at::kFloat));
+        for (size_t i = 0; i < parts.size(); ++i)
+            crop(sum, chunk.networks.tiles()[i], kWindowLatents)
+                .add_(parts[i] * chunk.networks.weights()[i]);
+        latents = sum.to(latents.scalar_type());
+    }
+    chunk.made(Made::kLatents, latents);
+    return latents;
 }
 
-ChunkOutput fix_color(const DecodedFrames& frames, const Settings& settings, bool fused) {
-    switch (settings.color_fix) {
+// [F - 4, 3, H, W], nominally in [0, 1], not clamped.
+at::Tensor decode(const Chunk& chunk, const at::Tensor& latents) {
+    const Stage stage("decoder");
+    return chunk.networks.decoder().decode(latents, chunk.condition(), chunk.state.decoder);
+}
+
+// The decoded frames with what is left to do to them.
+ChunkOutput fix_color(const Chunk& chunk, const at::Tensor& unclamped) {
+    const Stage stage("colour fix");
+    const bool clamps = chunk.networks.decoder().clamps();
+    const at::Tensor decoded = (clamps ? unclamped.clamp(0, 1) : unclamped).contiguous();
+    chunk.made(Made::kDecoded, decoded);
+    // A decoder may answer in fp32.
+    const DecodedFrames frames{decoded, chunk.condition().to(decoded.scalar_type()),
+                               chunk.input.height, chunk.input.width};
+    const double strength = chunk.settings.strength;
+    switch (chunk.settings.color_fix) {
         case ColorFix::kNone: break;
-        case ColorFix::kAdain: return {frames, adain_affine(frames, fused), settings.strength};
+        case ColorFix::kAdain:
+            return {frames, adain_affine(frames, chunk.model().placement.fused()), strength};
         case ColorFix::kWavelet: {
             const at::Tensor reference = reference_of(frames);
             const at::Tensor fixed = wavelet_fix(picture_of(frames), reference);
-            return {
-                {(fixed + 1) / 2, reference, frames.height, frames.width}, {}, settings.strength};
+            return {{(fixed + 1) / 2, reference, frames.height, frames.width}, {}, strength};
         }
     }
-    return {frames, {}, settings.strength};
+    return {frames, {}, strength};
 }
 
-// Whether a stage's output is free of overflow. What is computed from an infinity is one, or no
-// number, up to where something clamps it: so a stage is looked at before that.
-at::Tensor finite(const at::Tensor& x) { return at::isfinite(x).all(); }
+// Whether no stage has overflowed; undefined where none can. What is computed from an infinity is
+// one, or no number, up to where something clamps it: so what is looked at comes before that.
+at::Tensor check_overflow(const Chunk& chunk, const at::Tensor& latents,
+                          const at::Tensor& unclamped) {
+    if (!chunk.model().may_overflow) return {};
+    return at::isfinite(latents).all().logical_and(at::isfinite(unclamped).all());
+}
+
+ChunkOutput run_stages(const Chunk& chunk) {
+    std::vector<at::Tensor> parts;
+    for (size_t tile = 0; tile < chunk.state.tiles.size(); ++tile)
+        parts.push_back(denoise(chunk, tile, project(chunk, tile)));
+    const at::Tensor latents = blend(chunk, parts);
+    const at::Tensor decoded = decode(chunk, latents);
+    ChunkOutput output = fix_color(chunk, decoded);
+    output.finite = check_overflow(chunk, latents, decoded);
+    return output;
+}
+
+// What chunks that queue the same work agree in; nothing for a first one, which happens once. A
+// long ring still fills when its first slots are written: the same slot then sees fewer keys.
+std::optional<int64_t> recording_key(const Chunk& chunk) {
+    if (is_first(chunk.input.frames.size(0))) return std::nullopt;
+    const Dit::State& dit = chunk.state.tiles.front().dit;  // all tiles' are alike
+    return dit.cache.first_place() << 32 | dit.step.first_slot << 16 | dit.step.key_slices;
+}
 
 }  // namespace
 
-int64_t latent_frames(int64_t frames) { return is_first(frames) ? 6 : 2; }
-
-void begin_chunk(const Networks& networks, const ChunkInput& input, const Settings& settings,
-                 NetworkState& state) {
-    for (TileState& tile : state.tiles)
-        networks.model().dit.begin_step(input.noise.size(1), settings.sparse, tile.dit);
-}
-
-void end_chunk(const Networks& networks, NetworkState& state) {
-    for (TileState& tile : state.tiles) networks.model().dit.end_step(tile.dit);
-}
-
 ChunkOutput run_chunk(const Networks& networks, const ChunkInput& input, const Settings& settings,
-                      NetworkState& state, ChunkProbe* probe) {
-    begin_chunk(networks, input, settings, state);
-    const ChunkOutput output = compute_chunk(networks, input, settings, state, probe);
-    end_chunk(networks, state);
-    return output;
+                      NetworkState& state, GraphRecorder& recorder, const ChunkObserver* observer) {
+    const Chunk chunk{networks, input, settings, state, observer};
+    begin_steps(chunk);
+    const auto work = [&](const GraphRecorder::Tensors& at) -> GraphRecorder::Tensors {
+        const ChunkInput here{at[0], at[1], input.height, input.width};
+        const ChunkOutput made = run_stages({networks, here, settings, state, observer});
+        return {made.frames.decoded, made.frames.reference, made.affine, made.finite};
+    };
+    const GraphRecorder::Tensors inputs = {input.frames, input.noise};
+    const GraphRecorder::Tensors made =
+        observer ? work(inputs) : recorder.run(recording_key(chunk), inputs, work);
+    end_steps(chunk);
+    return {{made[0], made[1], input.height, input.width}, made[2], settings.strength, made[3]};
 }
 
-ChunkOutput compute_chunk(const Networks& networks, const ChunkInput& input,
-                          const Settings& settings, NetworkState& state, ChunkProbe* probe) {
-    const at::Tensor condition = input.frames.slice(0, 0, input.frames.size(0) - kLookAhead);
-
-    std::vector<at::Tensor> parts;
-    for (size_t i = 0; i < state.tiles.size(); ++i)
-        parts.push_back(
-            denoise(networks.model(), input, networks.tiles()[i], state.tiles[i], probe));
-    const at::Tensor latents = blend(parts, networks);
-    const Decoder& decoder = networks.decoder();
-    const at::Tensor unclamped =
-        staged("decoder", [&] { return decoder.decode(latents, condition, state.decoder); });
-    const at::Tensor decoded = (decoder.clamps() ? unclamped.clamp(0, 1) : unclamped).contiguous();
-    ChunkOutput output = staged("colour fix", [&] {
-        // A decoder may answer in fp32.
-        const at::Tensor reference = condition.to(decoded.scalar_type());
-        return fix_color({decoded, reference, input.height, input.width}, settings,
-                         networks.model().placement.fused());
-    });
-    if (networks.model().may_overflow)
-        output.finite = finite(latents).logical_and(finite(unclamped));
-    if (probe) {
-        probe->latents = latents;
-        probe->decoded = decoded;
-    }
-    return output;
-}
+int64_t latent_frames(int64_t frames) { return is_first(frames) ? 6 : 2; }
 
 at::Tensor finished_frames(const ChunkOutput& output) {
     at::Tensor x = picture_of(output.frames);

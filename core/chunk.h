@@ -4,8 +4,8 @@
 #include <ATen/ATen.h>
 
 #include <functional>
-#include <vector>
 
+#include "core/graph_recorder.h"
 #include "core/networks.h"
 #include "models/color_fix.h"
 
@@ -29,16 +29,6 @@ struct ChunkInput {
     int64_t width = 0;
 };
 
-// For tests: what the stages of one chunk made; what is of a tile, of the last one.
-struct ChunkProbe {
-    std::vector<at::Tensor>
-        lq_tokens;              // per projector layer, [tokens, dim], window order; a tile's
-    Dit::MaskProbe block_mask;  // see Dit::MaskProbe; may be empty
-    at::Tensor velocity;        // [16, f, H/8, W/8]; a tile's
-    at::Tensor latents;         // [16, f, H/8, W/8]
-    at::Tensor decoded;         // [F - 4, 3, H, W], as the decoder gives it, nominally [0, 1]
-};
-
 // The chunk's frames, not yet finished: 0 to 20 of the stream in the first chunk, 8k + 13 to 8k +
 // 20 in chunk k. With x = decoded * 2 - 1 a finished frame is
 //     lerp(reference, clip(gain * x + offset), strength)
@@ -51,19 +41,23 @@ struct ChunkOutput {
     at::Tensor finite = {};
 };
 
-// Before and after the device work of a chunk: Dit::begin_step and Dit::end_step of every tile.
-void begin_chunk(const Networks& networks, const ChunkInput& input, const Settings& settings,
-                 NetworkState& state);
-void end_chunk(const Networks& networks, NetworkState& state);
+// Sees what the stages of a chunk make, on the thread that queues them; reading a tensor waits for
+// the device.
+struct ChunkObserver {
+    // kTokens: per projector layer, [tokens, dim], window order; kVelocity, kLatents: [16, f, H/8,
+    // W/8]; kDecoded: [F - 4, 3, H, W], nominally [0, 1]. In tiles kTokens and kVelocity come once
+    // for each tile and have its size.
+    enum class Made { kTokens, kVelocity, kLatents, kDecoded };
+    std::function<void(Made what, const at::Tensor& tensor)> made = [](Made, const at::Tensor&) {};
+    Dit::MaskProbe block_mask = {};  // see Dit::MaskProbe; may be empty
+};
 
-// The device work of a chunk, between the two, where what Dit::run says of recording holds for
-// fused modules. `probe` may be null.
-ChunkOutput compute_chunk(const Networks& networks, const ChunkInput& input,
-                          const Settings& settings, NetworkState& state, ChunkProbe* probe);
-
-// All three. Streams go through ChunkRunner instead.
+// One chunk through all stages: what streams, tests, the trainer and benchmarks run. `state` goes
+// on to the next chunk. The device work of chunks after the first is recorded and replayed by
+// `recorder`; with an observer nothing is. The output is valid until the recorder's next call.
 ChunkOutput run_chunk(const Networks& networks, const ChunkInput& input, const Settings& settings,
-                      NetworkState& state, ChunkProbe* probe);
+                      NetworkState& state, GraphRecorder& recorder,
+                      const ChunkObserver* observer = nullptr);
 
 // The finished frames, [F - 4, 3, height, width], nominally in [-1, 1], fp32.
 at::Tensor finished_frames(const ChunkOutput& output);

@@ -1,10 +1,9 @@
-// The chunks of one stream: their state, and CUDA graphs of their launches.
+// The chunks of one stream: their state, their noise, and CUDA graphs of their work.
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include <optional>
-#include <vector>
 
 #include "core/chunk.h"
 #include "core/graph_recorder.h"
@@ -24,18 +23,11 @@ class ChunkRunner {
     ChunkOutput run(const at::Tensor& frames, uint64_t seed, const Settings& settings);
 
   private:
-    // Device work alone; see GraphRecorder. Refers to its arguments.
-    GraphRecorder::Work work(const ChunkInput& input, const Settings& settings);
-    ChunkOutput output_from(const std::vector<at::Tensor>& results, const Settings& settings) const;
-    // Steady chunks are recorded once per place in the KV ring, and replayed.
-    ChunkOutput run_steady(const ChunkInput& input, const Settings& settings);
-
     Networks networks_;
     int64_t height_;
     int64_t width_;
     std::optional<NetworkState> state_;
     Settings recorded_;  // settings that the recordings were made with
-    ChunkInput steady_;  // what recordings read: its tensors stay where they are
     GraphRecorder recorder_;
 };
 

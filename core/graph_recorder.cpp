@@ -85,21 +85,22 @@ at::Tensor non_owning(const at::Tensor& x) {
 struct GraphRecorder::Recordings {
     struct Recording {
         at::cuda::CUDAGraph graph;
-        std::vector<at::Tensor> results;  // borrowed
+        Tensors results;  // borrowed
     };
 
     explicit Recordings(c10::DeviceIndex device) : device(device) {}
 
     // False where the driver or a library refuses: the work is then done call by call, as it is
     // without recordings, only slower.
-    bool record(Recording& recording, const Work& work) {
+    bool record(Recording& recording, const Tensors& inputs, const Work& work) {
         const std::lock_guard<std::mutex> turn(pools());
         bool capturing = false;
         try {
             // Other threads may allocate meanwhile.
             recording.graph.capture_begin(pool.id(), cudaStreamCaptureModeThreadLocal);
             capturing = true;
-            for (const at::Tensor& result : work()) recording.results.push_back(non_owning(result));
+            for (const at::Tensor& result : work(inputs))
+                recording.results.push_back(non_owning(result));
             capturing = false;
             recording.graph.capture_end();
             return true;
@@ -133,14 +134,23 @@ GraphRecorder::GraphRecorder(const at::Device& device, bool recordable)
     recordings_ = std::make_unique<Recordings>(device.index());
 }
 
-std::vector<at::Tensor> GraphRecorder::run(const Work& work) {
-    if (!enabled_) return work();
+GraphRecorder::Tensors GraphRecorder::run_in_pool(const Tensors& inputs, const Work& work) {
     const PoolScope scope(recordings_->device, recordings_->pool.id());
-    return work();
+    return work(inputs);
 }
 
-std::vector<at::Tensor> GraphRecorder::run(int64_t key, const Work& work) {
-    if (!enabled_) return work();
+const GraphRecorder::Tensors& GraphRecorder::fixed(const Tensors& inputs) {
+    if (inputs_.empty())
+        for (const at::Tensor& input : inputs) inputs_.push_back(at::empty_like(input));
+    for (size_t i = 0; i < inputs.size(); ++i) inputs_[i].copy_(inputs[i]);
+    return inputs_;
+}
+
+GraphRecorder::Tensors GraphRecorder::run(const std::optional<int64_t>& key, const Tensors& given,
+                                          const Work& work) {
+    if (!enabled_) return work(given);
+    if (!key) return run_in_pool(given, work);
+    const Tensors& inputs = fixed(given);
     if (!recordings_->warm) {
         recordings_->warm = true;
         {
@@ -148,13 +158,13 @@ std::vector<at::Tensor> GraphRecorder::run(int64_t key, const Work& work) {
             const std::lock_guard<std::mutex> turn(pools());
             allocator::emptyCache(recordings_->pool.id());
         }
-        return run(work);
+        return run_in_pool(inputs, work);
     }
-    const auto [found, is_new] = recordings_->graphs.try_emplace(key);
-    if (is_new && !recordings_->record(found->second, work)) {
+    const auto [found, is_new] = recordings_->graphs.try_emplace(*key);
+    if (is_new && !recordings_->record(found->second, inputs, work)) {
         recordings_->graphs.erase(found);
         enabled_ = false;
-        return run(work);
+        return run_in_pool(inputs, work);
     }
     found->second.graph.replay();
     return found->second.results;
@@ -177,8 +187,10 @@ GraphRecorder::~GraphRecorder() {
 struct GraphRecorder::Recordings {};
 
 GraphRecorder::GraphRecorder(const at::Device&, bool) : enabled_(false) {}
-std::vector<at::Tensor> GraphRecorder::run(const Work& work) { return work(); }
-std::vector<at::Tensor> GraphRecorder::run(int64_t, const Work& work) { return work(); }
+GraphRecorder::Tensors GraphRecorder::run(const std::optional<int64_t>&, const Tensors& inputs,
+                                          const Work& work) {
+    return work(inputs);
+}
 void GraphRecorder::clear() {}
 GraphRecorder::~GraphRecorder() = default;
 

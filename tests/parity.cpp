@@ -28,7 +28,9 @@
 #include "core/cuda_stream.h"
 #include "core/engine.h"
 #include "core/flashvsr.h"
+#include "core/input_frames.h"
 #include "core/noise.h"
+#include "core/output_frames.h"
 #include "models/checkpoint/safetensors.h"
 #include "models/decoders.h"
 #include "models/error.h"
@@ -135,6 +137,8 @@ flashvsr::Placement placement_of(const Options& options) {
 }
 
 class CaseRun {
+    using Made = flashvsr::ChunkObserver::Made;
+
   public:
     CaseRun(const Options& options, const nlohmann::json& json)
         : options_(options),
@@ -150,46 +154,86 @@ class CaseRun {
                                                  : flashvsr::ColorFix::kNone;
     }
 
+    // As a stream does it, but for the noise and the observer.
     Results run() {
         const flashvsr::CudaStream stream(placement_.device);
         const flashvsr::ComputeScope scope(stream);
-        const at::Tensor video =
-            input_.at("lq_video_u8")[0].to(at::kFloat).div(255).mul(2).sub(1).transpose(0, 1);
-        const at::Tensor frames = video.to(placement_.options()).contiguous();
-        grid_ = flashvsr::WindowGrid::of_picture(frames.size(2), frames.size(3));
+        at::Tensor video = input_.at("lq_video_u8")[0].permute({1, 2, 3, 0}).contiguous();
+        height_ = static_cast<int32_t>(video.size(1));
+        width_ = static_cast<int32_t>(video.size(2));
+        const FlashvsrFrameInfo in = picture(FLASHVSR_FORMAT_RGB);
+        const FlashvsrFrameInfo out = picture(FLASHVSR_FORMAT_RGBA64_LE);
+        flashvsr::InputFrames input(in, out, placement_);
+        flashvsr::OutputFrames output(out, placement_);
+        grid_ = flashvsr::WindowGrid::of_picture(input.padded_height(), input.padded_width());
         const flashvsr::Networks networks(engine_.model(), grid_);
         flashvsr::NetworkState state(networks, settings_.sparse);
-        const int64_t steps = (frames.size(0) - 17) / FLASHVSR_CHUNK;
-        for (int64_t step = 0; step < steps; ++step) run_step(step, frames, networks, state);
+        for (int64_t t = 0, step = 0; t < video.size(0); ++t) {
+            input.push({in, {video[t].mutable_data_ptr()}, {width_ * 3}});
+            if (input.missing() > 0) continue;
+            const flashvsr::ChunkOutput chunk =
+                run_step(step++, input.take(stream), networks, state);
+            output.emit(chunk, {}, input.outputs(), stream);
+            input.advance(stream);
+            while (output.size() > 0) keep("frames", pop(output, out), 1);
+        }
         return collect();
     }
 
   private:
-    void run_step(int64_t step, const at::Tensor& frames, const flashvsr::Networks& networks,
-                  flashvsr::NetworkState& state) {
+    FlashvsrFrameInfo picture(FlashvsrFormat format) const {
+        return {format,
+                width_,
+                height_,
+                FLASHVSR_MATRIX_RGB,
+                FLASHVSR_RANGE_FULL,
+                FLASHVSR_CHROMA_LEFT,
+                FLASHVSR_MEMORY_HOST};
+    }
+
+    // A frame as it leaves, [3, 1, H, W] in [-1, 1].
+    static at::Tensor pop(flashvsr::OutputFrames& output, const FlashvsrFrameInfo& info) {
+        const at::Tensor rgba = at::empty({info.height, info.width, 4}, at::kShort);
+        output.pop({info, {rgba.mutable_data_ptr()}, {info.width * 8}});
+        const at::Tensor values = rgba.to(at::kInt).bitwise_and(0xffff).to(at::kFloat);
+        return (values.narrow(2, 0, 3) / 65535 * 2 - 1).permute({2, 0, 1}).unsqueeze(1);
+    }
+
+    flashvsr::ChunkOutput run_step(int64_t step, const at::Tensor& frames,
+                                   const flashvsr::Networks& networks,
+                                   flashvsr::NetworkState& state) {
         flashvsr::ChunkInput chunk;
-        chunk.frames = step == 0 ? frames.narrow(0, 0, FLASHVSR_FIRST_CHUNK_INPUT)
-                                 : frames.narrow(0, 8 * step + 13, 12);
-        chunk.noise = noise(state.next_latent(), flashvsr::latent_frames(chunk.frames.size(0)));
-        chunk.height = frames.size(2);
-        chunk.width = frames.size(3);
-        flashvsr::ChunkProbe probe;
-        const int64_t last = engine_.model().dit.config().layers - 1;
-        probe.block_mask = [&](int64_t layer, const flashvsr::DraftMask& mask,
-                               const std::vector<int64_t>& slots) {
-            if (layer != 0 && layer != last) return;
-            const std::string name =
-                "block_mask." + std::to_string(step) + "." + std::to_string(layer);
-            results_.tensors[name] = oldest_first(mask.blocks, slots);
-            results_.near_ties[name] = oldest_first(near_ties(mask), slots);
-        };
-        const at::Tensor out = flashvsr::finished_frames(
-            flashvsr::run_chunk(networks, chunk, settings_, state, &probe));
-        keep("lq_tokens", flashvsr::from_window_order(probe.lq_tokens[0], grid_).flatten(0, 2), 0);
-        keep("latents", probe.latents, 1);
-        keep("decoded", probe.decoded.transpose(0, 1), 1);
-        keep("frames", out.transpose(0, 1), 1);
-        keep("velocity." + std::to_string(step), probe.velocity, 1);
+        chunk.frames = frames;
+        chunk.noise = noise(state.next_latent(), flashvsr::latent_frames(frames.size(0)));
+        chunk.height = height_;
+        chunk.width = width_;
+        const flashvsr::ChunkObserver observer{
+            [&](Made what, const at::Tensor& made) { keep_stage(step, what, made); },
+            [&](int64_t layer, const flashvsr::DraftMask& mask, const std::vector<int64_t>& slots) {
+                keep_mask(step, layer, mask, slots);
+            }};
+        flashvsr::GraphRecorder unused;
+        return flashvsr::run_chunk(networks, chunk, settings_, state, unused, &observer);
+    }
+
+    void keep_stage(int64_t step, Made what, const at::Tensor& made) {
+        switch (what) {
+            case Made::kTokens:
+                return keep("lq_tokens", flashvsr::from_window_order(made, grid_).flatten(0, 2), 0);
+            case Made::kVelocity: return keep("velocity." + std::to_string(step), made, 1);
+            case Made::kLatents: return keep("latents", made, 1);
+            case Made::kDecoded:
+                return keep("decoded",
+                            made.narrow(2, 0, height_).narrow(3, 0, width_).transpose(0, 1), 1);
+        }
+    }
+
+    void keep_mask(int64_t step, int64_t layer, const flashvsr::DraftMask& mask,
+                   const std::vector<int64_t>& slots) {
+        if (layer != 0 && layer != engine_.model().dit.config().layers - 1) return;
+        const std::string name = "block_mask." + std::to_string(step) + "." + std::to_string(layer);
+        results_.tensors[name] = oldest_first(mask.blocks, slots);
+        results_.near_ties[name] = oldest_first(near_ties(mask), slots);
     }
 
     at::Tensor noise(int64_t first, int64_t count) const {
@@ -219,6 +263,7 @@ class CaseRun {
     flashvsr::Engine engine_;
     flashvsr::TensorMap input_;
     flashvsr::Settings settings_;
+    int32_t height_ = 0, width_ = 0;
     flashvsr::WindowGrid grid_;
     Results results_;
 };

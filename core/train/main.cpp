@@ -285,6 +285,7 @@ class Trainer {
         const WindowGrid grid = WindowGrid::of_picture(side, side);
         std::optional<NetworkState> state;
         const uint64_t seed = random_();
+        GraphRecorder unused;
         for (int64_t first = 0, have = 0; have + 8 <= clip.input.size(0) - 4;) {
             // The optimiser has changed the weights: what follows from them is made anew.
             const Model model = parameters.build(description_, placement_);
@@ -297,7 +298,7 @@ class Trainer {
                                      model.dit.config().latent_channels, grid, placement_);
             input.height = input.width = side;
             const at::Tensor out =
-                finished_frames(run_chunk(networks, input, settings, *state, nullptr));
+                finished_frames(run_chunk(networks, input, settings, *state, unused));
             chunk(out, clip.target.narrow(0, have, out.size(0)));
             detach(*state, model.dit.config().layers);
             have += out.size(0);

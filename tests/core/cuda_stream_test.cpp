@@ -220,7 +220,8 @@ TEST_F(StreamOnCuda, RecordedTilesComputeWhatTilesDo) {
         input.noise = make_noise(7, state.next_latent(), chunk == 0 ? 6 : 2, 16, grid, kPlacement);
         input.height = grid.height();
         input.width = grid.width();
-        const ChunkOutput expected = run_chunk(networks, input, settings, state, nullptr);
+        GraphRecorder unused;
+        const ChunkOutput expected = run_chunk(networks, input, settings, state, unused);
         const ChunkOutput actual = runner.run(input.frames, /*seed=*/7, settings);
         EXPECT_TRUE(at::equal(actual.frames.decoded, expected.frames.decoded)) << chunk;
         EXPECT_TRUE(at::equal(actual.affine, expected.affine)) << chunk;

@@ -79,6 +79,18 @@ TEST(Tiling, OfTheDecoderChangesNothing) {
     EXPECT_LE(largest_difference(play(tiled, 22), whole), 1) << "but for the order of sums";
 }
 
+at::Tensor latents_of(const Networks& networks, const ChunkInput& input, const Settings& settings,
+                      NetworkState& state) {
+    at::Tensor latents;
+    ChunkObserver observer;
+    observer.made = [&](ChunkObserver::Made what, const at::Tensor& tensor) {
+        if (what == ChunkObserver::Made::kLatents) latents = tensor;
+    };
+    GraphRecorder unused;
+    run_chunk(networks, input, settings, state, unused, &observer);
+    return latents;
+}
+
 // Each tile is a stream of its own part of the picture and of the noise, chunk after chunk; what it
 // makes counts by its weight.
 TEST(Tiling, LatentsAreThoseOfStreamsOfTheTiles) {
@@ -105,8 +117,7 @@ TEST(Tiling, LatentsAreThoseOfStreamsOfTheTiles) {
         input.noise = make_noise(5, state.next_latent(), chunk == 0 ? 6 : 2, 16, grid, Placement{});
         input.height = grid.height();
         input.width = grid.width();
-        ChunkProbe probe;
-        run_chunk(tiled, input, settings, state, &probe);
+        const at::Tensor latents = latents_of(tiled, input, settings, state);
         at::Tensor expected = at::zeros_like(input.noise);
         for (size_t i = 0; i < alone.size(); ++i) {
             const Tile& tile = tiled.tiles()[i];
@@ -115,11 +126,10 @@ TEST(Tiling, LatentsAreThoseOfStreamsOfTheTiles) {
             part.noise = crop(input.noise, tile, 16).contiguous();
             part.height = tile.rows.size() * 128;
             part.width = tile.columns.size() * 128;
-            ChunkProbe own;
-            run_chunk(alone[i], part, settings, states[i], &own);
-            crop(expected, tile, 16).add_(own.latents * tiled.weights()[i]);
+            const at::Tensor own = latents_of(alone[i], part, settings, states[i]);
+            crop(expected, tile, 16).add_(own * tiled.weights()[i]);
         }
-        EXPECT_LT(testing::relative_l2(probe.latents, expected), 1e-6) << chunk;
+        EXPECT_LT(testing::relative_l2(latents, expected), 1e-6) << chunk;
     }
 }
 

@@ -44,7 +44,8 @@ at::Tensor run_first_chunk(const Model& model, const at::Tensor& frames) {
     input.height = input.width = kSide;
     Settings settings;
     settings.color_fix = ColorFix::kNone;
-    return finished_frames(run_chunk(networks, input, settings, state, nullptr));
+    GraphRecorder unused;
+    return finished_frames(run_chunk(networks, input, settings, state, unused));
 }
 
 at::Tensor textured_frames() {
