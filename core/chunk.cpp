@@ -2,17 +2,15 @@
 
 #include <optional>
 
-#include "core/flashvsr.h"
+#include "core/schedule.h"
 #include "models/stage.h"
 
 namespace flashvsr {
 namespace {
 
-constexpr int64_t kLookAhead = FLASHVSR_FIRST_CHUNK_INPUT - FLASHVSR_FIRST_CHUNK_OUTPUT;
-
 using Made = ChunkObserver::Made;
 
-bool is_first(int64_t frames) { return frames == FLASHVSR_FIRST_CHUNK_INPUT; }
+bool is_first(int64_t frames) { return frames == kFirstInput; }
 
 // A chunk under way, as its stages see it.
 struct Chunk {
@@ -158,8 +156,6 @@ ChunkOutput run_chunk(const Networks& networks, const ChunkInput& input, const S
     end_steps(chunk);
     return {{made[0], made[1], input.height, input.width}, made[2], settings.strength, made[3]};
 }
-
-int64_t latent_frames(int64_t frames) { return is_first(frames) ? 6 : 2; }
 
 at::Tensor finished_frames(const ChunkOutput& output) {
     at::Tensor x = picture_of(output.frames);

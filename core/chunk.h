@@ -62,7 +62,4 @@ ChunkOutput run_chunk(const Networks& networks, const ChunkInput& input, const S
 // The finished frames, [F - 4, 3, height, width], nominally in [-1, 1], fp32.
 at::Tensor finished_frames(const ChunkOutput& output);
 
-// Latent frames that a chunk of `frames` input frames makes.
-int64_t latent_frames(int64_t frames);
-
 }  // namespace flashvsr

@@ -1,6 +1,7 @@
 #include "core/chunk_runner.h"
 
 #include "core/noise.h"
+#include "core/schedule.h"
 
 namespace flashvsr {
 namespace {

@@ -1,13 +1,11 @@
 #include "core/input_frames.h"
 
+#include "core/schedule.h"
+
 namespace flashvsr {
 namespace {
 
-constexpr int64_t kFirstInput = FLASHVSR_FIRST_CHUNK_INPUT;
-constexpr int64_t kChunk = FLASHVSR_CHUNK;
-constexpr int64_t kLookAhead = FLASHVSR_FIRST_CHUNK_INPUT - FLASHVSR_FIRST_CHUNK_OUTPUT;
-constexpr int64_t kHalf = kLookAhead + kChunk;  // frames of a later chunk
-static_assert(2 * kHalf <= kFirstInput);
+static_assert(2 * kLaterInput <= kFirstInput, "two later chunks lie where the first one lay");
 
 }  // namespace
 
@@ -28,7 +26,7 @@ InputFrames::~InputFrames() {
     for (const CudaEvent& used : used_) used.settle();
 }
 
-int64_t InputFrames::size() const { return first_ ? kFirstInput : kHalf; }
+int64_t InputFrames::size() const { return first_ ? kFirstInput : kLaterInput; }
 
 int64_t InputFrames::outputs() const { return size() - kLookAhead; }
 
@@ -95,7 +93,7 @@ at::Tensor InputFrames::alpha() const {
 void InputFrames::advance(const CudaStream& compute) {
     const ComputeScope scope(compute);
     const int64_t owed = base_ + size() - kLookAhead;
-    const int64_t next = first_ || base_ != 0 ? 0 : kHalf;
+    const int64_t next = first_ || base_ != 0 ? 0 : kLaterInput;
     rgb_.narrow(0, next, kLookAhead).copy_(rgb_.narrow(0, owed, kLookAhead));
     if (alpha_.defined())
         alpha_.narrow(0, next, kLookAhead).copy_(alpha_.narrow(0, owed, kLookAhead));

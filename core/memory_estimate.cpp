@@ -5,13 +5,12 @@
 #include <cstdio>
 
 #include "core/frame_io.h"
+#include "core/schedule.h"
 #include "models/attention.h"
 
 namespace flashvsr {
 namespace {
 
-constexpr int64_t kFirstSlices = 3;   // of the first chunk, which takes more than any later one
-constexpr int64_t kFirstFrames = 21;  // that it gives
 constexpr int64_t kFp32 = 4;
 
 // One tile of the transformer.
@@ -202,9 +201,10 @@ class Estimate {
         return {};
     }
 
-    // Three blocks each at an eighth, a quarter and half of the sides (models/tc_layers.h). The
-    // fused ones take two latent frames as far as a quarter, two frames to half, and one to the
-    // end, twice; LibTorch's operations have four frames there, resized, grown and activated.
+    // Three blocks each at an eighth, a quarter and half of the sides
+    // (models/decoders/tc_layers.h). The fused ones take two latent frames as far as a quarter, two
+    // frames to half, and one to the end, twice; LibTorch's operations have four frames there,
+    // resized, grown and activated.
     DecoderElements tiny(const std::array<int64_t, 4>& channels, double share = 1.0) const {
         std::array<double, 4> c = {};
         std::copy(channels.begin(), channels.end(), c.begin());
@@ -268,7 +268,7 @@ class Estimate {
     int64_t decoder() const {
         const int64_t seen = seen_by_decoder().largest;
         // A tile's frames are copied into the picture's.
-        const int64_t frames = 3 * kFirstFrames * (pixels() + (seen < pixels() ? seen : 0));
+        const int64_t frames = 3 * kFirstOutput * (pixels() + (seen < pixels() ? seen : 0));
         const bool answers_in_fp32 = q_.decoder_type->family == DecoderType::Family::kWan21 ||
                                      q_.decoder_type->family == DecoderType::Family::kWan22;
         return frames * (answers_in_fp32 ? 2 * kFp32 : element_) +
@@ -277,7 +277,7 @@ class Estimate {
 
     // The wavelet's bands are whole pictures in fp32.
     int64_t color_fix() const {
-        return q_.wavelet ? 3 * kFirstFrames * pixels() * (element_ + 5 * kFp32) : 0;
+        return q_.wavelet ? 3 * kFirstOutput * pixels() * (element_ + 5 * kFp32) : 0;
     }
 
     // ---- frames ----
@@ -285,18 +285,17 @@ class Estimate {
     // 25 resized ones and the 12 that a recorded chunk reads; output frames of the first chunk and
     // the one after it; one that has arrived.
     int64_t frames() const {
-        const int64_t resized = (25 + 12) * 3 * pixels() * element_;
+        const int64_t resized = (kFirstInput + kLaterInput) * 3 * pixels() * element_;
         const bool alpha = has_alpha(q_.input.format) && has_alpha(q_.output.format);
         const int64_t plane = int64_t{q_.output.height} * q_.output.width;
-        return resized + (alpha ? 25 * plane * kFp32 : 0) + frame_bytes(q_.input) +
+        return resized + (alpha ? kFirstInput * plane * kFp32 : 0) + frame_bytes(q_.input) +
                kOutputFrames * frame_bytes(q_.output);
     }
 
     int64_t host() const {
         int64_t bytes = 0;
         if (q_.placement.device.is_cuda()) {
-            if (q_.input.memory == FLASHVSR_MEMORY_HOST)
-                bytes += FLASHVSR_CHUNK * frame_bytes(q_.input);
+            if (q_.input.memory == FLASHVSR_MEMORY_HOST) bytes += kChunk * frame_bytes(q_.input);
             if (q_.output.memory == FLASHVSR_MEMORY_HOST)
                 bytes += kOutputFrames * frame_bytes(q_.output);
         }
@@ -321,7 +320,7 @@ class Estimate {
 
     static constexpr int64_t kCellChannels = 3 * 16 * 16;
     static constexpr int64_t kLatentPixels = 8;
-    static constexpr int64_t kOutputFrames = kFirstFrames + FLASHVSR_CHUNK;
+    static constexpr int64_t kOutputFrames = kFirstOutput + kChunk;
 
     const MemoryQuery& q_;
     int64_t element_;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "models/tiled_decoder.h"
+#include "models/tiling/tiled_decoder.h"
 
 namespace flashvsr {
 

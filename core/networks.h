@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "models/model.h"
-#include "models/tiles.h"
+#include "models/tiling/tiles.h"
 
 namespace flashvsr {
 

@@ -11,6 +11,7 @@
 
 #include "core/log.h"
 #include "core/precision.h"
+#include "core/schedule.h"
 #include "models/error.h"
 
 namespace flashvsr {
@@ -163,7 +164,7 @@ ChunkOutput Stream::run_in_fallback(const at::Tensor& frames) {
     runner_.reset();
     engine_ = engine_->fallback();
     runner_ = make_runner();
-    const int64_t missing = FLASHVSR_FIRST_CHUNK_INPUT - frames.size(0);
+    const int64_t missing = kFirstInput - frames.size(0);
     const at::Tensor still = frames.narrow(0, 0, 1).expand({missing, -1, -1, -1});
     ChunkOutput chunk = runner_->run(at::cat({still, frames}), config_.seed, settings_);
     auto owed = [missing](const at::Tensor& x) {

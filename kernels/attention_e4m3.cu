@@ -1,12 +1,12 @@
 #include "kernels/attention_e4m3.h"
 #include "kernels/cuda_check.h"
 #include "kernels/device_element.h"
+#include "kernels/warp.h"
 
 namespace flashvsr::kernels {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kWarpSize = 32;
 constexpr int kVector = 8;
 
 __device__ uint32_t pack4(float a, float b, float c, float d) {

@@ -1,10 +1,10 @@
 #include "kernels/block_list.h"
 #include "kernels/cuda_check.h"
+#include "kernels/warp.h"
 
 namespace flashvsr::kernels {
 namespace {
 
-constexpr int kWarpSize = 32;
 constexpr int kRowsPerBlock = 4;
 
 // A warp per row: each step votes on 32 columns, and a set column goes where the votes below it
@@ -19,7 +19,7 @@ __global__ void block_list_kernel(BlockList params) {
     for (int base = 0; base < params.columns; base += kWarpSize) {
         const int column = base + lane;
         const bool set = column < params.columns && mask[column];
-        const unsigned votes = __ballot_sync(0xffffffffu, set);
+        const unsigned votes = __ballot_sync(kAllLanes, set);
         if (set) index[count + __popc(votes & ((1u << lane) - 1))] = column;
         count += __popc(votes);
     }

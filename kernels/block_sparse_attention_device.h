@@ -4,11 +4,22 @@
 #include <cstdint>
 
 #include "kernels/block_sparse_attention.h"
+#include "kernels/warp.h"
 
 namespace flashvsr::kernels {
 
 // log2(e) / sqrt(128): turns scores into exponents of two.
 inline constexpr float kScoreToExponent = 1.4426950408889634f * 0.08838834764831845f;
+
+// A row of scores or results is shared by four neighbouring lanes, as tensor cores have it.
+__device__ inline float row_max(float value) {
+    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, 1));
+    return fmaxf(value, __shfl_xor_sync(kAllLanes, value, 2));
+}
+__device__ inline float row_sum(float value) {
+    value += __shfl_xor_sync(kAllLanes, value, 1);
+    return value + __shfl_xor_sync(kAllLanes, value, 2);
+}
 
 // One (head, query window) and its list.
 struct AttentionRow {

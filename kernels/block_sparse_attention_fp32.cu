@@ -4,6 +4,7 @@
 #include "kernels/block_sparse_attention.h"
 #include "kernels/block_sparse_attention_device.h"
 #include "kernels/cuda_check.h"
+#include "kernels/warp.h"
 
 namespace flashvsr::kernels {
 namespace {
@@ -60,9 +61,7 @@ __device__ void score(SharedTiles& tiles, int row, int lane, Accumulators& acc) 
     for (int i = 0; i < kRows; ++i) {
         float maximum = acc.maximum[i];
         for (float value : scores[i]) maximum = fmaxf(maximum, value);
-        for (int offset = kLanes / 2; offset > 0; offset /= 2) {
-            maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, offset));
-        }
+        maximum = warp_max<kLanes>(maximum);
         const float rescale = exp2f((acc.maximum[i] - maximum) * kScoreToExponent);
         acc.maximum[i] = maximum;
         acc.sum[i] *= rescale;
@@ -96,10 +95,7 @@ __device__ void multiply_values(const SharedTiles& tiles, int row, int lane, Acc
 
 __device__ void write_rows(Accumulators& acc, int lane, float* out, int64_t row_stride) {
     for (int i = 0; i < kRows; ++i) {
-        float sum = acc.sum[i];
-        for (int offset = kLanes / 2; offset > 0; offset /= 2) {
-            sum += __shfl_xor_sync(0xffffffffu, sum, offset);
-        }
+        const float sum = warp_sum<kLanes>(acc.sum[i]);
         const float inverse = sum > 0 ? 1.0f / sum : 0.0f;  // an empty list gives zeros
         const float(&x)[8] = acc.out[i];
         float* at = out + i * row_stride + lane * 4;

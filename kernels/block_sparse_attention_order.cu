@@ -22,7 +22,7 @@ __global__ void order_kernel(BlockSparseAttention params) {
     const int32_t* counts = params.block_count;
     int total = 0;
     for (int other = lane; other < rows; other += 32) total += counts[other];
-    total = __reduce_add_sync(0xffffffffu, total);
+    total = __reduce_add_sync(kAllLanes, total);
 
     const int lengths = params.key_windows + 1;
     const int longer = total / rows * 2 / 3;
@@ -37,7 +37,7 @@ __global__ void order_kernel(BlockSparseAttention params) {
         const int theirs = key(other);
         rank += theirs < own || (theirs == own && other < row);
     }
-    rank = __reduce_add_sync(0xffffffffu, rank);
+    rank = __reduce_add_sync(kAllLanes, rank);
     if (lane == 0) params.order[rank] = row;
 }
 

@@ -10,12 +10,13 @@
 #include "kernels/device_element.h"
 #include "kernels/ptx_sm80.h"
 #include "kernels/require.h"
+#include "kernels/warp.h"
 
 namespace flashvsr::kernels {
 namespace {
 
 constexpr int kWarps = 4;
-constexpr int kThreads = kWarps * 32;
+constexpr int kThreads = kWarps * kWarpSize;
 constexpr int kWarpRows = kWindowTokens / kWarps;  // two tiles of 16
 constexpr int kKeys = 64;                          // of one K or V tile
 constexpr int kTilesPerWindow = kWindowTokens / kKeys;
@@ -161,7 +162,7 @@ __device__ bool weigh(const Scores& scores, float scale, Accumulators& acc, Weig
             sums[tile][half] = sum;
         }
     }
-    if (__any_sync(0xffffffffu, too_large)) return false;
+    if (__any_sync(kAllLanes, too_large)) return false;
     for (int i = 0; i < 4; ++i) acc.sum[i / 2][i % 2] += sums[i / 2][i % 2];
     return true;
 }
@@ -179,8 +180,7 @@ __device__ void raise_maxima(const Scores& scores, float scale, Accumulators& ac
                 maximum =
                     fmaxf(maximum, fmaxf(scores[tile][n][2 * half], scores[tile][n][2 * half + 1]));
             }
-            maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 1));
-            maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 2));
+            maximum = row_max(maximum);
             rescale[half] = ptx::exp2_approximate((old - maximum) * scale);
             acc.maximum[tile][half] = maximum;
             acc.sum[tile][half] *= rescale[half];
@@ -231,14 +231,11 @@ template <typename Out>
 __device__ void write_rows(Accumulators& acc, float scale, char* tile, char* out,
                            int64_t row_stride) {
     using Results = Rows<kHeadDim * 2>;
-    const int lane = threadIdx.x % 32;
-    const int first = threadIdx.x / 32 * kWarpRows;
+    const int lane = lane_index();
+    const int first = warp_index() * kWarpRows;
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-        float sum = acc.sum[i / 2][i % 2];
-        sum += __shfl_xor_sync(0xffffffffu, sum, 1);
-        sum += __shfl_xor_sync(0xffffffffu, sum, 2);
-        const float factor = scale / sum;
+        const float factor = scale / row_sum(acc.sum[i / 2][i % 2]);
         const int row = first + i / 2 * 16 + i % 2 * 8 + lane / 4;
 #pragma unroll
         for (int n = 0; n < kHeadDim / 8; ++n) {
@@ -249,7 +246,7 @@ __device__ void write_rows(Accumulators& acc, float scale, char* tile, char* out
     }
     __syncwarp();
     constexpr int kChunks = Results::kChunks;
-    for (int row = first + lane / kChunks; row < first + kWarpRows; row += 32 / kChunks) {
+    for (int row = first + lane / kChunks; row < first + kWarpRows; row += kWarpSize / kChunks) {
         const int chunk = lane % kChunks;
         *reinterpret_cast<uint4*>(out + row * row_stride + chunk * 16) =
             *reinterpret_cast<const uint4*>(tile + Results::at(row, chunk));
@@ -298,11 +295,11 @@ __global__ void __launch_bounds__(kThreads, 2) attention_kernel(BlockSparseAtten
     // Addresses for ldmatrix: rows 0-7 and 8-15 of a tile, then the next chunk (Q, and V where rows
     // are keys); where rows are columns of the right operand, the next chunk comes first, so that
     // registers 0, 1 and 2, 3 are the operands of eight of them each.
-    const int lane = threadIdx.x % 32;
+    const int lane = lane_index();
     const uint32_t query_tile = ptx::shared_address(shared);
     const uint32_t ring = query_tile + L::kQueryBytes;
     const uint32_t query_lane =
-        query_tile + L::Tokens::at(threadIdx.x / 32 * kWarpRows + lane % 16, lane / 16);
+        query_tile + L::Tokens::at(warp_index() * kWarpRows + lane % 16, lane / 16);
     const uint32_t key_lane = L::Tokens::at(lane % 8 + lane / 16 * 8, lane / 8 % 2);
     const uint32_t value_lane = kE4m3<T> ? L::Values::at(lane % 8 + lane / 16 * 8, lane / 8 % 2)
                                          : L::Values::at(lane % 16, lane / 16);

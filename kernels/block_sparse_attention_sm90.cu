@@ -92,7 +92,7 @@ __device__ void copy_tiles(Shared<T>& shared, const TensorMaps& maps, const Atte
     int32_t ahead = 0;  // lane i holds entry i of the next 32
     for (int i = 0; i < row.count; ++i, at.advance()) {
         if (i % 32 == 0) ahead = i + lane < row.count ? row.list[i + lane] : 0;
-        const int32_t window = __shfl_sync(0xffffffffu, ahead, i % 32);
+        const int32_t window = __shfl_sync(kAllLanes, ahead, i % 32);
 
         uint64_t& keys_full = shared.keys_full[at.stage];
         wait(shared.keys_free[at.stage], at.parity ^ 1);
@@ -188,7 +188,7 @@ class OnlineSoftmax {
 
     // Turns scores into weights.
     __device__ void update(Accumulators& s) {
-        raised_ = __any_sync(0xffffffffu, reaches_bound(s));
+        raised_ = __any_sync(kAllLanes, reaches_bound(s));
         if (raised_) raise(s);
 #pragma unroll
         for (int i = 0; i < kElements; ++i) {
@@ -208,12 +208,7 @@ class OnlineSoftmax {
     }
 
     // 1 / sum of a row, over the four threads that share it.
-    __device__ float inverse_sum(int half) const {
-        float sum = sum_[half];
-        sum += __shfl_xor_sync(0xffffffffu, sum, 1);
-        sum += __shfl_xor_sync(0xffffffffu, sum, 2);
-        return 1.0f / sum;
-    }
+    __device__ float inverse_sum(int half) const { return 1.0f / row_sum(sum_[half]); }
 
   private:
     // Whether a score reaches its row's bound. Three at a time, as integers, which keep the
@@ -246,8 +241,7 @@ class OnlineSoftmax {
             for (int i = 2 * half; i < kElements; i += 4) {
                 maximum = fmaxf(maximum, fmaxf(s[i], s[i + 1]));
             }
-            maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 1));
-            maximum = fmaxf(maximum, __shfl_xor_sync(0xffffffffu, maximum, 2));
+            maximum = row_max(maximum);
             if ((maximum - old) * scale_ <= Range<T>::kSlack) maximum = old;
             maximum_[half] = maximum;
             rescale_[half] = ptx::exp2_approximate((old - maximum) * scale_);

@@ -2,21 +2,19 @@
 #include "kernels/cuda_check.h"
 #include "kernels/device_element.h"
 #include "kernels/require.h"
+#include "kernels/warp.h"
 
 namespace flashvsr::kernels {
 namespace {
 
 constexpr int kVector = 8;  // channels of a thread
-constexpr int kWarpSize = 32;
 constexpr int kMaxThreads = 1024;
 
 // Sum over the block, the same in every thread, in an order that depends on nothing but its size.
 __device__ float block_sum(float value) {
     __shared__ float sums[kWarpSize];
-    for (int offset = kWarpSize / 2; offset > 0; offset /= 2) {
-        value += __shfl_xor_sync(0xffffffffu, value, offset);
-    }
-    if (threadIdx.x % kWarpSize == 0) sums[threadIdx.x / kWarpSize] = value;
+    value = warp_sum(value);
+    if (lane_index() == 0) sums[warp_index()] = value;
     __syncthreads();
     float sum = 0;
     for (int warp = 0; warp < blockDim.x / kWarpSize; ++warp) sum += sums[warp];

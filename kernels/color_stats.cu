@@ -5,6 +5,7 @@
 #include "kernels/cuda_check.h"
 #include "kernels/device_element.h"
 #include "kernels/require.h"
+#include "kernels/warp.h"
 
 namespace flashvsr::kernels {
 namespace {
@@ -88,7 +89,7 @@ __global__ void __launch_bounds__(kThreads) stripe_kernel(ColorStats params, boo
 // A block per frame, a warp per channel and kind, a lane per stripe.
 __global__ void affine_kernel(ColorStats params) {
     static_assert(kColorStripes == 32);
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const int warp = warp_index(), lane = lane_index();
     __shared__ double mean[6], deviation[6];
     const auto* stripes = reinterpret_cast<const Sums*>(params.scratch);
     const Sums total = add_over_warp(stripes[(blockIdx.x * 6 + warp) * kColorStripes + lane]);

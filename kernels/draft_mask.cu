@@ -7,12 +7,11 @@
 #include "kernels/draft_mask_plan.h"
 #include "kernels/ptx_sm80.h"
 #include "kernels/require.h"
+#include "kernels/warp.h"
 
 namespace flashvsr::kernels {
 namespace {
 
-constexpr int kWarpSize = 32;
-constexpr unsigned kAllLanes = 0xffffffffu;
 constexpr int kWarps = 16;
 constexpr int kThreads = kWarps * kWarpSize;
 constexpr int kClusterBlocks = kDraftClusterBlocks;
@@ -83,22 +82,7 @@ struct Part {
     float* weights;  // [rows, stride]
 };
 
-__device__ int lane_index() { return threadIdx.x % kWarpSize; }
-__device__ int warp_index() { return threadIdx.x / kWarpSize; }
 __device__ unsigned lanes_below() { return (1u << lane_index()) - 1; }
-
-__device__ float warp_sum(float value) {
-    for (int offset = kWarpSize / 2; offset > 0; offset /= 2) {
-        value += __shfl_xor_sync(kAllLanes, value, offset);
-    }
-    return value;
-}
-__device__ float warp_max(float value) {
-    for (int offset = kWarpSize / 2; offset > 0; offset /= 2) {
-        value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, offset));
-    }
-    return value;
-}
 
 // The part's queries, and which windows they may attend to; a warp per row.
 template <typename T, int kParts>

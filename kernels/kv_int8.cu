@@ -1,13 +1,13 @@
 #include "kernels/cuda_check.h"
 #include "kernels/device_element.h"
 #include "kernels/kv_int8.h"
+#include "kernels/warp.h"
 
 namespace flashvsr::kernels {
 namespace {
 
 // A block takes a window of a head, a thread sixteen neighbours of it at a time: 16 bytes in int8.
 constexpr int kThreads = 256;
-constexpr int kWarpSize = 32;
 constexpr int kRun = 16;
 constexpr int kRunsPerRow = kHeadDim / kRun;
 constexpr int kRounds = kWindowTokens * kRunsPerRow / kThreads;
@@ -30,9 +30,8 @@ __device__ void load16(const T* from, float (&to)[kRun]) {
 
 __device__ float block_max(float value) {
     __shared__ float warps[kThreads / kWarpSize];
-    for (int offset = kWarpSize / 2; offset > 0; offset /= 2)
-        value = fmaxf(value, __shfl_xor_sync(0xffffffffu, value, offset));
-    if (threadIdx.x % kWarpSize == 0) warps[threadIdx.x / kWarpSize] = value;
+    value = warp_max(value);
+    if (lane_index() == 0) warps[warp_index()] = value;
     __syncthreads();
     for (const float other : warps) value = fmaxf(value, other);
     return value;

@@ -8,10 +8,10 @@
 
 #include "kernels/device_element.h"
 #include "kernels/ptx_sm80.h"
+#include "kernels/warp.h"
 
 namespace flashvsr::kernels {
 
-inline constexpr int kWarpSize = 32;
 inline constexpr int kVector = 8;  // elements of a lane's access
 
 // Two neighbouring elements in registers.
@@ -70,8 +70,6 @@ struct alignas(16) Vector {
     Pair<T> pair[kVector / 2];
 };
 
-__device__ inline int lane_index() { return threadIdx.x % kWarpSize; }
-
 // Where this lane's vector number v begins in the row.
 __device__ inline int vector_begin(int v) { return (v * kWarpSize + lane_index()) * kVector; }
 
@@ -83,13 +81,6 @@ __device__ void load_row(const T* row, int dim, Vector<T> (&x)[kVectors]) {
         const int begin = vector_begin(v);
         x[v] = begin < dim ? *reinterpret_cast<const Vector<T>*>(row + begin) : Vector<T>{};
     }
-}
-
-__device__ inline float warp_sum(float value) {
-    for (int offset = kWarpSize / 2; offset > 0; offset /= 2) {
-        value += __shfl_xor_sync(0xffffffffu, value, offset);
-    }
-    return value;
 }
 
 // 1 / sqrt(mean(x^2) + eps) over the row.

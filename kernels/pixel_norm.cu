@@ -5,12 +5,12 @@
 #include "kernels/device_element.h"
 #include "kernels/pixel_norm.h"
 #include "kernels/require.h"
+#include "kernels/warp.h"
 
 namespace flashvsr::kernels {
 namespace {
 
 constexpr int kVector = 8;  // channels that a thread loads at once
-constexpr int kWarp = 32;
 constexpr int kThreads = 256;
 constexpr int kBlocksPerMultiprocessor = 8;
 
@@ -24,12 +24,12 @@ __device__ float silu(float v) {
 // follow each other. Several of them are loaded before the first is used.
 template <typename T, int kLanes, int kVectors>
 __global__ void __launch_bounds__(kThreads) pixel_norm_kernel(PixelNorm p) {
-    constexpr int kPixels = kWarp / kLanes;  // of a warp
+    constexpr int kPixels = kWarpSize / kLanes;  // of a warp
     constexpr int kAtOnce = kVectors == 1 ? 4 : kVectors == 2 ? 2 : 1;
     const int lane = threadIdx.x % kLanes;
-    const int64_t warps = int64_t{gridDim.x} * (kThreads / kWarp);
-    const int64_t warp = int64_t{blockIdx.x} * (kThreads / kWarp) + threadIdx.x / kWarp;
-    const int in_warp = threadIdx.x % kWarp / kLanes;
+    const int64_t warps = int64_t{gridDim.x} * (kThreads / kWarpSize);
+    const int64_t warp = int64_t{blockIdx.x} * (kThreads / kWarpSize) + warp_index();
+    const int in_warp = threadIdx.x % kWarpSize / kLanes;
     const T* x = static_cast<const T*>(p.x);
     T* y = static_cast<T*>(p.y);
 
@@ -62,10 +62,7 @@ __global__ void __launch_bounds__(kThreads) pixel_norm_kernel(PixelNorm p) {
 #pragma unroll
                 for (int c = 0; c < kVector; ++c) squares += v[k][i][c] * v[k][i][c];
             }
-#pragma unroll
-            for (int offset = kLanes / 2; offset > 0; offset /= 2) {
-                squares += __shfl_xor_sync(0xffffffffu, squares, offset);
-            }
+            squares = warp_sum<kLanes>(squares);
             const float scale = root / fmaxf(sqrtf(squares), 1e-12f);
 #pragma unroll
             for (int i = 0; i < kVectors; ++i) {
@@ -107,7 +104,7 @@ void launch_type(const PixelNorm& p, CudaStream stream) {
 }  // namespace
 
 void pixel_norm_cuda(const PixelNorm& p, CudaStream stream) {
-    require(p.channels > 0 && p.channels % kVector == 0 && p.channels <= 4 * kWarp * kVector,
+    require(p.channels > 0 && p.channels % kVector == 0 && p.channels <= 4 * kWarpSize * kVector,
             "pixel_norm takes at most 1024 channels, a number that 8 divides");
     if (p.pixels == 0) return;
     with_device_type(p.type, [&](auto tag) { launch_type<decltype(tag)>(p, stream); });

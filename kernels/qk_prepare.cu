@@ -53,7 +53,7 @@ struct Part {
 // adds to one row, in the order of their numbers.
 template <typename S, int kVectors>
 __device__ void add_up(const float (&sum)[kVectors][kVector], int dim, float* sums) {
-    const int warp = threadIdx.x / kWarpSize;
+    const int warp = warp_index();
     float* row = sums + warp % kSumRows * dim;
     for (int turn = 0; turn < S::kWarps / kSumRows; ++turn) {
         if (warp / kSumRows == turn) {
@@ -96,7 +96,7 @@ __global__ __launch_bounds__(S::kThreads,
     extern __shared__ float sums[];  // [kSumRows, dim]
     const Part<T, S> part(params);
     const int dim = params.dim;
-    const int warp = threadIdx.x / kWarpSize;
+    const int warp = warp_index();
 
     float sum[kVectors][kVector] = {};
     Vector<T> next[kVectors];

@@ -2,12 +2,13 @@
 #include "kernels/device_element.h"
 #include "kernels/require.h"
 #include "kernels/space_to_channel.h"
+#include "kernels/warp.h"
 
 namespace flashvsr::kernels {
 namespace {
 
 constexpr int kVector = 8;
-constexpr int kWarpSize = 32;  // half a row of a token per lane: one plane of a token per warp
+// A lane has half a row of a token, a warp one plane of it.
 constexpr int kTokensPerBlock = 8;
 
 template <typename T>

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "models/decoders/latent_adapter.h"
+#include "models/decoders/taehv_encoder.h"
+#include "models/decoders/wan_decoder.h"
+#include "models/decoders/wan_encoder.h"
 #include "models/error.h"
 #include "models/fused/taehv_decoder.h"
 #include "models/fused/tc_decoder.h"
 #include "models/fused/wan_decoder.h"
-#include "models/latent_adapter.h"
-#include "models/taehv_encoder.h"
-#include "models/wan_decoder.h"
-#include "models/wan_encoder.h"
 
 namespace flashvsr {
 namespace {

@@ -9,10 +9,10 @@
 
 #include "models/checkpoint/weights.h"
 #include "models/decoder.h"
-#include "models/encoder.h"
+#include "models/decoders/encoder.h"
+#include "models/decoders/taehv_decoder.h"
+#include "models/decoders/tc_decoder.h"
 #include "models/placement.h"
-#include "models/taehv_decoder.h"
-#include "models/tc_decoder.h"
 
 namespace flashvsr {
 

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "models/lq_projector.h"
-#include "models/tc_decoder.h"
+#include "models/decoders/tc_decoder.h"
+#include "models/plain/lq_projector.h"
 
 namespace flashvsr {
 

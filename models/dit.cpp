@@ -3,13 +3,13 @@
 #include <cmath>
 
 #include "models/attention.h"
-#include "models/dit_block.h"
 #include "models/draft_mask.h"
 #include "models/error.h"
 #include "models/fused/dit_block.h"
 #include "models/fused/fold.h"
 #include "models/kv_pass.h"
 #include "models/norm.h"
+#include "models/plain/dit_block.h"
 #include "models/time_embedding.h"
 
 namespace flashvsr {

@@ -9,8 +9,8 @@
 #include "models/decoders.h"
 #include "models/description.h"
 #include "models/dit.h"
-#include "models/lq_projector.h"
 #include "models/placement.h"
+#include "models/plain/lq_projector.h"
 
 namespace flashvsr {
 

@@ -11,8 +11,8 @@
 #include "models/checkpoint/weights.h"
 #include "models/fused/conv.h"
 #include "models/fused/linear.h"
-#include "models/lq_projector.h"
 #include "models/placement.h"
+#include "models/plain/lq_projector.h"
 
 namespace flashvsr {
 

@@ -1,8 +1,8 @@
 #include "models/fused/taehv_decoder.h"
 
+#include "models/decoders/tc_layers.h"
 #include "models/kernel_args.h"
 #include "models/manifest.h"
-#include "models/tc_layers.h"
 
 namespace flashvsr {
 namespace {

@@ -7,10 +7,10 @@
 
 #include "models/checkpoint/weights.h"
 #include "models/decoder.h"
+#include "models/decoders/taehv_decoder.h"
 #include "models/fused/conv.h"
 #include "models/fused/tc_stage.h"
 #include "models/placement.h"
-#include "models/taehv_decoder.h"
 
 namespace flashvsr {
 

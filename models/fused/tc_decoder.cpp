@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "kernels/decoder_input.h"
+#include "models/decoders/tc_layers.h"
 #include "models/kernel_args.h"
-#include "models/tc_layers.h"
 
 namespace flashvsr {
 namespace {

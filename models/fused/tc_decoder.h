@@ -9,10 +9,10 @@
 
 #include "models/checkpoint/weights.h"
 #include "models/decoder.h"
+#include "models/decoders/tc_decoder.h"
 #include "models/fused/conv.h"
 #include "models/fused/tc_stage.h"
 #include "models/placement.h"
-#include "models/tc_decoder.h"
 
 namespace flashvsr {
 

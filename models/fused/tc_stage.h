@@ -1,5 +1,6 @@
-// Stages of TCDecoder and of the TAEHV decoders (models/tc_layers.h), fused: channels innermost,
-// every convolution with what follows it in one pass, the block's past read where it lies.
+// Stages of TCDecoder and of the TAEHV decoders (models/decoders/tc_layers.h), fused: channels
+// innermost, every convolution with what follows it in one pass, the block's past read where it
+// lies.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -10,9 +11,9 @@
 #include <vector>
 
 #include "models/checkpoint/weights.h"
+#include "models/decoders/tc_layers.h"
 #include "models/fused/conv.h"
 #include "models/placement.h"
-#include "models/tc_layers.h"
 
 namespace flashvsr {
 

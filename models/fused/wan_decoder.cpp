@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "kernels/pixel_norm.h"
+#include "models/decoders/wan_decoder.h"
 #include "models/kernel_args.h"
 #include "models/manifest.h"
-#include "models/wan_decoder.h"
 
 namespace flashvsr {
 namespace {

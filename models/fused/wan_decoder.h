@@ -10,9 +10,9 @@
 
 #include "models/checkpoint/weights.h"
 #include "models/decoder.h"
+#include "models/decoders/wan_layers.h"
 #include "models/fused/conv.h"
 #include "models/placement.h"
-#include "models/wan_layers.h"
 
 namespace flashvsr {
 

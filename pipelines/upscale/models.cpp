@@ -85,7 +85,7 @@ std::string find_convert() {
     if (size > 0) {
         const std::string folder = folder_of(std::string(own, size));
         for (const std::string& place :
-             {joined(folder, "flashvsr-convert"), joined(folder, "../../core/flashvsr-convert")}) {
+             {joined(folder, "flashvsr-convert"), joined(folder, "../../tools/flashvsr-convert")}) {
             if (access(place.c_str(), X_OK) == 0) return place;
         }
     }

@@ -8,13 +8,13 @@
 #include <filesystem>
 
 #include "core/engine.h"
-#include "core/train/adapter.h"
 #include "models/checkpoint/safetensors.h"
+#include "models/decoders/taehv_encoder.h"
+#include "models/decoders/wan_decoder.h"
+#include "models/decoders/wan_encoder.h"
 #include "models/error.h"
-#include "models/taehv_encoder.h"
-#include "models/wan_decoder.h"
-#include "models/wan_encoder.h"
 #include "tests/models/support.h"
+#include "tools/train/adapter.h"
 
 namespace flashvsr::train {
 namespace {

@@ -15,7 +15,7 @@
 #include "core/noise.h"
 #include "core/stream.h"
 #include "models/error.h"
-#include "models/tiled_decoder.h"
+#include "models/tiling/tiled_decoder.h"
 #include "tests/support/kv_cache.h"
 #include "tests/support/random_model.h"
 
@@ -263,7 +263,11 @@ TEST_F(StreamOnCuda, IsRecordedAnewAfterEachStart) {
     for (int start = 0; start < 3; ++start) {
         for (int i = 0; i < 6; ++i) {
             x.fill_(i);
-            const at::Tensor y = recorder.run(i % 2, [&] { return std::vector{x + 1}; }).front();
+            const at::Tensor y =
+                recorder
+                    .run(i % 2, {x},
+                         [](const GraphRecorder::Tensors& at) { return std::vector{at[0] + 1}; })
+                    .front();
             EXPECT_EQ(y.sum().item<float>(), 1000 * (i + 1)) << "start " << start;
         }
         recorder.clear();

@@ -9,9 +9,9 @@
 #include "core/log.h"
 #include "core/stream.h"
 #include "models/checkpoint/safetensors.h"
+#include "models/decoders/latent_adapter.h"
+#include "models/decoders/wan_decoder.h"
 #include "models/error.h"
-#include "models/latent_adapter.h"
-#include "models/wan_decoder.h"
 #include "tests/models/support.h"
 #include "tests/support/random_model.h"
 

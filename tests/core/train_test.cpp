@@ -7,9 +7,9 @@
 #include "core/chunk.h"
 #include "core/engine.h"
 #include "core/noise.h"
-#include "core/train/clips.h"
-#include "core/train/parameters.h"
 #include "tests/support/random_model.h"
+#include "tools/train/clips.h"
+#include "tools/train/parameters.h"
 
 namespace flashvsr::train {
 namespace {

@@ -27,7 +27,7 @@ TEST(Device, EachCardRunsTheFastestKernelsThatItHas) {
     for (const int capability : {80, 86, 89, 100, 120}) {
         const Device device = device_of(capability, 82);
         EXPECT_EQ(variant(device, "attention"), "mma.sync") << capability;
-        EXPECT_EQ(variant(device, "attention-e4m3"), "none") << capability;
+        EXPECT_EQ(variant(device, "attention-e4m3"), capability < 89 ? "none" : "mma.sync");
         EXPECT_EQ(variant(device, "convolution"), "cudnn") << capability;
         EXPECT_EQ(variant(device, "draft-mask"), capability < 90 ? "blocks" : "clusters");
         EXPECT_EQ(variant(device, "linear-e4m3"), capability < 89 ? "none" : "cublaslt");

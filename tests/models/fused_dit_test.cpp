@@ -6,8 +6,8 @@
 
 #include "kernels/device.h"
 #include "models/dit.h"
-#include "models/dit_block.h"
 #include "models/fused/dit_block.h"
+#include "models/plain/dit_block.h"
 #include "tests/models/support.h"
 #include "tests/support/random_model.h"
 

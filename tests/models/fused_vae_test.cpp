@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "models/decoders.h"
+#include "models/decoders/wan_decoder.h"
 #include "models/fused/taehv_decoder.h"
 #include "models/fused/wan_decoder.h"
-#include "models/wan_decoder.h"
 #include "tests/models/placements.h"
 #include "tests/models/support.h"
 

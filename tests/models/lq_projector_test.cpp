@@ -1,6 +1,6 @@
 // The projector against docs/model.md section 5, computed in double with 3-D convolutions over
 // whole clips.
-#include "models/lq_projector.h"
+#include "models/plain/lq_projector.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // The decoder against docs/model.md section 8, computed in double, layer by layer over all
 // frames at once.
-#include "models/tc_decoder.h"
+#include "models/decoders/tc_decoder.h"
 
 #include <gtest/gtest.h>
 

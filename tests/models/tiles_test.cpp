@@ -1,16 +1,16 @@
 // Where tiles lie, what they count for, and decoders that go tile by tile.
-#include "models/tiles.h"
+#include "models/tiling/tiles.h"
 
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <functional>
 
-#include "models/latent_adapter.h"
-#include "models/taehv_decoder.h"
-#include "models/tc_decoder.h"
-#include "models/tiled_decoder.h"
-#include "models/wan_decoder.h"
+#include "models/decoders/latent_adapter.h"
+#include "models/decoders/taehv_decoder.h"
+#include "models/decoders/tc_decoder.h"
+#include "models/decoders/wan_decoder.h"
+#include "models/tiling/tiled_decoder.h"
 #include "tests/models/support.h"
 
 namespace flashvsr {

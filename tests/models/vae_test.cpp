@@ -5,10 +5,10 @@
 #include <functional>
 
 #include "models/decoders.h"
-#include "models/latent_adapter.h"
-#include "models/taehv_encoder.h"
-#include "models/wan_decoder.h"
-#include "models/wan_encoder.h"
+#include "models/decoders/latent_adapter.h"
+#include "models/decoders/taehv_encoder.h"
+#include "models/decoders/wan_decoder.h"
+#include "models/decoders/wan_encoder.h"
 #include "tests/models/support.h"
 
 namespace flashvsr {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from checks import ROOT
 
-FOLDERS = ('.ci', 'core', 'docs', 'gst', 'kernels', 'models', 'packaging', 'pipelines', 'tests')
+FOLDERS = ('.ci', 'core', 'docs', 'gst', 'kernels', 'models', 'packaging', 'pipelines', 'tests', 'tools')
 C_LIKE = {'.h', '.cpp', '.cu', '.cuh', '.js', '.css'}
 C_COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/', re.S)
 OTHER_COMMENT = re.compile(r'(?:^|(?<=\s))#[^\n]*|""".*?"""', re.S | re.M)

@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "models/checkpoint/safetensors.h"
-#include "models/latent_adapter.h"
-#include "models/wan_decoder.h"
+#include "models/decoders/latent_adapter.h"
+#include "models/decoders/wan_decoder.h"
 
 namespace flashvsr::testing {
 namespace {

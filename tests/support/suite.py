@@ -198,7 +198,7 @@ def lint_checks(changes):
 
 def sanitizer_checks(changes):
     for folder, sources, kinds in (
-            ('core', ('core/', 'tests/core/'), ('address', 'thread')),
+            ('core', ('core/', 'tools/', 'tests/core/'), ('address', 'thread')),
             ('gst', ('gst/', 'core/flashvsr.h', 'tests/gst/'), ('address', 'thread', 'valgrind')),
             ('pipelines', ('pipelines/', 'gst/', 'core/flashvsr.h', 'tests/pipelines/'), ('address', 'thread'))):
         for kind in kinds if not changes or changes.touch(*sources) else ():
