@@ -54,11 +54,16 @@ std::string default_of(GParamSpec* spec) {
     return result;
 }
 
+// Whether the option of the property stands without a value, for true.
+bool is_flag(GParamSpec* spec) {
+    return G_IS_PARAM_SPEC_BOOLEAN(spec) && !G_PARAM_SPEC_BOOLEAN(spec)->default_value;
+}
+
 // What --help says of an option that sets the property.
 std::string help_on(GParamSpec* spec, const char* initial) {
     const std::string about = g_param_spec_get_blurb(spec);
     const std::string standard = initial ? initial : default_of(spec);
-    if (G_IS_PARAM_SPEC_BOOLEAN(spec) || standard.empty()) return about;
+    if (is_flag(spec) || standard.empty()) return about;
     const std::string takes = allowed(spec);
     return about + " (" + takes + (takes.empty() ? "" : "; ") + "default " + standard + ")";
 }
@@ -119,7 +124,7 @@ std::vector<GParamSpec*> upscaler_properties() {
 
 GOptionEntry property_option(GParamSpec* property, const char* option, const char* initial,
                              GOptionArgFunc keep) {
-    const bool flag = G_IS_PARAM_SPEC_BOOLEAN(property);
+    const bool flag = is_flag(property);
     // GLib keeps the pointers, and a callback beside plain values.
     return {g_intern_string(option),
             0,

@@ -12,8 +12,9 @@ namespace pipelines {
 std::vector<GParamSpec*> upscaler_properties();
 
 // The option of a command line that sets such a property: with a value, or without one where the
-// property is true or false. The help says what the element does: what it is, what is allowed, and
-// the default, which is `initial` where that is not null. `keep` gets what was typed.
+// property is false by default and can be true. The help says what the element does: what it is,
+// what is allowed, and the default, which is `initial` where that is not null. `keep` gets what was
+// typed.
 GOptionEntry property_option(GParamSpec* property, const char* option, const char* initial,
                              GOptionArgFunc keep);
 

@@ -57,7 +57,7 @@ void apply_settings(GstElement* element, const std::map<std::string, std::string
         const std::string option = std::string("--") + setting.option;
         const auto found = typed.find(setting.option);
         const bool bare = found != typed.end() && found->second.empty();
-        if (found != typed.end() && G_IS_PARAM_SPEC_BOOLEAN(setting.property)) {
+        if (bare && G_IS_PARAM_SPEC_BOOLEAN(setting.property)) {
             pipelines::set_property(element, property, "true", option);
         } else if (found != typed.end() && !(setting.value_optional && bare)) {
             pipelines::set_property(element, property, found->second, option);
