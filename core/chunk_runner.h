@@ -26,9 +26,11 @@ class ChunkRunner {
     Networks networks_;
     int64_t height_;
     int64_t width_;
+    GraphRecorder recorder_;
+    // Goes before the recorder, in whose memory part of it lies: LibTorch would keep what comes back
+    // after the recorder's end.
     std::optional<NetworkState> state_;
     Settings recorded_;  // settings that the recordings were made with
-    GraphRecorder recorder_;
 };
 
 }  // namespace flashvsr
