@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C interface: the one place where exceptions become statuses.
 #include <c10/util/Exception.h>
 #include <pthread.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One chunk through the networks: the main path of the engine.
 #pragma once
 

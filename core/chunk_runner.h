@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The chunks of one stream: their state, their noise, and CUDA graphs of their work.
 #pragma once
 
@@ -27,8 +28,8 @@ class ChunkRunner {
     int64_t height_;
     int64_t width_;
     GraphRecorder recorder_;
-    // Goes before the recorder, in whose memory part of it lies: LibTorch would keep what comes back
-    // after the recorder's end.
+    // Goes before the recorder, in whose memory part of it lies: LibTorch would keep what comes
+    // back after the recorder's end.
     std::optional<NetworkState> state_;
     Settings recorded_;  // settings that the recordings were made with
 };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "core/cuda_stream.h"
 
 #ifdef FLASHVSR_CUDA

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a stream's work is queued, and the thread-local settings under which it computes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // GPUs that this process cannot use any more: after an illegal access, a trap, or the loss of the
 // card, each call of CUDA's fails until the process ends. Other GPUs and the CPU are untouched.
 #pragma once

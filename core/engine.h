@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A model on one device, shared by every stream in the process that asks for the same.
 #pragma once
 

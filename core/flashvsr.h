@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* FlashVSR streaming engine, C interface.
  *
  * An Engine is a model on one device. A Stream is one video that goes through it: frames are

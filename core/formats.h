@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The pixel formats of flashvsr.h, taken apart.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Frames of the C interface: what they must look like, and their way into and out of tensors.
 #pragma once
 

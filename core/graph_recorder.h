@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CUDA graphs of work that repeats: recorded once, then launched as a whole.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "core/input_frames.h"
 
 #include "core/schedule.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The resized input of the chunk to come, filled as frames arrive.
 #pragma once
 

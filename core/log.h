@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the engine's log lines go. Process-wide, as the C interface has it.
 #pragma once
 

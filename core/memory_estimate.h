@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a stream takes of memory, counted before any of it is allocated (docs/memory.md has the
 // formulas in words).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a stream fits into the device's memory, and what is given up where it does not.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The networks as one stream uses them, on the whole picture or in tiles, and what of them crosses
 // chunks.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finished frames in the output format, waiting to be fetched.
 #pragma once
 

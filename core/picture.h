@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Planes in memory as pictures for kernels.
 #pragma once
 

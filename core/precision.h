@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Number formats by name, and what each means on a device; which kernels run there.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How many frames, latent frames and slices a chunk has (docs/model.md section 3).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One video through the networks: schedule, frames that wait and everything that crosses chunks.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What mkdocs does not know of this tree: pages that lie at its root, and links from pages to sources."""
 import os
 import re

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "gst/allocation.h"
 
 #include <gst/video/gstvideometa.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which caps can become which. Format, size and memory may change; the pixel aspect ratio does
 // where the size alone cannot keep the picture's proportions; nothing else does.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // memory:CUDAMemory: contexts, pools, and frames that stay on the device.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "gst/engine_loader.h"
 
 #include <dlfcn.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The worker's part of a frame's way: into the engine and out of it, or past it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "gst/frame_map.h"
 
 #include <gst/video/gstvideometa.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What flows through the element, in order: frames, and the events between them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether frames follow one another.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * SECTION:element-flashvsrupscale
  * @title: flashvsrupscale

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How long a frame stays in the element.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Debug categories of the plugin, one for each area; all are set up by plugin_init.
 #pragma once
 

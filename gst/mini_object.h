@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Owners of one reference to what GStreamer counts references of.
 #pragma once
 

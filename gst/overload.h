@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is done about frames that come faster than they can be computed.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which size caps that leave a choice are fixed to.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The element's properties: their declaration, storage and access.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds where one scene ends and another begins.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the element's own threads do: changes of state, and the streaming thread's part of a frame's
 // way.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The two threads of the element, one that computes and one that pushes downstream, and the ways of
 // frames to them.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "kernels/attention_e4m3.h"
 
 #include "kernels/half.h"

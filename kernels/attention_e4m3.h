@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Queries, keys and values in the form that fp8 attention reads (kernels/block_sparse_attention.h).
 #pragma once
 

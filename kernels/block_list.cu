@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "kernels/block_list.h"
 #include "kernels/cuda_check.h"
 #include "kernels/warp.h"

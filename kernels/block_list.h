@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Turns a block mask into the compact lists that block_sparse_attention reads.
 #pragma once
 

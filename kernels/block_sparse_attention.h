@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Softmax attention of query windows over listed key windows (docs/model.md section 7.3).
 //
 //   out = softmax(q k^T / sqrt(128)) v   over the keys of the listed windows only,

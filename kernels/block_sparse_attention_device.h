@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the block-sparse attention kernels share. Only for .cu files.
 #pragma once
 

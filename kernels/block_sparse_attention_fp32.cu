@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scheme of block_sparse_attention_sm80.cu in fp32 on the CUDA cores: a block of 256 threads
 // per 64 query rows, 32 keys at a time. A thread holds four rows, and of those two scores and eight
 // columns of the output; the 16 threads of a row are half a warp.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "kernels/block_sparse_attention_device.h"
 #include "kernels/cuda_check.h"
 

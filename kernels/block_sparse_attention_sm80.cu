@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FlashAttention-2's scheme (Dao, 2023) over lists of key windows: a block of four warps per (head,
 // query window), each warp with 32 of the 128 query rows, and 64 keys at a time. For fp16, bf16,
 // and from compute capability 8.9 on for e4m3.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FlashAttention-3's scheme (Shah et al., 2024) over lists of key windows: a block per (head, query
 // window) of three warpgroups. One copies tiles of keys and values through a ring in shared memory;
 // two hold 64 query rows each, and work on the weights of one window while the tensor cores

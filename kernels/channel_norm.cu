@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "kernels/channel_norm.h"
 #include "kernels/cuda_check.h"
 #include "kernels/device_element.h"

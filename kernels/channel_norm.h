@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The projector's norm and activation between a convolution and what reads it next
 // (docs/model.md section 5.1, steps 3, 4, 6 and 7).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Thread block clusters where the card has them: blocks that run side by side, synchronise and read
 // each other's shared memory. Code compiled for cards before sm_90 sees clusters of one block. Only
 // for .cu files.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two levels: a block sums a stripe of a plane's rows, then one block per frame adds the stripes
 // and solves for gain and offset. A thread sums distances from its first sample in fp32, so that
 // nearly flat pictures keep their variance; above threads, sums are in fp64.

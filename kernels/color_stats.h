@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // AdaIN's statistics: what makes decoded frames agree in colour with the resized input
 // (docs/model.md section 11).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two-dimensional convolution of frames, channels innermost (NHWC), with what the decoder and the
 // projector put around it (docs/model.md sections 5, 8 and 9): earlier frames as inputs beside
 // a frame itself, nearest resize and growth in time before it, bias, residual and activation after.

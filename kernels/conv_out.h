@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The convolution that makes pictures of channels: 3x3 taps, zeros outside, from frames with the
 // channels innermost to three planes (docs/model.md section 8, layer 26). With three results for
 // every pixel it is bound by reading its input.

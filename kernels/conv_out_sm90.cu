@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A block goes down a strip of 128 columns, row by row. For every pixel of a row tensor cores make
 // the 27 products of its channels with the taps of the three outputs; an output is the sum of nine
 // of them, of three pixels of three rows. So each input is read once.

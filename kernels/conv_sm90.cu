@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Implicit GEMM on Hopper: a producer warpgroup that copies and two consumer warpgroups that each
 // make tiles of 16 x 8 pixels by 32 to 128 channels.
 //

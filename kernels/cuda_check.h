@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every CUDA call and every launch is checked on the spot.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a failed CUDA call or kernel launch throws. Free of CUDA's headers, so anyone can catch it.
 #pragma once
 

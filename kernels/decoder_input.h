@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the decoder's first convolution reads (docs/model.md section 8): each cell of 8 x 8
 // pixels of four frames as 768 channels, then the cell's latents, all through 3 * tanh(x / 3).
 #pragma once

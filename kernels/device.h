@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a GPU can do, and which variant of each kernel runs on it. Nothing else in the tree asks
 // CUDA or LibTorch for a capability.
 #pragma once

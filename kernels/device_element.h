@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Element types on the device: conversion, and eight elements at a time through 16-byte accesses.
 // Only for .cu files.
 #pragma once

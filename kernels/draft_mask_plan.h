@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How draft_mask_cuda divides its work and its memory, by the card. Arithmetic; no GPU is asked.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Element types of the tensors that kernels take through untyped pointers.
 #pragma once
 

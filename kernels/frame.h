@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Frames of samples to the model's resized input, and the model's output to frames of samples.
 #pragma once
 

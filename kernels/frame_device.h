@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Eight neighbouring pixels of a row: the model's planes as colour, and samples on their way to
 // memory. Only for .cu files.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Samples to the model's resized input, in one pass. A block makes a tile of the output: it
 // converts the source pixels that the tile depends on into shared memory, filters them along rows
 // there, and then along columns into registers. Source rows come in bands and columns in chunks of

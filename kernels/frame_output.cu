@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The model's output to samples, in one pass: colour fix, clip, blend, crop and conversion. A
 // thread makes eight neighbouring pixels, for 4:2:0 formats on the two rows that share their
 // chroma. Alpha in rows of its own takes another pass.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // 16-bit and 8-bit floats on the host, and the choice of a C++ type from an ElementType.
 #pragma once
 

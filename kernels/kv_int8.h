@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keys and values in 8 bits, for the cache of past slices (models/kv_cache.h): each window of each
 // head, 128 tokens of 128 elements, is kept as integers within +-127 under a scale of its own.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Linear layers on tensor cores, with what follows them in the same pass.
 //
 //   sum = x_scale * weight_scale * x weight^T + bias      accumulated in fp32

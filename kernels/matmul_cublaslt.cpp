@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tensors are row-major here and column-major to cuBLASLt, which therefore computes
 // y^T [out, rows] = weight^T^T x^T from weight^T [in, out] and x^T [in, rows].
 #include "kernels/matmul_cublaslt.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How matmul_cuda has cuBLASLt choose.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Standard normal noise from a counter: the value at (seed, latent frame, element) does not depend
 // on anything else, so a stream can be of any length and both devices make the same numbers.
 //

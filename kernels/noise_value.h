@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The maths of noise.h, one source for both devices. Only + - * / and sqrt of doubles, which IEEE
 // 754 rounds the same way everywhere; compile without contraction (-ffp-contract=off, -fmad=false).
 #pragma once

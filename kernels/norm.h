@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Normalisations of token rows, with the roundings of docs/model.md section 6.3. One row is one
 // token; statistics are fp32; RN below is round to nearest even to the element type. On CUDA all
 // pointers are aligned to 16 bytes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Token rows in the registers of a warp: what the norms share. A row is read once, every lane
 // holding eight neighbouring elements of each 256, and is summed in an order that depends on
 // nothing but its length. Only for .cu files.

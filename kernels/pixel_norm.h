@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The norm of the convolutional decoders, with the activation that follows it (docs/model.md
 // section 9.2): of pixels with the channels innermost, into what the next convolution reads.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The PTX instructions of compute capabilities 8.0 and 8.9 that CUDA C++ has no name for. Only for
 // .cu files.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The PTX instructions of compute capability 9.0a that CUDA C++ has no name for. Only for .cu files
 // that are compiled for sm_90a. Shared memory is addressed as in ptx_sm80.h.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "kernels/cluster.h"
 #include "kernels/cuda_check.h"
 #include "kernels/norm_device.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What lies between the q and k projections and windowed self-attention, in one pass
 // (docs/model.md sections 6.3 and 7.2): RMS norm, RoPE, and the mean of each window.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks of a kernel's parameters, made before anything is read or launched.
 #pragma once
 

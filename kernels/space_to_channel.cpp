@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "kernels/space_to_channel.h"
 
 #include "kernels/half.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "kernels/cuda_check.h"
 #include "kernels/device_element.h"
 #include "kernels/require.h"

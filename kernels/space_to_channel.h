@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Frames to what the projector's first convolution reads (docs/model.md section 5.1, step 1).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names CUDA's stream type without CUDA's headers, so that CPU-only builds see one declaration.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The input of the projector's convolutions (docs/model.md section 5.1, step 2: kernel 4 x 3 x 3,
 // stride 2 x 1 x 1, borders repeated) laid out so that they are 2-D convolutions without padding:
 // the frames under an output frame's kernel lie beside each other as channels,

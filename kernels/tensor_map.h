@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Descriptions of tensors for the copy engine of compute capability 9.0 (TMA). Host side.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lanes and warps of a block. Only for .cu files.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Samples as numbers, Y'CbCr <-> R'G'B' as linear maps, chroma filters; for both devices.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention of the DiT: sparse over windows, and dense over the prompt.
 #pragma once
 

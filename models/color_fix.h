@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Colour correction of decoded frames against the resized input (docs/model.md section 11).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/copy_stream.h"
 
 #include "models/error.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Copies between host and device beside the computation, and the host memory for them.
 #pragma once
 

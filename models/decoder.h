@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Latents and the resized input to frames, causal with carried memory: what a decoder takes and
 // does.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The decoders that there are, which of them belongs to which mode, and their files.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The diffusion transformer, one step at a time (docs/model.md section 6).
 #pragma once
 

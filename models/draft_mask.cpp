@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/draft_mask.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which key windows each query window attends to (docs/model.md section 7.2).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one exception type of the engine. The C interface turns it into a status and a message.
 #pragma once
 

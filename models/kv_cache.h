@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keys and values of past slices, per block (docs/model.md section 3.2): in a ring
 // that is written in place, or in a store beside it.
 #pragma once

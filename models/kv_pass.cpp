@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/kv_pass.h"
 
 #include "kernels/kv_int8.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One step's way through the layers of a KV cache: lends each block its keys and values.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The names and shapes that a network's checkpoint must have.
 #pragma once
 

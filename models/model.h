@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A FlashVSR model: projector, transformer and decoder, from one folder.
 #pragma once
 

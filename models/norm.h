@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Token norms of the DiT (docs/model.md section 6.3), and the norm of the convolutional networks.
 // Tensors are [tokens, dim] unless said.
 #pragma once

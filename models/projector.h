@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Low-quality frames to tokens (docs/model.md section 5): what a projector takes and does.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rotary position embedding over (time, row, column) (docs/model.md section 4.3).
 #pragma once
 

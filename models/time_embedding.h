@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one diffusion time step of the model, as a sinusoid (docs/model.md section 4.1).
 #pragma once
 

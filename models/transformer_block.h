@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A transformer block of the DiT (docs/model.md section 6.3): what it takes and does.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention windows: 2 latent frames x 8 x 8 tokens (docs/model.md section 7.1). From patch
 // embedding to head all tokens are kept in window order: (slice, window row, window column, frame,
 // row, column). A slice is the two latent frames that one layer of windows covers.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The engine without GStreamer: raw I420 frames in on the standard input, upscaled ones out on the
 // standard output. core/flashvsr.h is all that it is compiled with; the library is loaded at run
 // time, so the program itself needs neither LibTorch nor a GPU.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/checkpoint/pickle.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The part of Python's pickle format that a saved dict of tensors needs, and nothing else.
 #pragma once
 

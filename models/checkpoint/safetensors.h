@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files in the safetensors format (https://github.com/huggingface/safetensors).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/checkpoint/tensor_map.h"
 
 #include <ATen/Parallel.h>

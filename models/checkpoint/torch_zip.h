@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files that torch.save writes since PyTorch 1.6: a zip archive of a pickle and raw storages.
 #pragma once
 

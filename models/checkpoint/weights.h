@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tensors of one network, handed out by name and shape.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Frames to latents, for fitting what stands between two VAEs; nothing that streams needs it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/decoders/latent_adapter.h"
 
 namespace flashvsr {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From FlashVSR's latents to another VAE's: a decoder of latents of its own behind a linear map.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decoders of the TAEHV family: small autoencoders of other VAEs' latents (docs/model.md section
 // 10.1). The plan is TCDecoder's, narrower and without the resized input.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Encoders of the TAEHV family (docs/model.md section 10.1).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TCDecoder: latents and the resized input to frames, causal with carried memory (docs/model.md
 // section 8).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What TCDecoder and the TAEHV autoencoders are made of (docs/model.md sections 8 and 10.1).
 // Layers are named by their index in the checkpoint's flat sequence.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The decoders of the Wan2.1 VAE, of LightVAE, which is the same graph at a quarter of the width,
 // and of the Wan2.2 VAE (docs/model.md sections 9 and 10.1).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The encoders of the Wan2.1 VAE, LightVAE and the Wan2.2 VAE (docs/model.md sections 1.5, 9.5 and
 // 10.1).
 #pragma once

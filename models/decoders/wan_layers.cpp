@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/decoders/wan_layers.h"
 
 #include "models/decoder.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the encoders and decoders of the Wan VAEs are made of, and where Wan2.1 and Wan2.2 differ
 // (docs/model.md sections 9 and 10.1). Tensors are [frames, C, h, w].
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolutions with what follows them in the same pass (kernels/conv.h). Activations are
 // [frames, height, width, channels], contiguous.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/fused/dit_block.h"
 
 #include "kernels/attention_e4m3.h"

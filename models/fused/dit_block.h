@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A transformer block for 16-bit CUDA: the formulas of DitBlock with everything constant folded
 // into the weights, x updated in place, and few passes over memory.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scales of tensors in e4m3, a float of 3 mantissa bits between 2^-9 and 448: a scale need not fit
 // the values closely, it has only to keep the largest within range. All of them follow from the
 // weights, so nothing is calibrated and nothing overflows.

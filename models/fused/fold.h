@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Folding of what is constant over a stream into the weights beside it. In the arithmetic of the
 // tensors given, which should be fp32: the result is to be rounded once, by who stores it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/fused/linear.h"
 
 #include "models/fused/e4m3.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A linear layer on tensor cores, with what follows it in the same pass (kernels/matmul.h).
 #pragma once
 

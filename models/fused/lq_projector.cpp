@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/fused/lq_projector.h"
 
 #include "kernels/space_to_channel.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The projector for 16-bit CUDA: channels innermost, the time taps of a convolution beside each
 // other as channels (kernels/temporal_im2col.h), norm and activation in one pass that writes what
 // the next layer reads. The formulas are LqProjector's; fewer values are rounded in between.

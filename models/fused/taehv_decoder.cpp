@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/fused/taehv_decoder.h"
 
 #include "models/decoders/tc_layers.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decoders of the TAEHV family for 16-bit CUDA; as FusedTcDecoder to TcDecoder.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TCDecoder for 16-bit CUDA: channels innermost, two latent frames at a time, every convolution
 // with what follows it in one pass (models/fused/conv.h). The formulas are TcDecoder's; fewer
 // values are rounded in between, and the weights of the resizing convolutions are composed.

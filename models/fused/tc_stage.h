@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stages of TCDecoder and of the TAEHV decoders (models/decoders/tc_layers.h), fused: channels
 // innermost, every convolution with what follows it in one pass, the block's past read where it
 // lies.

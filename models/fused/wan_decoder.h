@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // WanDecoder for 16-bit CUDA: channels innermost, every convolution with bias and residual in one
 // pass, which reads the frames before its own where they are remembered (models/fused/conv.h); norm
 // and activation are one pass (kernels/pixel_norm.h). The formulas are WanDecoder's; fewer values

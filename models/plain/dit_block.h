@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A transformer block in LibTorch's operations: the reference for the fused one, for the CPU, for
 // fp32 and for training.
 #pragma once

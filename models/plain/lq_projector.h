@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Projects low-quality frames to tokens (docs/model.md section 5).
 #pragma once
 

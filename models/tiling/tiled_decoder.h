@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decoders that take the picture tile by tile, for less memory. Each tile has its own state.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the tiles of a picture lie, and the weights that blend them.
 #pragma once
 

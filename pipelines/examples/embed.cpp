@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How an application puts flashvsrupscale to work: it builds a pipeline with the element, waits for
 // the model, keeps the latency right, shows what the element does, switches it off and on while it
 // runs, and takes errors as they come. embed.py is the same in Python.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """embed.cpp in Python: needs PyGObject (Debian: python3-gi, gir1.2-gstreamer-1.0).
 
     embed.py [SOURCE [SINK]]      both as gst-launch-1.0 has them; Enter switches the model off and on

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "pipelines/live/source_pipeline.h"
 
 #include "pipelines/cli/exit_code.h"

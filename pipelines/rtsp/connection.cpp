@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "pipelines/rtsp/connection.h"
 
 #include "pipelines/rtsp/limits.h"

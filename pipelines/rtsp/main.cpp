@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // flashvsr-rtsp: a live source in, the same upscaled for any number of RTSP clients.
 #include <glib-unix.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "pipelines/rtsp/options.h"
 
 #include "pipelines/cli/command_line.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // flashvsr-upscale: a video in, the same video larger out, all else in it untouched.
 #include <gst/gst.h>
 #include <sys/resource.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "pipelines/upscale/packet_writer.h"
 
 #include "pipelines/upscale/exit_code.h"

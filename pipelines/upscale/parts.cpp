@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "pipelines/upscale/parts.h"
 
 #include <glib/gstdio.h>

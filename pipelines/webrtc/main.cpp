@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // flashvsr-webrtc: a video and its upscaled form, side by side in a browser.
 #include <glib-unix.h>
 #include <gst/gst.h>

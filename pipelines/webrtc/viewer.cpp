@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "pipelines/webrtc/viewer.h"
 
 #define GST_USE_UNSTABLE_API

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Speed of the engine: frames per second of a stream, and what its parts take.
 //
 //     bench [--size HEIGHTxWIDTH] [--precision fp32|bf16|fp16|fp8-linears|fp8] [--device D]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the parts of one steady chunk must do, and the time they may take on an H100.
 #pragma once
 

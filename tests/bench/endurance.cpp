@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What starts, stops and hours leave behind on a device: memory of the device and of the process,
 // descriptors and threads after a tenth, half and all of the work. Exit status 1: something grew.
 //

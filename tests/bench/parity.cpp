@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compares the engine, stage by stage, with a case that the reference computed.
 //
 //     parity CASE_DIR [--device cpu|cuda[:N]] [--precision fp32|bf16|fp16|fp8-linears|fp8]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The quality gate of reduced precisions: how far they are from the same engine in bf16, on
 // footage.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The whole way to a decoder of other latents: two small VAEs that give pictures back, an adapter
 // fitted between them, and an engine that serves it.
 #include <c10/core/GradMode.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C interface as a caller without GStreamer sees it, on the shared library.
 #include <c10/util/Exception.h>
 #include <gtest/gtest.h>

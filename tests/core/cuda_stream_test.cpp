@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The stream on a GPU: frames of either memory, work that goes on behind the caller's back.
 #include <ATen/cuda/CUDAContext.h>
 #include <c10/cuda/CUDACachingAllocator.h>

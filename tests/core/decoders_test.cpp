@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which decoder an engine takes, and what it says when it cannot.
 #include <gtest/gtest.h>
 

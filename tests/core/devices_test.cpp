@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Several GPUs in one process, and many streams on one.
 #include <cuda_runtime_api.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A GPU that fails for good, in the middle of two streams.
 #include <cuda_runtime_api.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory: what a stream is said to take, what happens when that is not there, and the pictures of a
 // stream whose past lies elsewhere.
 #include <gtest/gtest.h>

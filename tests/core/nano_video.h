@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Videos through the C interface, on the small model that ships.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What happens when numbers are too large for fp16: no picture shows it.
 #include <gtest/gtest.h>
 

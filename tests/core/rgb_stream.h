@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Streams of RGB frames on a tiny model, on the CPU.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The stream's promises: frames in are frames out, in order, whatever the length of the clip.
 #include "core/stream.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A stream in tiles: what a tile sees and keeps, and that no border shows where tiles meet.
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>

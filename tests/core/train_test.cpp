@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The trainer trains the networks that the engine serves.
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>

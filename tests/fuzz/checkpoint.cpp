@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files of weights: safetensors and what torch.save writes.
 #include "models/checkpoint/weights.h"
 #include "models/error.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The element on the stub engine: what an application may do with it, a step a line. See Steps.
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>

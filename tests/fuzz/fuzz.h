@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the targets share. Each is a file with the LLVMFuzzerTestOneInput of libFuzzer's interface;
 // an error that the product says is no finding, all else that ends the process is.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests to flashvsr-webrtc, and who gets past its gate: nobody without the token, whatever is
 // said.
 #include <libsoup/soup.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The journal of a work in parts: what can be read is the same after it was written.
 #include "pipelines/upscale/journal.h"
 

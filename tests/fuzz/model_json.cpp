@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The description of a model beside its weights: what is taken holds together.
 #include <cstdlib>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The pickle inside what torch.save writes.
 #include "models/checkpoint/pickle.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A picture as flashvsr-upscale reads it.
 extern "C" {
 #include <libavutil/log.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All of a file beside its frames, copied into another: tracks, tags, chapters, covers. The first
 // byte chooses the container.
 #include <gst/gst.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A main program that runs a target on files, for compilers without libFuzzer: each input that was
 // worth keeping is a regression test.
 //   fuzz_TARGET FILE|FOLDER ...

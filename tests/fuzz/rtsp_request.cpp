@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a client of flashvsr-rtsp sends, and where its messages end: the meter has to find the ends
 // that GstRTSPConnection finds, or limits would be counted on something else.
 #include <gst/rtsp/rtsp.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Transport header of SETUP.
 #include <cstdlib>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Command line of flashvsr-upscale, a word a line; after an empty line what --config reads.
 #include "pipelines/upscale/options.h"
 

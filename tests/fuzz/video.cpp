@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A video as flashvsr-upscale reads it: container, codec, times and what is lost.
 extern "C" {
 #include <libavutil/log.h>

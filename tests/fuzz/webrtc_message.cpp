@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a viewer of flashvsr-webrtc says: a message and, in it, an answer or a candidate.
 #include "pipelines/webrtc/message.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Command line of flashvsr-webrtc, a word a line.
 #include "pipelines/webrtc/options.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Frames of a viewer's WebSocket. The first byte says into which pieces they come cut, the second
 // how fast.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What the element turns which caps into. */
 #include <gtest/gtest.h>
 

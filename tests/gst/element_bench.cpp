@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Speed of the element in a pipeline, to be compared with the engine's own (tests/bench, same size
  * and memory):
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The element with the real engine and the micro model: what needs both. */
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Events keep their place among the frames; time, latency and settings while playing. */
 #include <gst/controller/controller.h>
 #include <gtest/gtest.h>

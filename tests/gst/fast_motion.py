@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What temporal-compression does to fast motion.
 
     meson devenv -C build -w . python3 tests/gst/fast_motion.py [MODEL_DIR]

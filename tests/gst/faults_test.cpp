@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What the element stands on fails: the engine, the pool of its buffers, the clock. */
 #include <gtest/gtest.h>
 

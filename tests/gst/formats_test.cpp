@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Which formats there are, and which is chosen. */
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Every frame in is one frame out, with its own times, flags and metadata. */
 #include <gst/video/video-anc.h>
 #include <gtest/gtest.h>

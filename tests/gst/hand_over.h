@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What ThreadSanitizer cannot see: buffers go from who has read them back to who writes them next
  * through their pool's queue, which is without locks in a library that it does not look into. */
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The reported latency is what frames take. */
 #include <gtest/gtest.h>
 

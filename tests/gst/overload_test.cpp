@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Frames that come faster than they can be computed. */
 #include <gtest/gtest.h>
 

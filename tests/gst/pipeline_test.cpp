@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Whole pipelines: errors and their domains, states, child processes. */
 #include <glib/gstdio.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What applications do with pipelines: seek, join, mix, record, start and stop. */
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Endurance: everything that applications do, in any order and for long; tests/soak has it run for
  * longer. Every frame that the element took comes out, or is said to be dropped, or was inside when
  * something said that what is inside goes: a seek, a stop, a failure downstream. */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compares the pictures of startup=fast with those of startup=reference.
 
     meson devenv -C build -w . python3 tests/gst/startup_quality.py [CLIP]

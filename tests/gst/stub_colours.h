@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Colours of one system in another, as the stub needs them where a frame comes out in another than
  * it went in. */
 #pragma once

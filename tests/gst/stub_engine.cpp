@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* An engine without a model: the true schedule, and nearest-neighbour pictures whose first
  * component is multiplied by the setting `strength` of their chunk; in the colours that are asked
  * for.

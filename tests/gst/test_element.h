@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* flashvsrupscale in a GstHarness, and what the tests feed it and read back. */
 #pragma once
 

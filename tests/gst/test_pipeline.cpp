@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/gst/test_pipeline.h"
 
 #include <gtest/gtest.h>

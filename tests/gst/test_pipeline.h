@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Whole pipelines with the element in them. */
 #pragma once
 

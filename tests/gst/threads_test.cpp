@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Loading and stopping: nothing waits for what does not come. */
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Block lists and block-sparse attention on the CPU.
 #include "kernels/attention_e4m3.h"
 #include "kernels/block_list.h"

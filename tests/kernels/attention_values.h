@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Values as block_sparse_attention reads them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // AdaIN's gain and offset on the CPU.
 #include "kernels/color_stats.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolution on the CPU, against the formulas of docs/model.md sections 5 and 8 in double.
 #include "kernels/conv.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CUDA attention kernels against their reference on the CPU, on random inputs, run to run
 // equal.
 #include "kernels/attention_e4m3.h"

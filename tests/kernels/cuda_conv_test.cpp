@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The convolutions on Hopper against their references on the CPU, on random inputs and odd sizes,
 // run to run equal.
 #include "kernels/conv.h"

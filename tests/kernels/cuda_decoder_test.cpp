@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The decoder's and the projector's CUDA kernels against their references on the CPU.
 #include "kernels/channel_norm.h"
 #include "kernels/decoder_input.h"

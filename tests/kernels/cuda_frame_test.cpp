@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Frame conversion on the GPU against its references on the CPU.
 #include "kernels/color_stats.h"
 #include "kernels/frame.h"

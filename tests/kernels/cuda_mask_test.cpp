@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CUDA kernels between the q and k projections and attention, against their references on the
 // CPU.
 #include "kernels/attention_e4m3.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every CUDA kernel against its reference on the CPU, on random inputs, run to run equal.
 #include <memory>
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The decoder's input on the CPU, against docs/model.md section 8 in double.
 #include "kernels/decoder_input.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory on the GPU for tests: owned, checked, and poisoned until something is written.
 #pragma once
 

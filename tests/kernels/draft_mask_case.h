@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Inputs and results of the draft mask that its tests share.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The draft mask's kernel on the CPU, against docs/model.md section 7.2 in double.
 #include "tests/kernels/draft_mask_case.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Samples to colour and back on the CPU.
 #include "kernels/frame.h"
 

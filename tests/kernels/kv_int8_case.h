@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keys or values to quantize: random, windows and heads of very different size, one of zeros.
 #pragma once
 

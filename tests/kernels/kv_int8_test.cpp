@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keys and values in 8 bits, on the CPU.
 #include "tests/kernels/kv_int8_case.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What cuBLASLt is told about matrices is what is asked of callers. Needs no GPU.
 #include "kernels/matmul_cublaslt.h"
 

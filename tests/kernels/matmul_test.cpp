@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The plain matmul against its formula in double.
 #include "kernels/matmul.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Norms on the CPU, against the formulas of docs/model.md section 6.3 in double with a rounding to
 // the element type at each place the formula names.
 #include "kernels/norm.h"

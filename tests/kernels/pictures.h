@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pictures in every format and coding, for the tests of frame.h.
 #pragma once
 

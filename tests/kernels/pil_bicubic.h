@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Made by pil_bicubic.py; do not edit.
 #pragma once
 

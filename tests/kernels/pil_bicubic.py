@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes pil_bicubic.h: pictures resized by Pillow's BICUBIC in its float mode, which does not
 round between the passes. Run as: python3 pil_bicubic.py > pil_bicubic.h (made with Pillow 13.0.0)."""
 import random

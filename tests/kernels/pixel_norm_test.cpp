@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The norm of the convolutional decoders on the CPU, against docs/model.md section 9.2 in double.
 #include "kernels/pixel_norm.h"
 

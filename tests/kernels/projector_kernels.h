@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stacks of time taps for the tests of what writes them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The projector's kernels on the CPU, against docs/model.md section 5.1 in double.
 #include "tests/kernels/projector_kernels.h"
 #include "kernels/channel_norm.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The q and k preparation on the CPU: that of rms_norm_rope, and its means.
 #include "kernels/qk_prepare.h"
 

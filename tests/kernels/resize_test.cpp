@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "kernels/frame.h"
 #include "tests/kernels/pil_bicubic.h"
 #include "tests/kernels/support.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Inputs and comparisons that the kernel tests share.
 #pragma once
 

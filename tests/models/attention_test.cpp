@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention against softmax(q k^T / sqrt(128)) v in double (docs/model.md sections 6.3 and 7.3).
 #include "models/attention.h"
 

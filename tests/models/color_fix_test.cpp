@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Colour correction against docs/model.md section 11, pixel by pixel in double.
 #include "models/color_fix.h"
 

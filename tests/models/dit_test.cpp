@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The transformer against docs/model.md section 6, computed in double on tokens in the order
 // (frame, row, column).
 #include "models/dit.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The draft mask against docs/model.md section 7.2, row by row in double.
 #include "models/draft_mask.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fused transformer against the plain one.
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>

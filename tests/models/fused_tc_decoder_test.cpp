@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fused decoder against the plain one in fp32.
 #include "models/fused/tc_decoder.h"
 

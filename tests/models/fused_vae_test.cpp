@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fused decoders of VAEs against the plain ones in fp32.
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>

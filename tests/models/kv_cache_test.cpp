@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which past slices a step sees (docs/model.md section 3.2).
 #include "models/kv_pass.h"
 

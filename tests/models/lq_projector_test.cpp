@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The projector against docs/model.md section 5, computed in double with 3-D convolutions over
 // whole clips.
 #include "models/plain/lq_projector.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loading a model: what the files must hold, and what a user is told when they do not.
 #include "models/model.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Token norms and the roundings between their operations (docs/model.md section 6.3).
 #include "models/norm.h"
 

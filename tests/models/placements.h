@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where fused modules are tested: in fp32 on the CPU, whose kernels are plain references, and in 16
 // bits on the GPU of a machine that has one.
 #pragma once

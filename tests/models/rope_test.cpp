@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rotary positions against docs/model.md sections 3.3, 4.3 and 6.3 (c), in double.
 #include "models/rope.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the network tests share: weights that a test knows, token order, comparison.
 #pragma once
 

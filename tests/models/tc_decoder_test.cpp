@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The decoder against docs/model.md section 8, computed in double, layer by layer over all
 // frames at once.
 #include "models/decoders/tc_decoder.h"

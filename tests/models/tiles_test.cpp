@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where tiles lie, what they count for, and decoders that go tile by tile.
 #include "models/tiling/tiles.h"
 

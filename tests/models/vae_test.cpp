@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The decoders and encoders of VAEs against docs/model.md sections 9 and 10.1.
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>

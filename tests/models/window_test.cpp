@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The order of tokens in attention windows (docs/model.md section 7.1).
 #include "models/window.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What servers say about an old GStreamer.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How evenly frames leave: the distribution of the time between two frames, where the upscaler gives them
 out in chunks, behind clocksync, and at a client of flashvsr-rtsp. By hand:
 

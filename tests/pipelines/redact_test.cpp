@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a log may show of URLs and options.
 #include "pipelines/cli/redact.h"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What has changed since a state of the project that is known to be good."""
 import os
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks: programs to run, and what they count for."""
 import json
 import os

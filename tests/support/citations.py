@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What comments and documents refer to exists: sections, `docs/NAME.md section N`, and files of the project."""
 import functools
 import itertools

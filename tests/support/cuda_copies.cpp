@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counts what a program copies between host and device memory. Nothing is linked or changed; the
 // driver loads this library into the program:
 //

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Is a program after a long time as it was at its beginning?"""
 import os
 import re

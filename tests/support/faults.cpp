@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What a disk, a codec and a clock do when they fail, for a program that loads this first:
  *
  *   LD_PRELOAD=libfaults.so FLASHVSR_FAULT_FOLDER=... FLASHVSR_FAULT=write:3:28 program

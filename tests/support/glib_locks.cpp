@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Linked into what runs under ThreadSanitizer. GLib's mutexes and conditions stand on futexes,
  * which it does not know: without these it takes what GStreamer's threads hand to each other, and
  * to the main loop, for races. */

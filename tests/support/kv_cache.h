@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C interface's two words for one KvStorage.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Live servers and their clients, for tests of the programs in pipelines/. Needs PyGObject: run by
 /usr/bin/python3."""
 import os

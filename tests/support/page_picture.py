@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes docs/images/webrtc.jpg: the page of flashvsr-webrtc with the clip that ships, at a quarter of its size
 and as many frames a second as the machine upscales.
 

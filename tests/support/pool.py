@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs checks side by side, the longest first."""
 import concurrent.futures
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What lies in a folder after the power has failed at some moment of a program's work on it."""
 from pathlib import Path
 

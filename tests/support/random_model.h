@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Models with random weights, for benchmarks and tests of what does not depend on the picture.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A TCP connection between two programs that can be cut: without a word to either, as when a cable is pulled."""
 import selectors
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs the checks, prints a line for each, and counts. Started by tests/run."""
 import argparse
 import os

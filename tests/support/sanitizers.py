@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the scripts named `sanitize` have in common."""
 import os
 import shutil

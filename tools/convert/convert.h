@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoints repacked as safetensors in a smaller type.
 #pragma once
 

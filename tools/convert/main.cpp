@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // flashvsr-convert: repacks the files of a model; `flashvsr-upscale --convert` starts it.
 #include <c10/core/GradMode.h>
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Measures a model on held-out clips against bicubic (a = -0.5).
 
 usage: quality.py EVAL_FOLDER WORK_FOLDER [--model DIR] [--clips a,b] [--frames N] [--color-fix F] [--markdown FILE]

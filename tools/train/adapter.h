@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fits the latent adapter between FlashVSR's VAE and another one; see docs/models.md.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Training clips: pictures that move, and what a low-quality source would have made of them.
 #pragma once
 

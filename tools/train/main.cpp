@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // flashvsr-train: trains or fine-tunes a model of this architecture, see docs/training.md, or fits
 // a latent adapter, see docs/models.md.
 #include <ATen/ATen.h>

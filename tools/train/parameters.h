@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The weights that are trained, their optimiser, and the checkpoint folder.
 #pragma once
 

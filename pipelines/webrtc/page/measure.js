@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is measured of a video: when its frames are shown, and what time is written in them.
 
 const COLUMNS = 8, ROWS = 4;  // cells of the time code, as in time_code.h

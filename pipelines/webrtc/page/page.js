@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import {Peer} from './peer.js';
 import {Meter, difference, percentile} from './measure.js';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The connection to the server: a WebSocket for messages, over which a peer connection for the two videos is set
 // up. When either fails, both are made anew after a while.
 

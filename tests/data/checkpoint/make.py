@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes the checkpoint files of this folder with PyTorch and safetensors (made with 2.11 and 0.8).
 
 Every tensor counts up from -1 in steps of 1/8 in row-major order, so that a test can tell each

@@ -1,4 +1,5 @@
 #!/bin/bash -eu
+# SPDX-License-Identifier: Apache-2.0
 # Builds the targets of tests/fuzz where OSS-Fuzz wants them. It sets SRC, WORK, OUT, CXX, CXXFLAGS and
 # LIB_FUZZING_ENGINE.
 cd "$SRC/flashvsrupscale"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolutions of the decoders and of the projector, and what brings their inputs into shape.
 #include <array>
 #include <map>

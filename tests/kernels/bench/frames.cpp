@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is done to frames and noise; times are of the eight frames of a chunk.
 #include "kernels/color_stats.h"
 #include "kernels/noise.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Times every CUDA kernel at the full-size network's shapes (output 768x1408), see timer.h. GB/s
 // counts each input and output once.
 //

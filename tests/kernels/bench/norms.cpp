@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Norms of tokens and of pixels.
 #include "kernels/norm.h"
 #include "kernels/pixel_norm.h"

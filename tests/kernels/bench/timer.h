@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Timing of kernels: CUDA events around ten launches, the median of many after a warm-up, inputs
 // rotated. Short kernels are timed as graphs, which is how a stream runs them: without what a
 // launch costs the host.

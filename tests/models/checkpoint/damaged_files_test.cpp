@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Good files, damaged at random: each loads or is refused with an Error, and nothing else happens.
 
 #include <gtest/gtest.h>

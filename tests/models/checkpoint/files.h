@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files for the checkpoint tests: those that ship, and small ones written on the spot.
 #pragma once
 

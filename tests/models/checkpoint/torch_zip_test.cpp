@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "models/checkpoint/torch_zip.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Archives and pickles built byte by byte, so that a test can make any one field lie.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What became of each property of a file: 'kept', 'said' (lost, and a line says so) or 'wrong'."""
 import re
 from fractions import Fraction

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Containers, with the codecs that people have in them."""
 from . import edit
 from .kind import kind

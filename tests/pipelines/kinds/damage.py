@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that are damaged, or not what their names say: what can be read comes out, the rest is said."""
 from . import edit
 from .kind import kind

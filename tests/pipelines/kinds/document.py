@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of docs/upscale.md: what the catalogue's runs kept, by property and output."""
 import re
 

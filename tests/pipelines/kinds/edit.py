@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Edits of bytes that ffmpeg does not make: for `Kind.edit`, bytes to bytes."""
 import struct
 

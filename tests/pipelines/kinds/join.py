@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that take more than one run of ffmpeg: for `Kind.make`, called with the workshop and the path."""
 import struct
 import tempfile

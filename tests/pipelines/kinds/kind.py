@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One line of the catalogue."""
 from dataclasses import dataclass, field
 from typing import Any, Callable

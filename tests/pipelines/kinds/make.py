@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes the catalogue's files: one test picture and one sound, in every form that ffmpeg writes, and what ffmpeg
 does not write by editing its bytes."""
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a media file holds: frames, their times and pictures, packets of the other tracks, tags. As ffmpeg reads it."""
 import json
 import re

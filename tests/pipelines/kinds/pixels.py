@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Forms of pixels and colours. Deep ones go to forms without loss, so that levels can be counted."""
 from .kind import kind
 

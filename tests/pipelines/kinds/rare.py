@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Kinds that reports of bugs of other programs speak of."""
 from . import edit, join
 from .kind import kind

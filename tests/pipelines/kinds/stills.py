@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pictures, and pictures that move."""
 from . import join
 from .kind import kind

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How streams are built and put together: order of frames, times, edit lists, joins, tracks beside the picture."""
 from . import edit, join
 from .kind import kind

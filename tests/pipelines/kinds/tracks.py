@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tracks beside the picture: sound of every codec, subtitles, dispositions."""
 from . import edit
 from .kind import kind

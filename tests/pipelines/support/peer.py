@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A viewer of flashvsr-webrtc that gets the videos, on a way that can be cut. Needs PyGObject: run by /usr/bin/python3."""
 import ctypes
 import selectors

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs flashvsr-upscale and looks at files, for the tests of this folder."""
 import os
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Starts flashvsr-rtsp and speaks to it, for the tests of this folder: clients are sockets, down to the bytes."""
 import hashlib
 import re

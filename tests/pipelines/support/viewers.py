@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Starts flashvsr-webrtc and speaks to it, for the tests of this folder: requests, and a WebSocket down to the bytes."""
 import base64
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cuts the clips of clips.tsv: held-out ones as PNG, training ones as JPEG (quality 95, 4:4:4).
 
 usage: clips.py SOURCE_ROOT EVAL_FOLDER TRAIN_FOLDER

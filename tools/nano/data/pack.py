@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Turns the folder train/ that make writes into the safetensors pack that flashvsr-train reads.
 
 usage: pack.py TRAIN_FOLDER OUT.safetensors

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Renders pages of text and line art: sharp edges at all angles, which photographs are short of."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finds the pictures of an unpacked package, also those inside zip, pk3 and Qt resource files."""
 
 import fnmatch

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How much there is to win on a crop: its x4 bicubic round trip, its flat share, its structure."""
 
 import cv2

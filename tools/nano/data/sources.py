@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of SOURCES.md, which is also what the scripts work from."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cuts the training stills: 512x512 crops, chosen by detail, JPEG quality 95 (4:4:4).
 
 usage: stills.py SOURCE_ROOT OUT_FOLDER BUDGET_MB
