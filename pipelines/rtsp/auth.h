@@ -19,6 +19,7 @@ namespace rtsp {
 //   so what was overheard is of no use on another one;
 // - looks at the first credentials of a request alone, and not at all while their address has to
 //   wait after a wrong password (503 with Retry-After). Who is in already does not wait;
+// - has passwords hashed on a thread of their own, and keeps the connection's requests meanwhile;
 // - says so: `say` gets a line with address and user, from the server's threads.
 //
 // A request without credentials is how clients begin, and no wrong password.

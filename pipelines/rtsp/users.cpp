@@ -68,8 +68,8 @@ std::string hashed(const std::string& password, const std::string& hash) {
     return result && result[0] != '*' ? result : "";
 }
 
-// Whether a login takes at most 0.3 s of the thread that all clients share, and 64 MB; otherwise
-// whoever guesses would hold up everybody.
+// Whether a login takes at most 0.3 s, and 64 MB: hashes are made one after the other, and whoever
+// guesses would hold up all who log in.
 bool is_affordable(const std::string& hash) {
     const auto begins = [&](const std::string& with) { return hash.rfind(with, 0) == 0; };
     if (begins("$5$") || begins("$6$")) {

@@ -23,8 +23,8 @@ def serve(*arguments, **more):
 class Peer(Connection):
     """A client of one connection."""
 
-    def __init__(self, server, tls=False, receive_buffer=None):
-        super().__init__(('127.0.0.1', server.port), tls, receive_buffer)
+    def __init__(self, server, tls=False, **more):
+        super().__init__(('127.0.0.1', server.port), tls, **more)
         self.url, self.number, self.session = server.url, 0, None
 
     def __enter__(self):

@@ -146,8 +146,10 @@ def frame(opcode, data=b'', final=True, reserved=0, length=None):
 class Connection:
     """To a server, down to the bytes: `buffer` is what has come and was not taken."""
 
-    def __init__(self, address, tls=False, receive_buffer=None):
+    def __init__(self, address, tls=False, receive_buffer=None, source=None):
         self.buffer, self.socket = b'', socket.socket()
+        if source:
+            self.socket.bind((source, 0))
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(PATIENCE)
