@@ -127,6 +127,17 @@ bool is_pipe(const std::string& path) {
            (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode) || S_ISSOCK(status.st_mode));
 }
 
+// Whether what begins like this may be anything that libavformat reads.
+bool is_known(const std::string& name, std::vector<char> begin) {
+    const int size = static_cast<int>(begin.size());
+    begin.resize(begin.size() + AVPROBE_PADDING_SIZE);
+    AVProbeData probe{};
+    probe.filename = name.c_str();
+    probe.buf = reinterpret_cast<unsigned char*>(begin.data());
+    probe.buf_size = size;
+    return av_probe_input_format(&probe, 1) != nullptr;
+}
+
 // Opens a pipe that somebody writes to, or will within half a minute.
 int open_pipe(const std::string& path, const std::string& name) {
     constexpr std::chrono::seconds kPatience(30);
@@ -220,11 +231,19 @@ void Source::read_pipe() {
         kind_ = Kind::kPipe;
         return;
     }
+    constexpr size_t kBlock = 1 << 20;  // in which libavformat has to know a file
     make_spool();
-    append(head_.data(), head_.size());
-    std::vector<char> block(1 << 20);
-    while (const size_t count = read_some(pipe_, name_, block.data(), block.size())) {
+    std::vector<char> block(head_.begin(), head_.end());
+    block.resize(kBlock);
+    size_t count = read_some(pipe_, name_, block.data() + head_.size(), kBlock - head_.size());
+    count += head_.size();
+    // What never ends, as /dev/zero, would fill the disk.
+    if (count == kBlock && !is_known(name_, block)) {
+        throw Failure(ExitCode::kInput, name_ + " cannot be read: it is no video");
+    }
+    while (count > 0) {
         append(block.data(), count);
+        count = read_some(pipe_, name_, block.data(), block.size());
     }
 }
 
