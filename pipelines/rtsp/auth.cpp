@@ -30,7 +30,7 @@ struct Login {
     bool passed = false;  // the newest credentials were right
     bool stale = false;   // they were right for the nonce of another connection
     int64_t wait = 0;     // they have not been looked at, for so long, in microseconds
-    // Of Basic.
+    // For Basic:
     std::string hashed;                // the newest credentials that have been
     Verdict verdict = Verdict::kNone;  // on those
     bool told = true;                  // it has been
@@ -71,7 +71,7 @@ std::string shown_name(const std::string& name) {
     return shown;
 }
 
-// Of Basic, where these are the first credentials of a request: others are not looked at.
+// The credentials of Basic, where they are the first ones of a request: others are not looked at.
 std::string basic_of(const GstRTSPMessage* request) {
     GstRTSPAuthCredential** all = gst_rtsp_message_parse_auth_credentials(
         const_cast<GstRTSPMessage*>(request), GST_RTSP_HDR_AUTHORIZATION);

@@ -41,7 +41,7 @@ constexpr double kMessagesAtOnce = 200;
 // Uses of Pipelined-Requests on a connection, whose names the library keeps until its end.
 constexpr int kPipelines = 16;
 
-/// Requests that wait for the verdict on a password. Clients wait for an answer.
+// Requests that wait for the verdict on a password. Clients wait for an answer.
 constexpr size_t kHeld = 4;
 
 // ---- Viewers ---------------------------------------------------------------------------------

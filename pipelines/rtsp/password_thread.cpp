@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "pipelines/rtsp/password_thread.h"
 
 #include <glib.h>
