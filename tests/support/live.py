@@ -163,7 +163,9 @@ class Client:
         return wait_for(self.error, 'a refusal')
 
     def stop(self):
-        self.pipeline.set_state(Gst.State.NULL)
+        if self.pipeline:
+            self.pipeline.set_state(Gst.State.NULL)
+            self.pipeline = None  # it knows this, too: they would keep each other, and descriptors, for ever
 
     def __enter__(self):
         return self
