@@ -50,7 +50,7 @@ RequestMeter::Verdict RequestMeter::take_byte(char byte, bool may_send_data, int
                 await_body(static_cast<uint8_t>(line_[2]) << 8 | static_cast<uint8_t>(line_[3]));
             }
             return Verdict::kFine;
-        default: return take_header(byte);
+        default: return take_header(byte, now);
     }
 }
 
@@ -64,15 +64,16 @@ RequestMeter::Verdict RequestMeter::begin(char byte, bool may_send_data, int64_t
     line_.clear();
     if (byte != '$') {
         state_ = State::kHeader;
-        return take_header(byte);
+        return take_header(byte, now);
     }
     state_ = State::kDataHeader;
     line_ = byte;
     return may_send_data ? Verdict::kFine : Verdict::kBad;
 }
 
-RequestMeter::Verdict RequestMeter::take_header(char byte) {
+RequestMeter::Verdict RequestMeter::take_header(char byte, int64_t now) {
     if (++header_ > limits::kLongestHeader) return Verdict::kTooLong;
+    if (!header_bytes_.take(now)) return Verdict::kTooMany;
     const bool after_return = !line_.empty() && line_.back() == '\r';
     if (byte == '\0' || after_return != (byte == '\n')) return Verdict::kBad;
     if (byte != '\n') {

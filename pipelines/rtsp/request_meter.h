@@ -33,7 +33,7 @@ class RequestMeter {
 
     Verdict take_byte(char byte, bool may_send_data, int64_t now);
     Verdict begin(char byte, bool may_send_data, int64_t now);
-    Verdict take_header(char byte);
+    Verdict take_header(char byte, int64_t now);
     Verdict end_line();
     void await_body(size_t size);
 
@@ -45,6 +45,7 @@ class RequestMeter {
     bool first_line_ = true;
     bool has_length_ = false;
     int pipelines_ = 0;
+    pipelines::Allowance header_bytes_{limits::kHeaderBytesPerSecond, limits::kHeaderBytesAtOnce};
     pipelines::Allowance messages_{limits::kMessagesPerSecond, limits::kMessagesAtOnce};
 };
 
