@@ -34,7 +34,7 @@ struct Format {
     Component component[4];  // R G B or Y Cb Cr, and what is alpha or x
 
     constexpr int sample_bytes() const { return bits > 8 ? 2 : 1; }
-    // Of a frame with so many columns or rows of luma.
+    // Columns and rows of a plane of a frame whose luma has so many.
     constexpr int columns(int index, int width) const {
         return plane[index].chroma ? (width + sub_x) >> sub_x : width;
     }

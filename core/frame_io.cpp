@@ -19,7 +19,7 @@ namespace {
 
 // The spatial reach of the RoPE and window arithmetic: 1024 token rows or columns of 16 pixels.
 constexpr int32_t kMaxSide = FLASHVSR_MAX_SIDE;
-// Of rows in our own memory: kernels then read and write 16 bytes at a time.
+// Rows in our own memory begin at multiples of this: kernels then read and write 16 bytes at once.
 constexpr int64_t kRowAlignment = 64;
 
 int64_t aligned_row(const FlashvsrFrameInfo& info, int plane) {

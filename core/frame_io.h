@@ -19,7 +19,7 @@ void check_frame(const FlashvsrFrame& frame, const FlashvsrFrameInfo& expected,
 
 bool has_alpha(FlashvsrFormat format);
 
-// Of a frame in a FrameBuffer.
+// What a frame takes in a FrameBuffer.
 int64_t frame_bytes(const FlashvsrFrameInfo& info);
 
 // A frame in memory of our own.

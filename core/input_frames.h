@@ -41,7 +41,7 @@ class InputFrames {
     // The chunk's frames, [25 or 12, 3, padded height, padded width], once none is missing;
     // `compute` waits for them.
     at::Tensor take(const CudaStream& compute);
-    // Of the same frames, [25 or 12, height, width], or undefined.
+    // The same frames' alpha, [25 or 12, height, width], or undefined.
     at::Tensor alpha() const;
     // Turns to the next chunk, when all that reads this one's frames is queued on `compute`.
     void advance(const CudaStream& compute);

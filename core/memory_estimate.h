@@ -29,7 +29,7 @@ struct MemoryQuery {
     Tiling tiling;
 };
 
-// Of libraries and kernels that are loaded when they are first used.
+// What libraries and kernels take that are loaded when they are first used.
 inline constexpr int64_t kLibraryBytes = int64_t{256} << 20;
 
 // Bytes.
@@ -51,7 +51,7 @@ struct MemoryEstimate {
 
 MemoryEstimate estimate_memory(const MemoryQuery& query);
 
-// Of a model that is there; how its past is kept and tiled is still to be said.
+// The query for a model that is there; how its past is kept and tiled is still to be said.
 MemoryQuery memory_query(const Model& model, const FlashvsrFrameInfo& input,
                          const FlashvsrFrameInfo& output);
 

@@ -17,7 +17,7 @@
 namespace flashvsr {
 namespace {
 
-// Of tiles that nobody asked for, in windows: what a tile sees beyond its own part is then little.
+// Tiles that nobody asked for, in windows: so large that they see little beyond their own parts.
 constexpr int64_t kTileSize = 6;
 constexpr int64_t kTileOverlap = 1;
 

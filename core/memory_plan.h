@@ -14,8 +14,8 @@ struct FreeMemory {
     int64_t bytes = 0;
 };
 
-// Of the device, what is free and what LibTorch's allocator holds unused. With a limit, in bytes,
-// as if the device had no more than that in all. On the CPU the limit less `weights`.
+// What is free of the device and what LibTorch's allocator holds of it unused. With a limit, in
+// bytes, as if the device had no more than that in all. On the CPU the limit less `weights`.
 FreeMemory free_memory(const at::Device& device, int64_t limit, int64_t weights);
 
 // Keeps LibTorch's allocator from taking more than a device of that size would have; 0: what it

@@ -28,7 +28,7 @@ const Precision& precision_of(FlashvsrPrecision value) {
     throw Error(Error::Kind::kInvalidArgument, "unknown precision");
 }
 
-// Of the CPU: one that can do nothing.
+// The CPU counts as a card that can do nothing.
 kernels::Device card_of(const at::Device& device) {
 #ifdef FLASHVSR_CUDA
     if (device.is_cuda()) return kernels::cuda_device(device.index());

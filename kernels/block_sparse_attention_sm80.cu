@@ -63,7 +63,7 @@ struct Rows {
 template <typename T>
 struct Layout {
     using Tokens = Rows<kHeadDim * sizeof(T)>;  // of Q and K, and of V but for e4m3
-    // Of V in e4m3, which is transposed: 64 keys of one d.
+    // V in e4m3 is transposed: its rows are 64 keys of one d.
     using Values = Rows<(kE4m3<T> ? kKeys : kHeadDim) * sizeof(T)>;
     using Results = Rows<kHeadDim * 2>;
     static constexpr int kSteps = kHeadDim * sizeof(T) / 32;    // of Q K^T, 32 bytes of d each

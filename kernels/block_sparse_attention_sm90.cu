@@ -68,7 +68,6 @@ __device__ void wait(const uint64_t& barrier, uint32_t parity) {
 }
 
 // ---- copies
-// ------------------------------------------------------------------------------------------------
 
 // One warp.
 template <typename T>
@@ -117,7 +116,6 @@ __device__ void copy_tiles(Shared<T>& shared, const TensorMaps& maps, const Atte
 }
 
 // ---- products
-// ------------------------------------------------------------------------------------------------
 
 // A thread's part of a group's [64, 128] scores, weights or results (ptx_sm90.h): columns 8 i +
 // 2 (lane % 4) and the next are elements 4 i and 4 i + 1 of its first row, 4 i + 2 and 4 i + 3 of
@@ -167,7 +165,6 @@ __device__ void multiply_values(Accumulators& out, const Operand<T>& p, const ch
 }
 
 // ---- softmax
-// ------------------------------------------------------------------------------------------------
 
 // The weights' exponents lie at most kHeadroom + kSlack above zero: those of the key that was the
 // largest when the maximum was last raised are kHeadroom, and a maximum is raised only where it
@@ -282,7 +279,6 @@ __device__ void pack(const Accumulators& s, Operand<T>& p) {
 }
 
 // ---- a group's rows
-// ------------------------------------------------------------------------------------------------
 
 // Writes the group's 64 rows through its part of shared memory.
 template <typename Out>
@@ -432,7 +428,6 @@ __global__ void __launch_bounds__(kThreads, 1)
 }
 
 // ---- launch
-// ------------------------------------------------------------------------------------------------
 
 template <typename T>
 constexpr CUtensorMapDataType map_type() {

@@ -13,7 +13,7 @@ struct Statistics {
     double mean, deviation;
 };
 
-// Of value * scale + shift.
+// Mean and deviation of value * scale + shift.
 template <typename T>
 Statistics statistics(const ModelPlanes& planes, int plane, const ColorStats& params, double scale,
                       double shift) {

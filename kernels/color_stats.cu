@@ -26,8 +26,8 @@ __device__ Sums add_over_warp(Sums sums) {
     return sums;
 }
 
-// Of a thread's samples: those at columns 8 i to 8 i + 7 of every row, over i = its index and each
-// kThreads further, as one sequence over rows.
+// Sums over a thread's samples: those at columns 8 i to 8 i + 7 of every row, over i = its index
+// and each kThreads further, as one sequence over rows.
 template <typename T>
 __device__ Sums sum_thread(const T* rows, int64_t row_stride, int height, int width, bool aligned) {
     const int vectors = (width + kVector - 1) / kVector;

@@ -145,7 +145,7 @@ __device__ void consume(const Geometry& g, uint32_t shared, float* products, Y* 
         const int column = run.column + pixel;
         const bool inside = pixel > 0 && pixel <= kColumns && column < g.w;
         Y* to = y + run.frame * 3 * area + column;
-        // Of the output rows above and at the input row: the sums so far.
+        // The sums so far of the output rows above and at the input row.
         float above[3] = {}, here[3] = {};
         for (int row = run.first - 1; row <= run.last; ++row) {
             float* set_products = products + set * L::kProductFloats;

@@ -80,7 +80,8 @@ struct Geometry {
     __device__ int steps(int taps) const { return inputs * in_blocks * taps; }
 };
 
-// Of y or the residual: the pixels of even and of odd columns, or all where nothing is resized.
+// Maps of y or of the residual: of the pixels of even and of odd columns, or of all where nothing
+// is resized.
 struct OutputMaps {
     CUtensorMap of_column[2];
 };
@@ -148,7 +149,6 @@ struct Work {
 };
 
 // ---- producers: one thread each
-// ------------------------------------------------------------------------------------------------
 
 template <typename Tile>
 __device__ void copy_inputs(const Geometry& g, const CUtensorMap* x, const CUtensorMap* past,
@@ -196,7 +196,6 @@ __device__ void copy_weights(const Geometry& g, const CUtensorMap* map, Ring rin
 }
 
 // ---- consumers
-// ------------------------------------------------------------------------------------------------
 
 constexpr int kLeadBarrier = 1;
 constexpr int kConsumerBarrier = 2;  // and 3
@@ -208,7 +207,7 @@ using Accumulators = float[2][Tile::kOut / 2];
 __device__ inline bool first_lane() { return threadIdx.x % 32 == 0; }
 __device__ inline bool first_thread() { return threadIdx.x % 128 == 0; }
 
-// Of the first kSlices times 32 bytes of channels.
+// The products of the first kSlices times 32 bytes of channels.
 template <typename Tile, int kSlices>
 __device__ void multiply_slices(uint32_t input, uint32_t weight, bool accumulate,
                                 Accumulators<Tile>& acc) {
@@ -238,7 +237,7 @@ __device__ void multiply_tap(uint32_t input, uint32_t weight, int slices, bool a
     multiply_slices<Tile, 1>(input, weight, accumulate, acc);
 }
 
-// Of this thread's columns: two of every eight.
+// The biases of this thread's columns: two of every eight.
 template <typename Tile>
 using Bias = float2[Tile::kOut / 8];
 
@@ -417,7 +416,6 @@ __global__ void __launch_bounds__(kThreads, 1)
 }
 
 // ---- host
-// ------------------------------------------------------------------------------------------------
 
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
 

@@ -27,8 +27,8 @@ struct Device {
 // The oldest capability that the kernels are compiled for.
 constexpr int kOldestCapability = 80;
 
-// Of a card with this capability; sizes as in the CUDA programming guide, "Technical specifications
-// per compute capability".
+// What a card of this capability can do; sizes as in the CUDA programming guide, "Technical
+// specifications per compute capability".
 Device device_of(int capability, int multiprocessors);
 
 // "9.0" as 90; nothing for what is not one digit or two, a point and a digit.

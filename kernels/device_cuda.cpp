@@ -24,7 +24,7 @@ int capability_of(int index) {
            attribute(cudaDevAttrComputeCapabilityMinor, index);
 }
 
-// Of another card, if the environment asks for one.
+// The card's own, or another's if the environment asks for one.
 int capability_to_show(int index) {
     const char* asked = std::getenv("FLASHVSR_CARD");
     if (!asked || !*asked) return capability_of(index);

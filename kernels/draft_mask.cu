@@ -61,7 +61,7 @@ struct Part {
     __device__ bool allowed(int row, int window) const {
         return bits[row * words + window / 32] >> window % 32 & 1;
     }
-    // Of an allowed window, among those of its row and slice.
+    // The place of an allowed window among those of its row and slice.
     __device__ int place(int row, int window) const {
         const int word = row * words + window / 32;
         return before[word] + __popc(bits[word] & ((1u << window % 32) - 1));
@@ -122,8 +122,8 @@ __device__ void load_fragments(const T* row, uint4 (&to)[4]) {
     }
 }
 
-// Of the 16 keys from first_key on: the one of this lane's group of four, and the eighth after it.
-// A key past the last stands for the last.
+// Two of the 16 keys from first_key on: the one of this lane's group of four, and the eighth after
+// it. A key past the last stands for the last.
 struct KeyFragments {
     template <typename T, int kParts>
     __device__ void load(const DraftMask& params, const Part<T, kParts>& part, int first_key) {

@@ -15,7 +15,6 @@ float clamp(float value, float low, float high) { return std::min(std::max(low, 
 float clamp01(float value) { return clamp(value, 0.0f, 1.0f); }
 
 // ---- rows of samples
-// -------------------------------------------------------------------------------
 
 template <typename Sample>
 void read_samples(const Sample* __restrict row, int step, int shift, int count,
@@ -54,7 +53,6 @@ void write_row(const Picture& picture, int component, int y, int count, const fl
 }
 
 // ---- samples to colour
-// -----------------------------------------------------------------------------
 
 void blend_rows(const float* __restrict near, const float* __restrict far, float weight_far,
                 int count, float* __restrict out) {
@@ -124,7 +122,6 @@ void scale_row(float offset, float scale, int width, float* row) {
 }
 
 // ---- the model's planes as rows of colour in [0, 1]
-// ------------------------------------------------
 
 template <typename T>
 class ColourRows {
@@ -163,7 +160,6 @@ class ColourRows {
 };
 
 // ---- colour to samples
-// -----------------------------------------------------------------------------
 
 template <typename T>
 void write_rgb(const ModelToPicture& params) {

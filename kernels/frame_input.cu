@@ -21,7 +21,6 @@ constexpr int kThreadColumns = kTileWidth / kAcross;
 static_assert(kThreads == kThreadColumns * kTileHeight / kDown);
 
 // ---- source pixels
-// ---------------------------------------------------------------------------------
 
 template <typename Sample>
 __device__ float sample_at(const Component& component, int shift, int x, int y) {
@@ -94,7 +93,6 @@ struct YuvSource {
 };
 
 // ---- filters
-// ---------------------------------------------------------------------------------------
 
 // Source samples that outputs `first` to `last` of an axis depend on.
 struct Reach {
@@ -171,7 +169,6 @@ __device__ void filter_band(const ResizeTapsView& taps, int y, int begin, int en
 }
 
 // ---- output
-// ----------------------------------------------------------------------------------------
 
 // Four pixels at x, of which those before `width` are written, at once where all are and `aligned`.
 template <typename T>

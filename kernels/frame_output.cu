@@ -23,7 +23,6 @@ struct Aligned {
 };
 
 // ---- chroma of full size, or none
-// ------------------------------------------------------------------
 
 // The thread's pixels as samples: of R, G and B, or of Y, Cb and Cr.
 template <bool kYuv, typename T>
@@ -108,7 +107,6 @@ __global__ void alpha_kernel(ModelToPicture params, float largest, Aligned align
 }
 
 // ---- smaller chroma
-// --------------------------------------------------------------------------------
 
 // Cb and Cr at columns i to i + 3 of a row of theirs, in planes of their own or in pairs.
 template <typename Sample>
@@ -194,14 +192,13 @@ __global__ void __launch_bounds__(kBlockX* kBlockY, 5)
 }
 
 // ---- launch
-// ------------------------------------------------------------------------------------------
 
 bool aligned_planes(const ModelPlanes& planes) {
     return reinterpret_cast<uintptr_t>(planes.data) % 16 == 0 && planes.plane_stride % 8 == 0 &&
            planes.row_stride % 8 == 0;
 }
 
-// Of all components that lie between others. Nothing where each has rows of its own.
+// All components that lie between others. Nothing where each has rows of its own.
 Group group_of(const Picture& picture) {
     Group group = {};
     for (const Component& component : picture.component) {

@@ -75,7 +75,7 @@ Key key_of(const Matmul& params) {
 // The library on one device, and the algorithms in use there.
 class Library {
   public:
-    // Of the current device.
+    // The current device's.
     static Library& current() {
         static std::mutex mutex;
         static std::map<int, Library> libraries;

@@ -13,7 +13,6 @@
 namespace flashvsr::kernels::ptx {
 
 // ---- mbarriers: 8 bytes of shared memory each; a phase ends when all arrivals and bytes are in
-// ------------------------------------------------------------------------------------------------
 
 __device__ inline void mbarrier_init(uint32_t barrier, uint32_t arrivals) {
     asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals)
@@ -65,7 +64,6 @@ __device__ inline bool mbarrier_test(uint32_t barrier, uint32_t parity) {
 }
 
 // ---- tensor copies; coordinates in elements, the innermost dimension first
-// ------------------------------------------------------------------------------------------------
 
 #define FLASHVSR_TMA_LOAD(RANK) \
     "cp.async.bulk.tensor." #RANK "d.shared::cta.global.mbarrier::complete_tx::bytes [%0], "
@@ -136,7 +134,6 @@ __device__ inline void tma_store_wait_read() {
 }
 
 // ---- matrices to shared memory
-// ------------------------------------------------------------------------------------------------
 
 // The reverse of ldmatrix_x4.
 __device__ inline void stmatrix_x4(uint32_t to, const uint32_t (&from)[4]) {
@@ -146,7 +143,6 @@ __device__ inline void stmatrix_x4(uint32_t to, const uint32_t (&from)[4]) {
 }
 
 // ---- order and registers
-// ------------------------------------------------------------------------------------------------
 
 // Shows this thread's ordinary shared memory accesses to the copy engine and the tensor cores.
 __device__ inline void fence_proxy_async() {
@@ -172,7 +168,6 @@ __device__ inline void increase_registers() {
 }
 
 // ---- wgmma: d [64, N] (+)= a [64, K] b [N, K]^T by the four warps of a warpgroup
-// ------------------------------------------------------------------------------------------------
 //
 // K is 32 bytes: 16 elements of 16 bits, 32 of e4m3. Warp w of the group holds rows 16 w to
 // 16 w + 15 of d; a lane holds of every eight columns (d[4 i] to d[4 i + 3] for columns 8 i on) the

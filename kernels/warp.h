@@ -7,7 +7,7 @@ namespace flashvsr::kernels {
 inline constexpr int kWarpSize = 32;
 inline constexpr unsigned kAllLanes = 0xffffffffu;
 
-// Of a block whose threads are counted by x alone.
+// Where this thread is in a block whose threads are counted by x alone.
 __device__ inline int lane_index() { return threadIdx.x % kWarpSize; }
 __device__ inline int warp_index() { return threadIdx.x / kWarpSize; }
 

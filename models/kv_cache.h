@@ -93,7 +93,7 @@ class KvCache {
     bool is_stored(int64_t index) const { return stores_[index].k.defined(); }
     const Store& store(int64_t index) const { return stores_[index]; }
 
-    // Of the step under way: the slices that come from their places, and the new ones that will be
+    // The step under way: the slices that come from their places, and the new ones that will be
     // kept.
     const std::vector<Move>& incoming() const { return incoming_; }
     const std::vector<Move>& outgoing() const { return outgoing_; }

@@ -23,7 +23,8 @@ constexpr size_t kZip64EndBytes = 56;
 constexpr size_t kMaxComment = 0xffff;
 constexpr uint64_t kMaxDirectoryBytes = 16 << 20, kMaxTextBytes = 16 << 20;
 constexpr uint64_t kMaxMembers = kMaxTensors + 100;  // a storage for each tensor, and the rest
-// Of the tensors together, in sizes of the file: weights that are used twice share their storage.
+// How often the file's size the tensors together may have: weights that are used twice share their
+// storage.
 constexpr int64_t kMaxShares = 4;
 constexpr uint16_t kZip64Extra = 1;  // id of the extra field with 64-bit sizes (4.5.3)
 constexpr uint16_t kEncrypted = 1 << 0, kSizesFollow = 1 << 3;  // general purpose flags

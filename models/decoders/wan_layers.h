@@ -28,7 +28,7 @@ struct Graph {
     int64_t patch;   // side in pixels of what is one position, 3 * patch^2 channels, at the widest
     bool halves;     // a resize of the decoder halves the channels
     bool shortcuts;  // around each stage, without weights
-    // Of the latents.
+    // The latents' statistics, per channel.
     std::vector<double> mean, deviation;
     std::vector<double> scale() const;  // 1 / deviation
 

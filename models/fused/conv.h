@@ -74,7 +74,7 @@ class FusedUpConv {
 
     // [n, h, w, c] -> [n * frames, 2 h, 2 w, out], the frames of each in order.
     at::Tensor operator()(const at::Tensor& x, const Epilogue& epilogue = {}) const;
-    // Of the frames that each frame of x becomes, the one of index `part`; y: [n, 2 h, 2 w, out],
+    // Makes the frame of index `part` of those that each frame of x becomes. y: [n, 2 h, 2 w, out],
     // each frame contiguous, the frames apart or not.
     void write(const at::Tensor& x, int64_t part, const at::Tensor& y,
                const Epilogue& epilogue = {}) const;

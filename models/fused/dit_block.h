@@ -70,8 +70,8 @@ class FusedDitBlock : public TransformerBlock {
 
     DitConfig config_;
     SelfAttention self_attn_;
-    // Of attention in e4m3; empty in 16 bits. From the weights, as nothing in front of the norms
-    // can make any element larger.
+    // The scales of attention in e4m3; empty in 16 bits. They follow from the weights, as nothing
+    // in front of the norms can make any element larger.
     std::optional<E4m3Scales> e4m3_;
     CrossAttention cross_attn_;
     FusedLinear ffn_0_, ffn_2_;

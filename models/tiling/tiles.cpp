@@ -11,7 +11,7 @@ at::Tensor linear_ramp(int64_t length) {
     return (at::arange(length, at::kFloat) + 0.5) / static_cast<double>(length);
 }
 
-// Of one axis: for each span [its size * scale].
+// The weights along one axis: for each span [its size * scale].
 std::vector<at::Tensor> axis_weights(const std::vector<Span>& spans, int64_t scale) {
     std::vector<at::Tensor> weights;
     at::Tensor sum = at::zeros({spans.back().end * scale}, at::kFloat);

@@ -386,7 +386,7 @@ class Bench {
     }
 
   private:
-    // Of all streams.
+    // What all streams take.
     void report_plan(nlohmann::json& report) const {
         const flashvsr::MemoryEstimate& estimate = plan_.estimate;
         const int64_t streams = options_.streams;

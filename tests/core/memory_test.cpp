@@ -42,7 +42,6 @@ FreeMemory gib_free(double gib) {
 }
 
 // ---- the estimate
-// ------------------------------------------------------------------------------------
 
 int64_t bytes_of(const at::Tensor& tensor) {
     return tensor.defined() ? static_cast<int64_t>(tensor.nbytes()) : 0;
@@ -113,7 +112,6 @@ TEST(MemoryEstimate, GrowsWithThePictureAndFallsWithEverySettingThatSaves) {
 }
 
 // ---- the plan
-// ----------------------------------------------------------------------------------------
 
 TEST(MemoryPlan, LeavesAStreamThatFitsAsItIs) {
     const MemoryPlan plan = plan_memory(released_query(1408, 768), gib_free(20), true);
@@ -192,7 +190,6 @@ TEST(MemoryPlan, AStreamHeedsTheLimit) {
 }
 
 // ---- pictures
-// ----------------------------------------------------------------------------------------
 
 using Frames = std::vector<std::vector<uint8_t>>;
 

@@ -9,7 +9,7 @@
 
 extern "C" {
 void gst_plugin_flashvsr_register(void);
-// Of LeakSanitizer, where it is linked in.
+// A function of LeakSanitizer, where it is linked in.
 void __lsan_disable(void) __attribute__((weak));
 void __lsan_enable(void) __attribute__((weak));
 }

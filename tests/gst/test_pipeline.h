@@ -16,7 +16,7 @@ struct Outcome {
 
 /* "domain/code" of an error, as GLib numbers it. */
 std::string name_of(GQuark domain, int code);
-/* Of a message of type ERROR, which stays the caller's. */
+/* Takes what a message of type ERROR says; the message stays the caller's. */
 void read_error(GstMessage* message, Outcome* outcome);
 
 /* A pipeline made from a launch line. It is in NULL again when the object goes. */

@@ -48,7 +48,6 @@ DevicePicture upload(const OwnedPicture& owned) {
 }
 
 // ---- input
-// -----------------------------------------------------------------------------------------
 
 struct DeviceTaps {
     explicit DeviceTaps(const ResizeTaps& taps)
@@ -125,7 +124,6 @@ TYPED_TEST(CudaFrameTest, InputEqualsItsReferenceToTheLastBitAtAnyRatio) {
 }
 
 // ---- output
-// ----------------------------------------------------------------------------------------
 
 struct Planes {
     int64_t row, plane;
@@ -198,7 +196,6 @@ TYPED_TEST(CudaFrameTest, OutputEqualsItsReferenceToTheLastBitWhereRowsAreAligne
 }
 
 // ---- statistics
-// ------------------------------------------------------------------------------------
 
 TYPED_TEST(CudaFrameTest, ColourStatisticsEqualTheirReferenceAndThemselves) {
     using T = TypeParam;

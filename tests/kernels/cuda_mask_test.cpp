@@ -28,7 +28,6 @@ std::vector<uint16_t> bits_of(const std::vector<T>& values) {
 }
 
 // ---- q and k
-// -----------------------------------------------------------------------------------------
 
 template <typename T>
 struct QkCase {
@@ -150,7 +149,6 @@ TYPED_TEST(CudaMaskTest, QkPrepareStoresInE4m3WhatFp8AttentionReads) {
 }
 
 // ---- draft mask
-// --------------------------------------------------------------------------------------
 
 template <typename T>
 DraftMaskResult draft_on_gpu(const DraftMaskShape& shape, const DraftMaskMeans<T>& means,

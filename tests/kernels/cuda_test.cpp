@@ -32,7 +32,6 @@ using ElementTypes = testing::Types<float, Float16, BFloat16>;
 TYPED_TEST_SUITE(TypedCudaTest, ElementTypes);
 
 // ---- block lists
-// -----------------------------------------------------------------------------------
 
 TEST_F(CudaTest, BlockListEqualsItsReference) {
     for (const int columns : {1, 31, 32, 33, 264, 1000}) {
@@ -65,7 +64,6 @@ TEST_F(CudaTest, BlockListEqualsItsReference) {
 }
 
 // ---- linear layers
-// ---------------------------------------------------------------------------------
 
 struct MatmulShape {
     int rows, in, out;
@@ -158,7 +156,6 @@ TYPED_TEST(TypedCudaTest, MatmulEqualsItsReference) {
 }
 
 // ---- norms and noise
-// ---------------------------------------------------------------------------------
 
 // A statistic that differs in its last bit tips a rounding now and then.
 template <typename T>

@@ -65,7 +65,6 @@ TEST(Frame, KnownColoursHaveTheirCodes) {
 }
 
 // ---- against the definition, in double precision
-// ---------------------------------------------------
 
 // Weights of the samples that a position between them depends on.
 struct Lerp {
@@ -163,7 +162,7 @@ double sample_of(const OwnedPicture& out, const std::vector<float>& rgb, int com
     if (component == 0) {
         return luma(pixel(0, x, y), pixel(1, x, y), pixel(2, x, y)) * levels.range + levels.low;
     }
-    // Of the pixels on either side of the sample, and on it.
+    // What the pixels on either side of the sample, and on it, count for.
     const auto weights = [](int sub, float site) -> std::array<double, 3> {
         if (!sub) return {0, 1, 0};
         if (site == 0.0f) return {0.25, 0.5, 0.25};
@@ -232,7 +231,6 @@ TEST(Frame, ValuesOutsideTheRangeAreClippedAndNanIsBlack) {
 }
 
 // ---- there and back
-// --------------------------------------------------------------------------------
 
 // Reads a picture at its own size and writes it again, as strength 0 does.
 OwnedPicture there_and_back(const OwnedPicture& in) {
@@ -344,7 +342,6 @@ TEST(Frame, EveryLevelSurvivesTheWayThroughTheModelsRange) {
 }
 
 // ---- the model's side
-// ------------------------------------------------------------------------------
 
 TEST(Frame, ColourIsFixedClippedAndBlended) {
     const std::vector<float> decoded = {0.1f, 0.6f, 0.9f, 0.3f, 0.5f, 0.2f};  // two pixels

@@ -90,7 +90,6 @@ inline double largest_difference(const std::vector<float>& a, const std::vector<
 }
 
 // ---- block lists
-// -----------------------------------------------------------------------------------
 
 struct RandomLists {
     std::vector<int32_t> count;  // [rows]

@@ -104,7 +104,6 @@ TEST(FusedDit, LayersInE4m3ErrByTheirRounding) {
 }
 
 // ---- on a GPU
-// ------------------------------------------------------------------------------------
 
 class FusedDitOnGpu : public ::testing::Test {
   protected:

@@ -85,7 +85,7 @@ class LqProjectorTest : public ::testing::Test {
     at::Tensor frames_ = testing::random_frames(41, kGrid.height(), kGrid.width());
 };
 
-// Of sums in another order, which the processor decides: 3.4e-6 with AVX2, under 1e-6 with SSE.
+// Sums in another order, which the processor decides, differ by 3.4e-6 with AVX2, 1e-6 with SSE.
 constexpr double kRounding = 1e-5;
 
 // docs/model.md section 15, traps 1 and 2: convolution 1 sees x2 x3 x0 x1 x2 x3 of each group,

@@ -328,7 +328,7 @@ time_t time(time_t* result) {
     return now;
 }
 
-/* Of libavcodec and libavformat: they answer with what POSIX calls the error, negated. */
+/* Functions of libavcodec and libavformat answer with what POSIX calls the error, negated. */
 #define FAILS(name)                                                          \
     int name(void* a, void* b, void* c) {                                    \
         if (plan().verdict(#name) != Verdict::kDone) return -plan().error(); \

@@ -21,7 +21,7 @@ ModelShape tiny_shape();
 Model random_model(const ModelShape& shape, ModelVersion version, const Placement& placement,
                    uint64_t seed, const DecoderType& type = default_decoder(Mode::kTiny));
 
-// Of the released decoder of this type.
+// Sizes of the released decoder of this type.
 TaehvDecoder::Config released_taehv(const DecoderType& type);
 int64_t released_wan_width(const DecoderType& type);
 

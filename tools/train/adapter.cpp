@@ -16,7 +16,7 @@ namespace {
 
 constexpr int64_t kClipFrames = 17;
 constexpr int64_t kTaps = 3;
-// Of the mean square of the inputs: enough for latents that are copies of each other.
+// As a share of the inputs' mean square: enough for latents that are copies of each other.
 constexpr double kRidge = 1e-4;
 
 // [positions, inputs + 1]: what the adapter's convolution sees at each, and 1 for its bias. fp64.

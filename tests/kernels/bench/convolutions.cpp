@@ -13,7 +13,7 @@
 namespace flashvsr::kernels {
 namespace {
 
-// Of two latent frames.
+// The decoder's input for two latent frames.
 void bench_decoder_input(Timer& timer) {
     if (!wanted("decoder_input")) return;
     const int64_t pixels = int64_t{kFrames} * 3 * kWidth * kHeight;
@@ -40,7 +40,7 @@ int64_t stack_size(const Im2colShape& shape) {
     return shape.frames / 2 * (shape.height + 2) * (shape.width + 2) * 4 * shape.channels;
 }
 
-// Of eight frames, as version 1.1 has them.
+// The projector on eight frames, as version 1.1 has them.
 void bench_projector(Timer& timer) {
     const Im2colShape frames = {kFrames, kHeight / 16, kWidth / 16, kTokenChannels};
     const Im2colShape first = {kFrames / 2, frames.height, frames.width, 2048};
