@@ -15,7 +15,6 @@ inline constexpr int64_t kLookAhead = kFirstInput - kFirstOutput;
 // Frames that a later chunk sees: those of the one before, and its own.
 inline constexpr int64_t kLaterInput = kLookAhead + kChunk;
 
-inline constexpr int64_t kFirstSlices = 3;  // a later chunk has one
 inline constexpr int64_t kFirstLatents = kFirstSlices * kWindowFrames;
 inline constexpr int64_t kLaterLatents = kWindowFrames;
 

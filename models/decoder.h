@@ -20,6 +20,12 @@ inline void remember(at::Tensor& memory, const at::Tensor& value) {
         memory = value.clone();
 }
 
+// What a decoder takes of memory, in elements for each pixel that it sees: what it carries from
+// chunk to chunk, and what it holds at most beside its frames.
+struct DecoderElements {
+    double state = 0, working = 0;
+};
+
 class Decoder {
   public:
     // What crosses calls, empty before the first: each MemBlock's input at its previous time step.

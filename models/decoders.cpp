@@ -77,6 +77,22 @@ const std::vector<DecoderType>& decoder_types() {
     return types;
 }
 
+DecoderElements decoder_elements(const DecoderType& type, const TcDecoder::Config& tcd,
+                                 int64_t vae_width, bool fused) {
+    const int64_t patch = type.needs_adapter() ? 2 : 1;
+    switch (type.family) {
+        case DecoderType::Family::kTcd: return TcDecoder::elements(tcd, fused);
+        case DecoderType::Family::kTaehv: {
+            TaehvDecoder::Config config;
+            config.patch = patch;
+            return TaehvDecoder::elements(config, fused);
+        }
+        case DecoderType::Family::kWan21:
+        case DecoderType::Family::kWan22: return WanDecoder::elements(vae_width, patch, fused);
+    }
+    return {};
+}
+
 const DecoderType& decoder_type(const std::string& name) {
     for (const DecoderType& type : decoder_types())
         if (name == type.name) return type;

@@ -30,7 +30,12 @@ struct DecoderType {
     TaehvDecoder::Graph graph = {};  // of a kTaehv
     // FlashVSR's latents are Wan2.1's: 16 channels of 8 x 8 pixels.
     bool needs_adapter() const { return latent_channels != 16; }
+    bool is_vae() const { return family == Family::kWan21 || family == Family::kWan22; }
 };
+
+// See DecoderElements. tcd: a TCDecoder's configuration; vae_width: a VAE's width.
+DecoderElements decoder_elements(const DecoderType& type, const TcDecoder::Config& tcd,
+                                 int64_t vae_width, bool fused);
 
 const std::vector<DecoderType>& decoder_types();
 // Throws Error kInvalidArgument, naming those that there are.

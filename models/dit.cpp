@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/dit.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "models/attention.h"
@@ -17,7 +18,6 @@ namespace flashvsr {
 namespace {
 
 constexpr int64_t kPatch = 2;
-constexpr int64_t kMaxSlices = 3;  // of a step: those of the first
 
 // Where the constants of a stream are made: what is folded into weights is rounded with them, once.
 Placement constants_of(Placement placement) {
@@ -33,10 +33,54 @@ Dit::State::State(const Dit& dit, const WindowGrid& grid, const SparseSettings& 
       rope(grid, dit.placement()),
       cache(grid, {dit.caches_e4m3(), dit.config().dim, storage},
             static_cast<int64_t>(settings.kv_ratio), dit.placement()),
-      rope_table(at::empty({kMaxSlices * grid.tokens(), kHeadDim / 2, 2}, dit.placement().fp32())) {
+      rope_table(
+          at::empty({kFirstSlices * grid.tokens(), kHeadDim / 2, 2}, dit.placement().fp32())) {
     step.grid = grid;
     step.local_mask =
         at::empty({grid.windows(), grid.windows()}, dit.placement().options().dtype(at::kBool));
+}
+
+bool Dit::has_e4m3(const DitConfig& config, const Placement& placement, int64_t index) {
+    return placement.fp8 != Fp8::kNone && placement.fused() && index != 0 &&
+           index != config.layers - 1;
+}
+
+std::vector<bool> Dit::e4m3_caches(const DitConfig& config, const Placement& placement) {
+    std::vector<bool> e4m3;
+    for (int64_t i = 0; i < config.layers; ++i)
+        e4m3.push_back(has_e4m3(config, placement, i) && placement.fp8 == Fp8::kAll);
+    return e4m3;
+}
+
+// q, k, v and the feed-forward layers.
+int64_t Dit::e4m3_weights(const DitConfig& config, const Placement& placement) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < config.layers; ++i)
+        if (has_e4m3(config, placement, i))
+            count += 3 * config.dim * config.dim + 2 * config.dim * config.ffn_dim;
+    return count;
+}
+
+// Tables of the rotary embedding: its own and a step's.
+int64_t Dit::state_bytes(const WindowGrid& grid) {
+    return (kFirstSlices + 1) * grid.tokens() * kHeadDim * static_cast<int64_t>(sizeof(float));
+}
+
+// x, and of a block the widest moment (models/fused/dit_block.cpp): norm, q beside k and q apart;
+// or norm, projection, q and result of the attention to the prompt; or norm and hidden layer, a
+// slice at a time.
+int64_t Dit::working_bytes(const DitConfig& config, const Placement& placement,
+                           const WindowGrid& grid) {
+    const int64_t element = placement.element_bytes();
+    const int64_t x = kFirstSlices * grid.tokens() * config.dim * element;
+    const bool e4m3 = has_e4m3(config, placement, 1);
+    const int64_t self = e4m3 && placement.fp8 == Fp8::kAll ? 7 * x : 4 * x;
+    const int64_t cross = 5 * x;
+    const int64_t slices = placement.fused() ? 1 : 2 * kFirstSlices;  // plain: and its GELU
+    const int64_t hidden = slices * grid.tokens() * config.ffn_dim * (e4m3 ? 1 : element);
+    const int64_t lists = 2 * config.heads * kFirstSlices * kFirstSlices * grid.windows() *
+                          grid.windows() * static_cast<int64_t>(sizeof(int32_t));
+    return x + lists + std::max({self, cross, x / kFirstSlices + hidden});
 }
 
 std::vector<bool> Dit::caches_e4m3() const {
@@ -117,9 +161,8 @@ std::unique_ptr<TransformerBlock> Dit::take_block(Weights& weights, int64_t inde
                                                   const at::Tensor& time,
                                                   const at::Tensor& context) const {
     const std::string prefix = "blocks." + std::to_string(index) + ".";
-    // The first and the last block are the most sensitive ones.
     Placement placement = placement_;
-    if (index == 0 || index == config_.layers - 1) placement.fp8 = Fp8::kNone;
+    if (!has_e4m3(config_, placement_, index)) placement.fp8 = Fp8::kNone;
     if (placement.fused())
         return std::make_unique<FusedDitBlock>(weights, prefix, config_, placement, time, context);
     return std::make_unique<DitBlock>(weights, prefix, config_, placement_, time, context);

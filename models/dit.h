@@ -46,6 +46,18 @@ class Dit {
                                          const std::vector<int64_t>& slots)>;
 
     static Manifest manifest(const DitConfig& config);
+    // Whether block `index` has layers in e4m3; the first and the last one have none, as they are
+    // the most sensitive ones.
+    static bool has_e4m3(const DitConfig& config, const Placement& placement, int64_t index);
+    // Whether its keys and values are kept in e4m3, per block.
+    static std::vector<bool> e4m3_caches(const DitConfig& config, const Placement& placement);
+    // Weights that take a byte.
+    static int64_t e4m3_weights(const DitConfig& config, const Placement& placement);
+    // Bytes beside the KV cache that cross steps, and that a step holds at most beside the tokens
+    // that it is given, for a picture or a tile.
+    static int64_t state_bytes(const WindowGrid& grid);
+    static int64_t working_bytes(const DitConfig& config, const Placement& placement,
+                                 const WindowGrid& grid);
 
     // prompt: [1, prompt tokens, text_dim]. `progress` is called with the share of blocks loaded.
     Dit(Weights& weights, const at::Tensor& prompt, const Placement& placement,

@@ -52,6 +52,28 @@ void SlotRing::end_step() {
 KvCache::CopyStreams::CopyStreams(const at::Device& device)
     : prefetch(device), write_back{CopyStream(device), CopyStream(device)} {}
 
+int64_t KvCache::int8_bytes(const WindowGrid& grid, int64_t dim, int64_t slices) {
+    constexpr auto kScale = static_cast<int64_t>(sizeof(float));
+    return 2 * slices * (grid.tokens() * dim + grid.windows() * dim / kHeadDim * kScale);
+}
+
+KvCache::Bytes KvCache::bytes(const WindowGrid& grid, const Format& format, int64_t kept,
+                              const Placement& placement) {
+    const SlotRing ring(kept);
+    const int64_t element = placement.element_bytes();
+    Bytes bytes;
+    for (const bool e4m3 : format.e4m3) {
+        bytes.device += ring.capacity() * grid.windows() * format.dim * element;  // means of k
+        const bool on_host = keeps_on_host(format.storage);
+        const bool int8 = keeps_int8(format.storage) && !e4m3;
+        const int64_t slices = on_host || int8 ? place_count(ring) : ring.capacity();
+        (on_host ? bytes.host : bytes.device) +=
+            int8 ? int8_bytes(grid, format.dim, slices)
+                 : 2 * slices * grid.tokens() * format.dim * (e4m3 ? 1 : element);
+    }
+    return bytes;
+}
+
 KvCache::KvCache(const WindowGrid& grid, Format format, int64_t kept, const Placement& placement)
     : grid_(grid),
       format_(std::move(format)),

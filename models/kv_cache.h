@@ -77,6 +77,15 @@ class KvCache {
 
     KvCache(const WindowGrid& grid, Format format, int64_t kept, const Placement& placement);
 
+    // Bytes that such a cache takes on the device and, locked, of the host.
+    struct Bytes {
+        int64_t device = 0, host = 0;
+    };
+    static Bytes bytes(const WindowGrid& grid, const Format& format, int64_t kept,
+                       const Placement& placement);
+    // Bytes of keys and values of so many slices of a layer in 8 bits, with their scales.
+    static int64_t int8_bytes(const WindowGrid& grid, int64_t dim, int64_t slices);
+
     // See SlotRing. Between the two calls the blocks fill the new slots, through a KvPass.
     int64_t begin_step(int64_t slices);
     void end_step();

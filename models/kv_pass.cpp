@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/kv_pass.h"
 
+#include <algorithm>
+
 #include "kernels/kv_int8.h"
 #include "models/attention.h"
 #include "models/kernel_args.h"
@@ -63,6 +65,22 @@ std::vector<TensorCopy> copies_of(const KvCache::Store& from, const std::vector<
 }
 
 }  // namespace
+
+int64_t KvPass::bytes(const WindowGrid& grid, const KvCache::Format& format, int64_t kept,
+                      const Placement& placement) {
+    const SlotRing slots(kept);
+    const bool e4m3 = std::find(format.e4m3.begin(), format.e4m3.end(), true) != format.e4m3.end();
+    const int64_t element = placement.element_bytes();
+    const int64_t ring = 2 * slots.capacity() * grid.tokens() * format.dim;
+    switch (format.storage) {
+        case KvStorage::kDevice: return 0;
+        case KvStorage::kInt8: return ring * element;
+        case KvStorage::kHost: return 3 * ring * (e4m3 ? 1 : element);
+        case KvStorage::kHostInt8:
+            return ring * element + KvCache::int8_bytes(grid, format.dim, 2 * slots.kept() + 2);
+    }
+    return 0;
+}
 
 KvPass::KvPass(const KvCache& cache)
     : cache_(cache), on_host_(keeps_on_host(cache.format().storage)) {

@@ -27,6 +27,10 @@ class KvPass {
   public:
     explicit KvPass(const KvCache& cache);
 
+    // Bytes that the passes of such a cache lend at once at most.
+    static int64_t bytes(const WindowGrid& grid, const KvCache::Format& format, int64_t kept,
+                         const Placement& placement);
+
     // Valid until the same layer is saved.
     const KvCache::Layer& load(int64_t layer);
     void save(int64_t layer);

@@ -19,6 +19,7 @@ struct Placement {
     // Whether modules built here are the fused ones.
     bool fused() const { return device.is_cuda() && dtype != at::kFloat && !plain; }
 
+    int64_t element_bytes() const { return static_cast<int64_t>(c10::elementSize(dtype)); }
     at::TensorOptions options() const { return at::TensorOptions().device(device).dtype(dtype); }
     at::TensorOptions fp32() const { return at::TensorOptions().device(device).dtype(at::kFloat); }
     // A weight as read from a file, brought here; rounds to nearest even.

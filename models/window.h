@@ -17,6 +17,8 @@ constexpr int64_t windows_over(int64_t pixels) {
     return (pixels + kWindowPixels - 1) / kWindowPixels;
 }
 inline constexpr int64_t kWindowLatents = 16;  // of 8 pixels
+// Slices of a stream's first step; a later one has one (docs/model.md section 3).
+inline constexpr int64_t kFirstSlices = 3;
 
 struct WindowGrid {
     int64_t rows = 0;

@@ -13,6 +13,13 @@ using tc::layer;
 
 }  // namespace
 
+// A latent stands for 8 * patch pixels.
+DecoderElements TaehvDecoder::elements(const Config& config, bool fused) {
+    const DecoderElements whole = tc::stage_elements(config.channels, fused);
+    const auto area = static_cast<double>(config.patch * config.patch);
+    return {whole.state / area, whole.working / area};
+}
+
 Manifest TaehvDecoder::manifest(const Config& c) {
     Manifest m;
     tc::add_conv(m, layer(1), c.channels[0], c.latent_channels, 3, true);

@@ -36,6 +36,7 @@ class TaehvDecoder : public Decoder {
     static constexpr std::array<int64_t, 3> kStageIndex = {3, 9,
                                                            15};  // each stage's first MemBlock
     static Manifest manifest(const Config& config);
+    static DecoderElements elements(const Config& config, bool fused);
 
     // See Decoder::halo: 18, by the convolutions before, in and after the stages.
     static constexpr int64_t kHalo =

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/decoders/tc_decoder.h"
 
+#include <algorithm>
+
 #include "models/decoders/tc_layers.h"
 
 namespace flashvsr {
@@ -45,6 +47,21 @@ TcDecoder::Config TcDecoder::config_of(const Weights& weights, int64_t latent_ch
             {size_of(weights, "decoder.1.weight", 0), size_of(weights, "decoder.10.weight", 0),
              size_of(weights, "decoder.16.weight", 0), size_of(weights, "decoder.22.weight", 0)},
             graph};
+}
+
+// In a graph of model.json the first stage's cells are `patch` pixels wide.
+DecoderElements TcDecoder::elements(const Config& config, bool fused) {
+    if (config.graph.patch == kLatentSide && config.graph.shuffle == 1)
+        return tc::stage_elements(config.channels, fused);
+    DecoderElements elements;
+    double side = static_cast<double>(config.graph.patch);
+    for (size_t s = 0; s < kStageIndex.size(); ++s) {
+        const auto width = static_cast<double>(config.channels[s]);
+        elements.state += tc::kBlocks * width / (side * side);
+        elements.working = std::max(elements.working, 4 * 5 * width / (side * side));
+        side /= static_cast<double>(config.graph.upsample[s]);
+    }
+    return elements;
 }
 
 int64_t TcDecoder::halo_of(const Graph& graph) {

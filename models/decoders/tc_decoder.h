@@ -39,6 +39,7 @@ class TcDecoder : public Decoder {
     // Widths as the checkpoint has them. Throws Error where it has none.
     static Config config_of(const Weights& weights, int64_t latent_channels, const Graph& graph);
 
+    static DecoderElements elements(const Config& config, bool fused);
     // See Decoder::halo; 19 as released.
     static int64_t halo_of(const Graph& graph);
 

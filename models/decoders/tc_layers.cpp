@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/decoders/tc_layers.h"
 
-#include "models/decoder.h"
+#include <algorithm>
 
 namespace flashvsr::tc {
+
+// The fused stages take two latent frames as far as a quarter, two frames to half, and one to the
+// end, twice; LibTorch's operations have four frames there, resized, grown and activated.
+DecoderElements stage_elements(const std::array<int64_t, 4>& channels, bool fused) {
+    std::array<double, 4> c = {};
+    std::copy(channels.begin(), channels.end(), c.begin());
+    return {kBlocks * (c[0] / 64 + c[1] / 16 + c[2] / 4),
+            fused ? 2 * c[1] / 16 + std::max(6 * c[2] / 4, 2 * c[2] / 4 + 2 * c[3])
+                  : 4 * (c[2] + 2 * c[3])};
+}
 
 at::Tensor activate(at::Tensor x, double leak) {
     return leak > 0.0 ? at::leaky_relu_(x, leak) : x.relu_();

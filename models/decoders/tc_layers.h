@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "models/checkpoint/weights.h"
+#include "models/decoder.h"
 #include "models/manifest.h"
 #include "models/placement.h"
 
@@ -61,6 +62,10 @@ constexpr int64_t halo_of_stage(int64_t after, int64_t upsample) {
     constexpr int64_t kConvs = 3 * kBlocks;
     return (after + 1 + upsample - 1) / upsample + kConvs;
 }
+
+// What three stages of these widths and an output take, at an eighth, a quarter and half of the
+// sides. fused: see run_stages (models/fused/tc_stage.h).
+DecoderElements stage_elements(const std::array<int64_t, 4>& channels, bool fused);
 
 // In place: its callers own what they pass.
 at::Tensor activate(at::Tensor x, double leak);

@@ -47,6 +47,15 @@ std::string WanDecoder::module(const wan::Graph& graph, size_t stage, size_t ind
     return graph.module("decoder.upsamples.", stage, kModules, index);
 }
 
+// Two frames before each convolution over time, in stages of 4, 4, 2 and 1 times the width at an
+// eighth to all of the sides; four frames at once where they are largest, in a block four times, by
+// LibTorch's operations six times.
+DecoderElements WanDecoder::elements(int64_t width, int64_t patch, bool fused) {
+    const double share = static_cast<double>(width) / static_cast<double>(patch * patch);
+    return {share * (2 * 7 + 2 * 2 * 6 / 4.0 + 2 * 4 * 7 / 16.0 + 2 * 4 * 12 / 64.0),
+            share * (fused ? 16 : 24)};
+}
+
 Manifest WanDecoder::manifest(WanVersion version, int64_t width) {
     const wan::Graph& graph = wan::graph_of(version);
     const int64_t wide = kWide * width;

@@ -25,6 +25,8 @@ class WanDecoder : public Decoder {
     // width: channels at full resolution, 96 in Wan2.1, 24 in LightVAE and 256 in Wan2.2.
     static Manifest manifest(WanVersion version, int64_t width);
     static int64_t width_of(const Weights& weights);
+    // patch: 2 in Wan2.2, whose latents stand for 16 pixels, else 1.
+    static DecoderElements elements(int64_t width, int64_t patch, bool fused);
     // A stage's width in units of that, and the names of its modules: three blocks and what
     // follows.
     static int64_t stage_width(size_t stage);

@@ -11,6 +11,7 @@ namespace {
 constexpr int64_t kPatch = 16;    // pixels per token side
 constexpr int64_t kTimeTaps = 4;  // kernel size over time
 constexpr int64_t kPastFrames = 2;
+constexpr int64_t kCellChannels = 3 * kPatch * kPatch;
 
 // [n, 3, H, W] -> [n, 768, h, w]; channel = c * 256 + dy * 16 + dx.
 at::Tensor space_to_channel(const at::Tensor& frames) {
@@ -18,6 +19,31 @@ at::Tensor space_to_channel(const at::Tensor& frames) {
 }
 
 }  // namespace
+
+int64_t LqProjector::state_elements(const Config& config, ModelVersion version,
+                                    const WindowGrid& grid) {
+    if (version == ModelVersion::k1) return 0;
+    return 2 * grid.token_rows() * grid.token_columns() * (kCellChannels + config.hidden1);
+}
+
+// The fused projector takes eight frames at a time. LibTorch's operations take them all, and stack
+// and pad them in copies.
+int64_t LqProjector::working_elements(const Config& config, const WindowGrid& grid, bool fused) {
+    const int64_t area = grid.token_rows() * grid.token_columns();
+    const int64_t padded = (grid.token_rows() + 2) * (grid.token_columns() + 2);
+    const int64_t parts = fused ? 1 : kFirstSlices;
+    const int64_t copies = fused ? 1 : 2;
+    const int64_t stack1 = copies * parts * 4 * padded * 4 * kCellChannels;
+    const int64_t conv1 = parts * 4 * area * config.hidden1;
+    const int64_t stack2 = copies * parts * 2 * padded * 4 * config.hidden1;
+    const int64_t conv2 = parts * 2 * area * config.hidden2;
+    const int64_t features = kFirstSlices * grid.tokens() * config.hidden2;
+    return features + std::max({stack1 + conv1, conv1 + stack2, stack2 + conv2});
+}
+
+int64_t LqProjector::token_elements(const Config& config, const WindowGrid& grid) {
+    return config.layers * kFirstSlices * grid.tokens() * config.dim;
+}
 
 Manifest LqProjector::manifest(const Config& c) {
     constexpr int64_t kIn = 3 * kPatch * kPatch;

@@ -24,6 +24,12 @@ class LqProjector : public Projector {
         int64_t layers = 0;   // linear layers: DiT blocks that tokens are added before
     };
     static Manifest manifest(const Config& config);
+    // Elements for a picture or a tile: the past (Projector::State), what a call holds at most
+    // beside the tokens that it gives, and those tokens, all in a stream's first step.
+    static int64_t state_elements(const Config& config, ModelVersion version,
+                                  const WindowGrid& grid);
+    static int64_t working_elements(const Config& config, const WindowGrid& grid, bool fused);
+    static int64_t token_elements(const Config& config, const WindowGrid& grid);
     // Widths as the checkpoint has them. Throws Error where it has none.
     static Config config_of(const Weights& weights, int64_t dim);
 

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "models/window.h"
-
 namespace flashvsr {
 namespace {
 
@@ -99,6 +97,28 @@ at::Tensor TiledDecoder::decode(const at::Tensor& latents, const at::Tensor& con
         crop(weights, tile, kLatentSide).add_(weight);
     }
     return sum / weights;
+}
+
+SeenPixels seen_in_tiles(const WindowGrid& grid, const std::optional<int64_t>& halo, int64_t side,
+                         int64_t overlap) {
+    if (std::max(grid.rows, grid.columns) <= side) {
+        const int64_t pixels = grid.height() * grid.width();
+        return {pixels, pixels};
+    }
+    const int64_t shared = halo ? 0 : overlap;
+    auto pixels = [&](const Span& span, int64_t size) {
+        const int64_t around = halo.value_or(0) * kLatentSide;
+        return span.size() * kWindowPixels + (span.begin > 0 ? around : 0) +
+               (span.end < size ? around : 0);
+    };
+    SeenPixels seen;
+    for (const Tile& tile :
+         tiles_of(spread(grid.rows, side, shared), spread(grid.columns, side, shared))) {
+        const int64_t area = pixels(tile.rows, grid.rows) * pixels(tile.columns, grid.columns);
+        seen.largest = std::max(seen.largest, area);
+        seen.sum += area;
+    }
+    return seen;
 }
 
 std::unique_ptr<const Decoder> in_tiles(const Decoder& decoder, int64_t side, int64_t overlap) {

@@ -7,6 +7,7 @@
 
 #include "models/decoder.h"
 #include "models/tiling/tiles.h"
+#include "models/window.h"
 
 namespace flashvsr {
 
@@ -56,6 +57,14 @@ class TiledDecoder : public Decoder {
     std::array<int64_t, 2> tile_;
     std::array<int64_t, 2> stride_;
 };
+
+// Pixels that a decoder in_tiles() sees at once at most, and in all its tiles; the picture's where
+// that is one tile. side, overlap: windows; halo: the decoder's.
+struct SeenPixels {
+    int64_t largest = 0, sum = 0;
+};
+SeenPixels seen_in_tiles(const WindowGrid& grid, const std::optional<int64_t>& halo, int64_t side,
+                         int64_t overlap);
 
 // The one that fits the decoder, for square tiles. side, overlap: latents, multiples of 16;
 // overlap, of which exact tiles have no need, is less than side.
