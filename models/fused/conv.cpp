@@ -92,7 +92,7 @@ at::Tensor compose(const at::Tensor& grow, const at::Tensor& conv) {
 }
 
 // The epilogue of a library's convolution that has none; writes into `x` or into another tensor.
-void apply(at::Tensor x, const Epilogue& epilogue, at::Tensor y) {
+void apply(const at::Tensor& x, const Epilogue& epilogue, at::Tensor y) {
     if (epilogue.add.defined()) x.add_(epilogue.add);
     if (epilogue.leak == 0.0f)
         at::clamp_min_out(y, x, 0);
