@@ -60,7 +60,7 @@ kernels::Conv arguments(const at::Tensor& x, const at::Tensor& weight, const at:
     return params;
 }
 
-void launch(const kernels::Conv& params, const at::Tensor& x) {
+void launch(const kernels::Conv& params, [[maybe_unused]] const at::Tensor& x) {
 #ifdef FLASHVSR_CUDA
     if (x.is_cuda()) return kernels::conv_sm90(params, current_stream(x));
 #endif
