@@ -22,7 +22,6 @@
 // operations where fused kernels exist. --profile: marks the steady chunks for a profiler
 // (cudaProfilerStart and NVTX ranges per stage) and prints no parts.
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 
 #include <time.h>
 #include <unistd.h>
@@ -49,6 +48,7 @@
 #include "models/error.h"
 #include "tests/bench/budget.h"
 #include "tests/bench/stage_timer.h"
+#include "tests/bench/subject.h"
 #include "tests/support/kv_cache.h"
 #include "tests/support/precision.h"
 #include "tests/support/random_model.h"
@@ -254,29 +254,8 @@ double seconds_since_start() {
            std::stod(field) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-flashvsr::ModelShape shape_of(const Options& options) {
-    return options.model == "tiny" ? flashvsr::testing::tiny_shape()
-                                   : flashvsr::testing::released_shape();
-}
-
 flashvsr::DecoderChoice decoder_of(const Options& options) {
     return flashvsr::choose_decoder(options.decoder, [](const std::string&) {});
-}
-
-bool is_random(const Options& options) {
-    return options.model == "released" || options.model == "tiny";
-}
-
-std::shared_ptr<const flashvsr::Engine> open_engine(const Options& options,
-                                                    const flashvsr::Placement& placement) {
-    const c10::NoGradGuard no_grad;
-    if (!is_random(options))
-        return std::make_shared<const flashvsr::Engine>(flashvsr::load_model(
-            flashvsr::open_model_weights(options.model, decoder_of(options)),
-            flashvsr::describe_model(options.model), placement, [](double, const char*) {}));
-    return std::make_shared<const flashvsr::Engine>(
-        flashvsr::testing::random_model(shape_of(options), flashvsr::ModelVersion::k1_1, placement,
-                                        /*seed=*/1, *decoder_of(options).type));
 }
 
 FlashvsrStreamConfig stream_config(const Options& options) {
@@ -363,7 +342,7 @@ class Bench {
         : options_(options),
           placement_(flashvsr::testing::placement_of(options.device, options.precision)) {
         placement_.plain = options.plain;
-        engine_ = open_engine(options_, placement_);
+        engine_ = flashvsr::testing::open_engine(options_.model, decoder_of(options_), placement_);
         reset_peak(placement_.device);
     }
 
@@ -477,8 +456,9 @@ class Bench {
         }
         for (const auto& [name, values] : times) report["parts_ms"][name] = median(values);
         if (options_.model != "released") return;
-        for (const auto& part : flashvsr::testing::budget(
-                 shape_of(options_), *decoder_of(options_).type, grid, settings.sparse))
+        for (const auto& part :
+             flashvsr::testing::budget(flashvsr::testing::shape_of(options_.model),
+                                       *decoder_of(options_).type, grid, settings.sparse))
             report["budget"].push_back({{"part", part.stage},
                                         {"tflop", part.tflop},
                                         {"bf16_ms", part.bf16_ms},

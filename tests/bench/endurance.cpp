@@ -8,7 +8,6 @@
 // A cycle opens the model, plays three chunks of a stream and closes both. Then the streams play
 // side by side on one model, a thread each, for that long.
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 
 #include <chrono>
 #include <cstdio>
@@ -23,8 +22,8 @@
 #include "core/schedule.h"
 #include "core/stream.h"
 #include "models/error.h"
+#include "tests/bench/subject.h"
 #include "tests/support/precision.h"
-#include "tests/support/random_model.h"
 
 #ifdef FLASHVSR_CUDA
 #include <cuda_runtime_api.h>
@@ -108,19 +107,6 @@ bool grew(const Holdings& early, const Holdings& late) {
            late.descriptors > early.descriptors + 2 || late.threads > early.threads + 2;
 }
 
-std::shared_ptr<const flashvsr::Engine> open_engine(const Options& options,
-                                                    const flashvsr::Placement& placement) {
-    const c10::NoGradGuard no_grad;
-    namespace testing = flashvsr::testing;
-    if (options.model != "released" && options.model != "tiny")
-        return std::make_shared<const flashvsr::Engine>(flashvsr::load_model(
-            flashvsr::open_model_weights(options.model), flashvsr::describe_model(options.model),
-            placement, [](double, const char*) {}));
-    return std::make_shared<const flashvsr::Engine>(testing::random_model(
-        options.model == "tiny" ? testing::tiny_shape() : testing::released_shape(),
-        flashvsr::ModelVersion::k1_1, placement, /*seed=*/1));
-}
-
 // A stream that is fed with one picture, from and to memory of the host.
 class Player {
   public:
@@ -160,7 +146,7 @@ bool run_cycles(const Options& options, const flashvsr::Placement& placement) {
     std::printf("%d times a model, a stream and three chunks\n", options.cycles);
     Holdings early, now;
     for (int cycle = 1; cycle <= options.cycles; ++cycle) {
-        Player(open_engine(options, placement), options)
+        Player(flashvsr::testing::open_engine(options.model, {}, placement), options)
             .play(flashvsr::kFirstInput + 2 * flashvsr::kChunk);
         now = holdings(placement.device);
         const bool tenth = cycle == std::max(options.cycles / 10, 1);
@@ -173,7 +159,7 @@ bool run_cycles(const Options& options, const flashvsr::Placement& placement) {
 
 bool run_streams(const Options& options, const flashvsr::Placement& placement) {
     std::printf("%d streams for %.1f minutes\n", options.streams, options.minutes);
-    const auto engine = open_engine(options, placement);
+    const auto engine = flashvsr::testing::open_engine(options.model, {}, placement);
     const auto begin = Clock::now();
     const auto elapsed = [&] {
         return std::chrono::duration<double>(Clock::now() - begin).count() / 60;

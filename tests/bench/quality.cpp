@@ -11,7 +11,6 @@
 // device. Exit status 1 if a mean lies under --floor; equal frames count as 99 dB. FILE holds I420
 // frames of 160x96.
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -24,9 +23,9 @@
 #include "core/engine.h"
 #include "core/stream.h"
 #include "models/error.h"
+#include "tests/bench/subject.h"
 #include "tests/support/kv_cache.h"
 #include "tests/support/precision.h"
-#include "tests/support/random_model.h"
 
 namespace {
 
@@ -87,18 +86,11 @@ Bytes read_footage(const std::string& path) {
 
 std::shared_ptr<const flashvsr::Engine> open_engine(const Options& options,
                                                     const std::string& precision) {
-    const c10::NoGradGuard no_grad;
     const bool plain = precision == "plain";
     flashvsr::Placement placement =
         flashvsr::testing::placement_of(options.device, plain ? "bf16" : precision);
     placement.plain = plain;
-    if (options.model == "released")
-        return std::make_shared<const flashvsr::Engine>(flashvsr::testing::random_model(
-            flashvsr::testing::released_shape(), flashvsr::ModelVersion::k1_1, placement,
-            /*seed=*/1));
-    return std::make_shared<const flashvsr::Engine>(flashvsr::load_model(
-        flashvsr::open_model_weights(options.model), flashvsr::describe_model(options.model),
-        placement, [](double, const char*) {}));
+    return flashvsr::testing::open_engine(options.model, {}, placement);
 }
 
 FlashvsrStreamConfig stream_config() {
