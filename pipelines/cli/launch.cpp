@@ -25,27 +25,6 @@ GstElement* named(GstElement* bin, const char* name) {
     return element;
 }
 
-void load_model(GstElement* pipeline) {
-    GstBus* bus = gst_element_get_bus(pipeline);
-    gst_element_set_state(pipeline, GST_STATE_PAUSED);
-    std::string error;
-    for (bool loaded = false; !loaded && error.empty();) {
-        GstMessage* message = gst_bus_timed_pop_filtered(
-            bus, GST_CLOCK_TIME_NONE,
-            static_cast<GstMessageType>(GST_MESSAGE_PROGRESS | GST_MESSAGE_ERROR));
-        if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
-            error = text_of(message);
-        } else {
-            GstProgressType type = GST_PROGRESS_TYPE_START;
-            gst_message_parse_progress(message, &type, nullptr, nullptr);
-            loaded = type == GST_PROGRESS_TYPE_COMPLETE;
-        }
-        gst_message_unref(message);
-    }
-    gst_object_unref(bus);
-    if (!error.empty()) throw Failure(ExitCode::kFailed, error);
-}
-
 std::string text_of(GstMessage* message) {
     GError* error = nullptr;
     if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {

@@ -14,10 +14,6 @@ GstElement* launch(const std::string& line);
 // An element of the bin, which goes on owning it; null: there is none of that name.
 GstElement* named(GstElement* bin, const char* name);
 
-// Brings the pipeline to PAUSED and waits until its upscaler has loaded the model; a live source
-// that started earlier would have to wait. Throws Failure (kFailed) with what went wrong.
-void load_model(GstElement* pipeline);
-
 // What an ERROR, WARNING or INFO message says, for a person, without secrets (redact.h).
 std::string text_of(GstMessage* message);
 

@@ -51,8 +51,9 @@ Live::~Live() {
     gst_object_unref(pipeline_);
 }
 
-void Live::start() {
-    pipelines::load_model(pipeline_);
+void Live::load() { gst_element_set_state(pipeline_, GST_STATE_PAUSED); }
+
+void Live::play() {
     gst_element_set_state(pipeline_, GST_STATE_PLAYING);
     source_->start();
 }

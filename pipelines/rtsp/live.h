@@ -32,8 +32,11 @@ class Live {
     Live(const Live&) = delete;
     Live& operator=(const Live&) = delete;
 
-    // Loads the model, which may take a minute, and starts the source. Throws Failure (kFailed).
-    void start();
+    // Begins to load the model, which may take a minute. The pipeline's bus tells of the end: a
+    // PROGRESS message that says COMPLETE, or an error.
+    void load();
+    // Starts the source: one that is live would have to wait for the model if it started earlier.
+    void play();
 
     // To be asked until it says yes: there are pictures (and sound, if the source has any), and
     // the engine is warm. The first chunk pays for what happens only once, and would set the

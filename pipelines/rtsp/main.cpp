@@ -54,6 +54,12 @@ gboolean on_message(GstBus*, GstMessage* message, gpointer data) {
     switch (GST_MESSAGE_TYPE(message)) {
         case GST_MESSAGE_ERROR: program->stop(pipelines::text_of(message)); break;
         case GST_MESSAGE_WARNING: say(pipelines::text_of(message)); break;
+        case GST_MESSAGE_PROGRESS: {
+            GstProgressType type = GST_PROGRESS_TYPE_ERROR;
+            gst_message_parse_progress(message, &type, nullptr, nullptr);
+            if (type == GST_PROGRESS_TYPE_COMPLETE) program->live.play();
+            break;
+        }
         case GST_MESSAGE_LATENCY:
             gst_bin_recalculate_latency(GST_BIN(program->live.pipeline()));
             break;
@@ -107,14 +113,13 @@ ExitCode run(int argc, char** argv) {
     parse_options(argc, argv, &options);
     warn(options);
     Program program(options);
-    say("loading the model");
-    if (const std::string note = pipelines::note_on_gstreamer(); !note.empty()) say(note);
-    program.live.start();
-
     GstBus* bus = gst_element_get_bus(program.live.pipeline());
     gst_bus_add_watch(bus, on_message, &program);
     g_unix_signal_add(SIGINT, on_signal, &program);
     g_unix_signal_add(SIGTERM, on_signal, &program);
+    say("loading the model");
+    if (const std::string note = pipelines::note_on_gstreamer(); !note.empty()) say(note);
+    program.live.load();
     g_timeout_add(kTickMs, on_tick, &program);
     if (options.statistics_seconds) {
         g_timeout_add_seconds(options.statistics_seconds, on_statistics, &program);

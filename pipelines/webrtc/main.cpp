@@ -46,11 +46,11 @@ ExitCode run(int argc, char** argv) {
     // Outlives the server, which has signals and messages handled while it parts from its viewers.
     const std::unique_ptr<GMainLoop, decltype(&g_main_loop_unref)> loop{
         g_main_loop_new(nullptr, FALSE), g_main_loop_unref};
+    g_unix_signal_add(SIGINT, on_signal, loop.get());
+    g_unix_signal_add(SIGTERM, on_signal, loop.get());
     std::string failure;
     Broadcast broadcast(options, say);
     Server server(options, &broadcast);
-    g_unix_signal_add(SIGINT, on_signal, loop.get());
-    g_unix_signal_add(SIGTERM, on_signal, loop.get());
     broadcast.play([&](const std::string& why) {
         failure = why;
         g_main_loop_quit(loop.get());
