@@ -11,6 +11,7 @@
 #include "pipelines/cli/redact.h"
 #include "pipelines/upscale/destination.h"
 #include "pipelines/upscale/paths.h"
+#include "pipelines/upscale/plan_report.h"
 #include "pipelines/upscale/progress.h"
 #include "pipelines/upscale/report.h"
 #include "pipelines/upscale/settings.h"
@@ -65,10 +66,12 @@ Outcome run_one(const Options& options, Task* task) {
     const std::string& input = task->input;
     if (!task->source) {
         end_progress(options, *task, "failed");
+        if (options.plan) print_no_plan("failed", input, {}, task->failure->what());
         return failed(input, *task->failure);
     }
     if (task->destination.before == Destination::Before::kResult) {
         end_progress(options, *task, "skipped");
+        if (options.plan) print_no_plan("done", input, task->destination.name, {});
         return {input, task->destination.name + " was there", ExitCode::kDone};
     }
     try {
@@ -76,11 +79,13 @@ Outcome run_one(const Options& options, Task* task) {
         task->source.reset();  // what had to be fetched for it
         const std::string frames = std::to_string(result.frames) + " frames";
         if (result.interrupted) return {input, "interrupted, " + frames, ExitCode::kInterrupted};
+        if (options.plan) return {input, "planned, " + frames, ExitCode::kDone};
         if (options.dry_run) return {input, "not done", ExitCode::kDone};
         const std::string how = result.losses.empty() ? "done, " : "done with losses, ";
         return {input, how + frames, code_of(result)};
     } catch (const Failure& failure) {
         task->source.reset();
+        if (options.plan) print_no_plan("failed", input, task->destination.name, failure.what());
         return failed(input, failure);
     }
 }
@@ -156,12 +161,17 @@ ExitCode run_all(Options options) {
     if (many && !can_be_folder(options.output)) {
         throw Failure(ExitCode::kUsage, "several inputs need a folder for the results: -o FOLDER/");
     }
+    if (many && (options.only_part >= 0 || options.join)) {
+        throw Failure(ExitCode::kUsage, "--only-part and --join take one input");
+    }
     if (many && options.output.back() != '/') options.output += '/';
     std::vector<Task> tasks = look_at_inputs(options.inputs, many);
     decide_destinations(options, many, &tasks);
     const bool many_jobs = many || options.resume || options.preview > 1;
+    const bool one_job = options.only_part >= 0;
+    const bool no_job = options.dry_run || options.plan || options.join;
     std::unique_ptr<LoadedModel> model;
-    if (many_jobs && !options.dry_run) model = std::make_unique<LoadedModel>(options);
+    if (many_jobs && !one_job && !no_job) model = std::make_unique<LoadedModel>(options);
     if (many) return run_batch(options, &tasks);
     return code_of(upscale_video(options, &tasks.front()));
 }

@@ -155,7 +155,7 @@ void refuse_equal_names(const std::vector<Named>& all) {
 
 // With --resume what a run before this one completed is left as it is.
 void refuse_existing(const Options& options, bool many, std::vector<Task>* tasks) {
-    if (options.overwrite) return;
+    if (options.overwrite || options.only_part >= 0) return;  // a part replaces nothing
     std::string first;
     size_t count = 0;
     for (Task& task : *tasks) {

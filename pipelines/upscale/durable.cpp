@@ -11,6 +11,7 @@
 
 #include "pipelines/upscale/exit_code.h"
 #include "pipelines/upscale/paths.h"
+#include "pipelines/upscale/unfinished.h"
 
 namespace upscale {
 
@@ -63,7 +64,8 @@ void rename_durably(const std::string& from, const std::string& to) {
 }
 
 void write_durably(const std::string& path, const std::string& content) {
-    const std::string unfinished = path + ".new";
+    const std::string unfinished = path + "." + unique_token() + ".new";
+    const RemovedAtEnd removed(unfinished);
     {
         const Descriptor file(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
         for (size_t done = 0; done < content.size();) {
@@ -74,6 +76,17 @@ void write_durably(const std::string& path, const std::string& content) {
         sync_descriptor(file, unfinished);
     }
     rename_durably(unfinished, path);
+}
+
+std::string unique_token() {
+    constexpr size_t kDigits = 12;
+    gchar* text = g_uuid_string_random();
+    std::string token;
+    for (const gchar* digit = text; token.size() < kDigits; ++digit) {
+        if (*digit != '-') token += *digit;
+    }
+    g_free(text);
+    return token;
 }
 
 }  // namespace upscale

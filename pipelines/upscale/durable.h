@@ -16,7 +16,10 @@ void sync_file(const std::string& path);
 void sync_folder(const std::string& folder);
 // Within one folder; replaces what has the new name.
 void rename_durably(const std::string& from, const std::string& to);
-// The file has its old content or the new one, at any moment.
+// The file has its old content or the new one, at any moment, whoever else writes it.
 void write_durably(const std::string& path, const std::string& content);
+
+// A word that no other process makes, on whatever machine, nor this one again.
+std::string unique_token();
 
 }  // namespace upscale

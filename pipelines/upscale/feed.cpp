@@ -40,6 +40,7 @@ struct Feed::Work {
     std::atomic<bool> cut{false};
     std::mutex mutex;
     std::condition_variable changed;
+    guint64 run_out = 0;         // frames after the window
     bool alpha_is_lost = false;  // said once, looked for no more
     bool done = false;
 };
@@ -68,7 +69,10 @@ void Feed::Work::read() {
 bool Feed::Work::take(const AVFrame* frame, AVRational rate) {
     const auto time = static_cast<GstClockTime>(frame->pts);
     if (time + plan.lead_in < plan.window.start) return true;
-    if (time >= plan.window.end || (plan.most_frames && frames >= plan.most_frames)) {
+    const bool after = time >= plan.window.end;
+    if (after) cut = true;
+    if (after && run_out++ == plan.run_out) return false;
+    if (plan.most_frames && frames >= plan.most_frames) {
         cut = true;
         return false;
     }
@@ -99,7 +103,7 @@ bool Feed::Work::push(const AVFrame* frame, AVRational rate) {
     const GstClockTime start = GST_BUFFER_PTS(buffer);
     if (gst_app_src_push_buffer(appsrc, buffer) != GST_FLOW_OK) return false;
     ++frames;
-    if (start >= plan.window.start) ++wanted;
+    if (start >= plan.window.start && start < plan.window.end) ++wanted;
     return true;
 }
 

@@ -23,6 +23,7 @@ struct FeedPlan {
     Window window;
     std::string icc;           // profile that all frames are taken to have
     GstClockTime lead_in = 0;  // before the window, for the model to warm up on
+    guint64 run_out = 0;       // frames after the window, for those that look ahead
     guint64 most_frames = 0;   // 0: all
 };
 

@@ -68,6 +68,7 @@ void Job::start_feed() {
     feed.window = plan_.window;
     feed.icc = media_.icc;
     feed.lead_in = plan_.lead_in;
+    feed.run_out = plan_.run_out;
     feed.most_frames = plan_.most_frames;
     feed_ = std::make_unique<Feed>(named(pipeline_, "source"), source_, feed, report_,
                                    [this](const Failure& failure) { fail(failure); });
@@ -124,9 +125,11 @@ GstClockTime Job::written_end() const {
 GstPadProbeReturn Job::on_upscaled_frame(GstPad*, GstPadProbeInfo* info, gpointer self) {
     const GstBuffer* frame = GST_PAD_PROBE_INFO_BUFFER(info);
     auto* job = static_cast<Job*>(self);
-    if (GST_BUFFER_PTS(frame) < job->plan_.window.start) return GST_PAD_PROBE_DROP;
+    const Window& window = job->plan_.window;
+    const GstClockTime time = GST_BUFFER_PTS(frame);
+    if (time < window.start || time >= window.end) return GST_PAD_PROBE_DROP;
     const bool has_duration = GST_BUFFER_DURATION_IS_VALID(frame);
-    job->upscaled_end_ = GST_BUFFER_PTS(frame) + (has_duration ? GST_BUFFER_DURATION(frame) : 0);
+    job->upscaled_end_ = time + (has_duration ? GST_BUFFER_DURATION(frame) : 0);
     return GST_PAD_PROBE_OK;
 }
 
@@ -194,6 +197,7 @@ void Job::interrupt() {
 gboolean Job::on_second(gpointer self) {
     auto* job = static_cast<Job*>(self);
     job->progress_->show(job->frames_out_, job->device_memory());
+    if (job->plan_.on_frames) job->plan_.on_frames(job->frames_out_);
     if (job->report_->refused()) g_main_loop_quit(job->loop_);
     return G_SOURCE_CONTINUE;
 }

@@ -5,6 +5,7 @@
 #include <gst/gst.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -26,8 +27,10 @@ namespace upscale {
 struct JobPlan {
     Window window;             // the frames that are written
     GstClockTime lead_in = 0;  // before them: computed, so that the model is warm, not written
+    guint64 run_out = 0;       // frames after them, computed for their sake, not written
     guint64 most_frames = 0;   // that go in; 0: all of the window
     std::string raw_caps;      // what the writer gets
+    std::function<void(guint64)> on_frames;  // hears each second how many are written; may be empty
 };
 
 struct JobResult {

@@ -6,25 +6,32 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/upscale/part_plan.h"
 #include "pipelines/upscale/place.h"
 #include "pipelines/upscale/report.h"
 
 namespace upscale {
 
-// What is known about a part of --resume.
+// A part that has been made, in a file of its own. It names the file with the frames, which several
+// may have made at the same time: the newest record counts.
 struct PartRecord {
-    bool there = false;  // made, and its file is as it was written
-    guint64 frames = 0;  // 0: there is no file
-    bool last = false;
+    std::string settings;  // as the journal's
+    std::string file;      // name in the folder of the parts; empty: there are no frames
+    guint64 frames = 0;
     guint64 bytes = 0;
-    std::string sum;  // of its file's content
+    std::string sum;  // of the file's content
+    std::vector<Loss> losses;
+
+    // False: there is none, or it is damaged.
+    bool read(const std::string& path);
+    // Throws Failure (kFailed).
+    void write(const std::string& path) const;
 };
 
-// The state of a work in parts, in a file that is replaced as a whole.
+// What a work in parts is, in a file that is replaced as a whole.
 struct Journal {
     std::string settings;  // stands for all that the frames depend on
-    std::vector<PartRecord> parts;
-    std::vector<Loss> losses;
+    std::vector<PartSpan> parts;
     std::string result;  // the file that takes the result's name; empty: not joined yet
 
     // False: there is none, or it is damaged.

@@ -3,6 +3,7 @@
 
 #include <glib.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "pipelines/cli/command_line.h"
@@ -23,6 +24,8 @@ constexpr char kDescription[] =
     "  flashvsr-upscale -i photos/ -o large/ --stills          (each by itself)\n"
     "  flashvsr-upscale -i long.mkv -o large.mkv --resume      (and again after a crash)\n"
     "  flashvsr-upscale -i videos/ -o large/                   (each of them)\n"
+    "  flashvsr-upscale -i film.mkv -o large.mkv --plan        (then --only-part 0, 1, ..., "
+    "--join)\n"
     "  flashvsr-upscale -i clip.mp4 -o look.png --preview 3 --compare\n"
     "  flashvsr-upscale -i clip.mp4 -o large.mp4 --dry-run\n"
     "  producer | flashvsr-upscale -i - -o - | consumer        (y4m)\n"
@@ -40,8 +43,9 @@ struct Raw {
     gchar* deinterlace = nullptr;
     gchar *encoder = nullptr, *pixel_format = nullptr;
     gchar *start = nullptr, *end = nullptr, *convert = nullptr, *config = nullptr;
-    gint crf = -1, quality = 10, preview = 0;
-    gdouble fps = 0, part = 30;
+    gint crf = -1, quality = 10, preview = 0, only_part = G_MININT;
+    gdouble fps = 0, part = 30, lease = 60;
+    gboolean plan = FALSE, join = FALSE;
     gboolean stills = FALSE, resume = FALSE, keep_audio = FALSE, no_audio = FALSE,
              overwrite = FALSE;
     gboolean strict = FALSE, dry_run = FALSE, json = FALSE, quiet = FALSE, list_models = FALSE;
@@ -89,6 +93,23 @@ std::vector<GOptionEntry> file_entries(Raw* raw) {
          "Work in parts that a crash leaves; the same command again goes on", nullptr},
         {"part", 0, 0, G_OPTION_ARG_DOUBLE, &raw->part, "Length of a part (default 30)",
          "SECONDS"}};
+}
+
+std::vector<GOptionEntry> parts_entries(Raw* raw) {
+    return {{"plan", 0, 0, G_OPTION_ARG_NONE, &raw->plan,
+             "Cut the work into parts, beside the output, and print them as JSON; with --dry-run "
+             "only print them, with memory and speed",
+             nullptr},
+            {"only-part", 0, 0, G_OPTION_ARG_INT, &raw->only_part,
+             "Make part K of the plan, on any machine that shares input and output; done where it "
+             "is there",
+             "K"},
+            {"join", 0, 0, G_OPTION_ARG_NONE, &raw->join,
+             "Check all parts and make the output of them", nullptr},
+            {"lease", 0, 0, G_OPTION_ARG_DOUBLE, &raw->lease,
+             "After how long without a sign of life from another machine its part is taken over "
+             "(default 60)",
+             "SECONDS"}};
 }
 
 std::vector<GOptionEntry> coding_entries(Raw* raw) {
@@ -167,9 +188,16 @@ void check_combinations(const Options& options) {
     };
     refuse(options.inputs.empty(), "no input: name it with -i");
     refuse(options.output.empty(), "no output: name it with -o");
+    const bool one = options.only_part >= 0;
+    refuse(options.plan + one + options.join > 1,
+           "--plan, --only-part and --join are steps of their own");
+    const bool in_parts = options.plan || one || options.join;
+    refuse(in_parts && options.stills, "--stills are no parts; give each machine some of them");
+    refuse((one || options.join) && options.dry_run, "--dry-run goes with --plan");
     refuse(options.window.end <= options.window.start, "--end has to come after --start");
-    refuse(options.preview && options.resume, "--preview and --resume do not go together");
-    refuse(!options.compare.empty() && options.resume, "--compare and --resume do not go together");
+    refuse(options.preview && options.resume, "--preview and work in parts do not go together");
+    refuse(!options.compare.empty() && options.resume,
+           "--compare and work in parts do not go together");
     refuse(
         !options.compare.empty() && options.compare != "side-by-side" && options.compare != "split",
         "--compare takes side-by-side or split");
@@ -191,6 +219,8 @@ void take(const Raw& raw, Options* options) {
     check_number("--quality", raw.quality, 0, 10);
     check_number("--preview", raw.preview, 0, 100);
     check_number("--part", raw.part, 1.0, 86400.0);
+    check_number("--lease", raw.lease, 1.0, 3600.0);
+    if (raw.only_part != G_MININT) check_number("--only-part", raw.only_part, 0, 999'999);
     if (raw.fps != 0) check_number("--fps", raw.fps, 0.1, 1000.0);
     options->output = text_or_empty(raw.output);
     options->format = text_or_empty(raw.format);
@@ -208,7 +238,11 @@ void take(const Raw& raw, Options* options) {
     options->fps = raw.fps;
     options->preview = raw.preview;
     options->part = raw.part;
-    options->resume = raw.resume;
+    options->plan = raw.plan;
+    options->only_part = std::max(raw.only_part, -1);
+    options->join = raw.join;
+    options->lease = raw.lease;
+    options->resume = raw.resume || raw.plan || raw.join || options->only_part >= 0;
     options->audio = !raw.no_audio;
     options->overwrite = raw.overwrite;
     options->strict = raw.strict;
@@ -227,6 +261,7 @@ Options parse_options(int argc, char** argv) {
     Raw raw;
     pipelines::CommandLine line("- upscale videos with FlashVSR", kDescription);
     line.add_group("Input and output:", file_entries(&raw));
+    line.add_group("On several machines:", parts_entries(&raw));
     line.add_group("Model and picture:", settings_entries(), &options);
     line.add_group("Video and sound:", coding_entries(&raw));
     line.add_group("Looking before:", looking_entries(&raw), &raw);

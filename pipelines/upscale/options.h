@@ -29,7 +29,11 @@ struct Options {
     std::string compare;                // "side-by-side", "split"; empty: the result alone
     int preview = 0;                    // frames to show; 0: the whole video
     double part = 30;                   // seconds of a part with --resume
-    bool resume = false;
+    bool resume = false;                // in parts; also of those on several machines:
+    bool plan = false;
+    int only_part = -1;  // -1: not one alone
+    bool join = false;
+    double lease = 60;  // seconds
     bool audio = true;
     bool overwrite = false;
     bool strict = false;  // a loss is a failure

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "pipelines/upscale/claim.h"
 #include "pipelines/upscale/job.h"
 #include "pipelines/upscale/journal.h"
 #include "pipelines/upscale/lock.h"
@@ -11,32 +15,47 @@
 
 namespace upscale {
 
-// A video in parts that a crash leaves, for --resume. A part is a span of the video's time, and
-// its frames depend on the input and the settings alone: each begins with a warm-up on the frames
-// before it. So the result is the same however often the work was broken off.
+// A video in parts, which a crash leaves, and which may be made on several machines that share the
+// folder of the parts. A part's frames depend on the input, the settings and the plan alone. So
+// the result is the same however often the work was broken off and whoever made which part.
 //
-// A part is on the disk before the journal names it, and is compared with what the journal says
-// when the work goes on: one that is damaged or missing is made again.
+// A part is on the disk before its record names it, and is compared with what the record says
+// before it is used: one that is damaged or missing is made again.
 class Parts {
   public:
-    // The arguments outlive it. Throws Failure: kUsage for an output that is no container, kOutput
-    // where another process is at work on the parts or parts of other settings lie there.
+    // The arguments outlive it. Reads the plan, or makes it where options do not ask for one part
+    // or the join alone. Throws Failure: kUsage for an output that is no container, kOutput where
+    // another process of this machine is at work on the whole, parts of other settings lie there,
+    // or there is no plan.
     Parts(const Options& options, const Source& source, const Media& media, Output* output);
+
+    const std::vector<PartSpan>& plan() const { return journal_.parts; }
+    // Whether the part is there, by its record and its file's size.
+    bool seems_made(size_t index) const;
 
     // Makes the parts that are missing, then one file of all.
     JobResult run(Progress* progress, Report* report);
+    // Makes a part where it is missing. Throws Failure (kUsage) where there is no such part.
+    JobResult run_one(size_t index, Progress* progress, Report* report);
+    // One file of all. Throws Failure (kFailed) where parts are missing or damaged, and takes the
+    // damaged ones for missing from now on.
+    JobResult run_join(Progress* progress, Report* report);
+
     // After the result has its name.
     void remove() const;
 
   private:
     void read_journal();
-    void write_journal() const;
-    std::string path(size_t index) const;
-    Window window(size_t index) const;
+    void remove_others() const;
+    std::string record_path(size_t index) const;
+    std::string path(const PartRecord& record) const;
+    std::optional<PartRecord> read_record(size_t index) const;
+    bool is_whole(const PartRecord& record) const;
+    void check(size_t index, Progress* progress, Report* report);
+    void remove_unnamed(size_t index) const;
     guint64 frames() const;
-    void check_parts(Progress* progress);
-    void make_part(size_t index, Progress* progress, Report* report);
-    void join(Mux* mux);
+    void make(size_t index, Progress* progress, Report* report);
+    JobResult join(Report* report);
     void join_part(size_t index, Mux* mux);
 
     const Options& options_;
@@ -45,8 +64,9 @@ class Parts {
     Output* output_;
     const Place place_;
     const std::string folder_;
-    const FolderLock lock_;
+    std::optional<FolderLock> lock_;  // of who works on the whole
     Journal journal_;
+    std::vector<std::optional<PartRecord>> records_;  // of parts that are there
 };
 
 }  // namespace upscale

@@ -79,7 +79,7 @@ std::string shown_time(double seconds) {
     return text;
 }
 
-std::string report(const Numbers& numbers, guint64 frames) {
+Trial report(const Numbers& numbers, guint64 frames) {
     struct rusage usage {};
     getrusage(RUSAGE_SELF, &usage);
     const bool device = numbers.device_memory > 0;
@@ -92,12 +92,12 @@ std::string report(const Numbers& numbers, guint64 frames) {
                memory / 1e9, device ? "of the device" : "of the host, whole process", rate);
     std::string lines = numbers.estimate + text;
     if (frames) lines += "; " + shown_time(static_cast<double>(frames) / rate) + " in all";
-    return lines;
+    return {lines, static_cast<guint64>(memory), rate};
 }
 
 }  // namespace
 
-std::string try_out(const Options& options, const Media& media) {
+Trial try_out(const Options& options, const Media& media) {
     GstElement* pipeline = gst_pipeline_new(nullptr);
     const std::string line = "videotestsrc pattern=ball num-buffers=" + std::to_string(kFrames) +
                              " ! video/x-raw,format=I420,width=" + std::to_string(media.width) +
@@ -107,15 +107,18 @@ std::string try_out(const Options& options, const Media& media) {
     GstElement* sink = gst_element_factory_make("fakesink", nullptr);
     gst_bin_add_many(GST_BIN(pipeline), picture, upscaler, sink, nullptr);
     gst_element_link_many(picture, upscaler, sink, nullptr);
-    std::string text;
+    Trial trial;
     try {
         gst_element_set_state(pipeline, GST_STATE_PLAYING);
         const bool complete = wait_for_end(pipeline);
         const Numbers numbers = read_stats(upscaler);
         const guint64 frames = media.frames_between(options.window.start, options.window.end);
-        text = complete ? report(numbers, frames)
-                        : numbers.estimate + "speed:  less than " + std::to_string(kFrames) +
-                              " frames a minute";
+        if (complete) {
+            trial = report(numbers, frames);
+        } else {
+            trial.text = numbers.estimate + "speed:  less than " + std::to_string(kFrames) +
+                         " frames a minute";
+        }
     } catch (const Failure&) {
         gst_element_set_state(pipeline, GST_STATE_NULL);
         gst_object_unref(upscaler);
@@ -125,7 +128,7 @@ std::string try_out(const Options& options, const Media& media) {
     gst_element_set_state(pipeline, GST_STATE_NULL);
     gst_object_unref(upscaler);
     gst_object_unref(pipeline);
-    return text;
+    return trial;
 }
 
 }  // namespace upscale

@@ -10,6 +10,7 @@
 #include "pipelines/upscale/output.h"
 #include "pipelines/upscale/parts.h"
 #include "pipelines/upscale/plan.h"
+#include "pipelines/upscale/plan_report.h"
 #include "pipelines/upscale/progress.h"
 #include "pipelines/upscale/report.h"
 #include "pipelines/upscale/room.h"
@@ -75,7 +76,7 @@ void describe(const Options& options, const Source& source, const Media& media,
         std::printf("note:   %s\n", printable(note).c_str());
     }
     std::fflush(stdout);
-    std::printf("%s\n", try_out(options, media).c_str());
+    std::printf("%s\n", try_out(options, media).text.c_str());
 }
 
 JobResult run_whole(const Options& options, const Source& source, const Media& media,
@@ -110,6 +111,37 @@ JobResult run_previews(const Options& options, const Source& source, const Media
     return all;
 }
 
+// The plan, and what of it is there. Returns how many frames it has.
+guint64 show_plan(const Options& options, const Source& source, const Media& media,
+                  const Destination& destination, const VideoPlan& plan, double scale) {
+    PlanReport report;
+    report.input = source.name();
+    report.output = destination.name;
+    report.width = scaled(media.width, scale);
+    report.height = scaled(media.height, scale);
+    if (options.dry_run) {
+        report.parts = plan_parts(options, source, media);
+        report.made.resize(report.parts.size());
+        report.trial = try_out(options, media);
+    } else {
+        Output output(options, source, destination, plan);
+        const Parts parts(options, source, media, &output);
+        report.parts = parts.plan();
+        for (size_t index = 0; index < report.parts.size(); ++index) {
+            report.made.push_back(parts.seems_made(index));
+        }
+    }
+    print_plan(report);
+    guint64 frames = 0;
+    for (const PartSpan& part : report.parts) frames += part.frames;
+    return frames;
+}
+
+JobResult run_parts(const Options& options, Parts* parts, Progress* progress, Report* report) {
+    if (options.only_part >= 0) return parts->run_one(options.only_part, progress, report);
+    return options.join ? parts->run_join(progress, report) : parts->run(progress, report);
+}
+
 // From the first frame to the final name.
 JobResult make_result(const Options& options, const Source& source, const Media& media,
                       const Destination& destination, const VideoPlan& plan, Progress* progress,
@@ -118,10 +150,11 @@ JobResult make_result(const Options& options, const Source& source, const Media&
     std::unique_ptr<Parts> parts;
     if (options.resume && !options.stills)
         parts = std::make_unique<Parts>(options, source, media, &output);
-    const JobResult result = parts ? parts->run(progress, report)
+    const JobResult result = parts ? run_parts(options, parts.get(), progress, report)
                              : options.preview
                                  ? run_previews(options, source, media, &output, progress, report)
                                  : run_whole(options, source, media, &output, progress, report);
+    if (options.only_part >= 0) return result;
     if (result.frames == 0) {
         throw Failure(ExitCode::kInput, source.name() + " has no frame there");
     }
@@ -147,6 +180,9 @@ VideoResult upscale_video(const Options& options, Task* task) {
         progress.set_total(frames_expected(options, media));
         check_room(task->destination, plan.format, pixels_expected(options, media, scale),
                    options.resume, warn);
+        if (options.plan) {
+            return {false, show_plan(options, source, media, task->destination, plan, scale), {}};
+        }
         if (options.dry_run) {
             describe(options, source, media, task->destination, plan, scale);
             return {};

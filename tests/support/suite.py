@@ -33,6 +33,7 @@ WORK = {
     'pipelines upscale_jobs': (45, 11),
     'pipelines upscale_kills': (15, 1),
     'pipelines upscale_outputs': (50, 6),
+    'pipelines upscale_parts': (50, 11),
     'pipelines upscale_tracks': (45, 4),
     'pipelines webrtc': (130, 6),
     'pipelines webrtc_attacks': (50, 4),
