@@ -25,7 +25,7 @@ at::Tensor to_nhwc(const at::Tensor& x) {
 bool kernel_takes(int64_t in, int64_t out) { return in % 8 == 0 && out % 8 == 0; }
 
 // Whether cuDNN must do what our kernel would, were it not for its limits on channels.
-bool use_library(const Placement& placement, bool kernel_fits) {
+bool use_library(const Placement& placement, [[maybe_unused]] bool kernel_fits) {
     if (!placement.device.is_cuda()) return false;
 #ifdef FLASHVSR_CUDA
     return !(kernel_fits && kernels::cuda_device(placement.device.index()).has_sm90_kernels());

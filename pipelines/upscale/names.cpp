@@ -126,7 +126,8 @@ bool names_folder(const std::string& path) {
 }
 
 const Format& choose_format(const Options& options, const Source& source) {
-    const Format& format = format_of(form_of(options, source), options.output);
+    const std::string form = form_of(options, source);
+    const Format& format = format_of(form, options.output);
     if (options.preview && !format.holds_pictures()) {
         throw Failure(ExitCode::kUsage, "--preview makes pictures: name a folder or " +
                                             stem_of(options.output) + ".png");

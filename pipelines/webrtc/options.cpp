@@ -20,9 +20,9 @@ constexpr char kDescription[] =
     "over\nand over, or \"test\".\n"
     "\n"
     "Examples:\n"
-    "  flashvsr-webrtc pipelines/media/clip.mp4\n"
-    "  flashvsr-webrtc rtsp://camera.example/stream --scale 2 --codec h264\n"
-    "  flashvsr-webrtc test --address 0.0.0.0\n"
+    "  $ flashvsr-webrtc pipelines/media/clip.mp4\n"
+    "  $ flashvsr-webrtc rtsp://camera.example/stream --scale 2 --codec h264\n"
+    "  $ flashvsr-webrtc test --address 0.0.0.0\n"
     "\n"
     "Open the address that it prints in a browser.\n";
 
