@@ -39,9 +39,9 @@ class Way:
 
     def replace(self, candidate, number):
         """A candidate that leads to the end `number` instead; the other end sends to where it led. None: not one of
-        UDP on this machine, or a second one."""
+        UDP on this machine, or a second one, or empty, as GStreamer 1.26 ends the candidates."""
         words = candidate.split()
-        if words[2].upper() != 'UDP' or words[4] != '127.0.0.1' or self.targets[1 - number]:
+        if not words or words[2].upper() != 'UDP' or words[4] != '127.0.0.1' or self.targets[1 - number]:
             return None
         self.targets[1 - number] = ('127.0.0.1', int(words[5]))
         words[5] = str(self.ends[number].getsockname()[1])
