@@ -68,30 +68,30 @@ struct NumberType;
 
 template <>
 struct NumberType<double> {
-    static constexpr auto kSpec = g_param_spec_double;
-    static constexpr auto kGet = g_value_get_double;
-    static constexpr auto kSet = g_value_set_double;
+    static inline const auto kSpec = g_param_spec_double;
+    static inline const auto kGet = g_value_get_double;
+    static inline const auto kSet = g_value_set_double;
 };
 
 template <>
 struct NumberType<gint> {
-    static constexpr auto kSpec = g_param_spec_int;
-    static constexpr auto kGet = g_value_get_int;
-    static constexpr auto kSet = g_value_set_int;
+    static inline const auto kSpec = g_param_spec_int;
+    static inline const auto kGet = g_value_get_int;
+    static inline const auto kSet = g_value_set_int;
 };
 
 template <>
 struct NumberType<guint> {
-    static constexpr auto kSpec = g_param_spec_uint;
-    static constexpr auto kGet = g_value_get_uint;
-    static constexpr auto kSet = g_value_set_uint;
+    static inline const auto kSpec = g_param_spec_uint;
+    static inline const auto kGet = g_value_get_uint;
+    static inline const auto kSet = g_value_set_uint;
 };
 
 template <>
 struct NumberType<guint64> {
-    static constexpr auto kSpec = g_param_spec_uint64;
-    static constexpr auto kGet = g_value_get_uint64;
-    static constexpr auto kSet = g_value_set_uint64;
+    static inline const auto kSpec = g_param_spec_uint64;
+    static inline const auto kGet = g_value_get_uint64;
+    static inline const auto kSet = g_value_set_uint64;
 };
 
 template <typename Number, typename Place>

@@ -24,7 +24,7 @@ bool has_played(GstRTSPSession* session) {
         if (state == GST_RTSP_STATE_PLAYING) *static_cast<bool*>(played) = true;
         return GST_RTSP_FILTER_KEEP;
     };
-    gst_rtsp_session_filter(session, look, &played);
+    g_list_free(gst_rtsp_session_filter(session, look, &played));
     return played;
 }
 

@@ -155,7 +155,7 @@ Server::~Server() {
         g_signal_handlers_disconnect_by_data(client, self);
         return GST_RTSP_FILTER_REMOVE;
     };
-    gst_rtsp_server_client_filter(server_, send_away, this);
+    g_list_free(gst_rtsp_server_client_filter(server_, send_away, this));
     if (thread_) {
         g_source_destroy(client_timer_);
         g_source_unref(client_timer_);
