@@ -82,7 +82,8 @@ class Build:
         if jobs > 1:
             env['OMP_NUM_THREADS'] = '1'  # the cores are taken by other programs
         libtorch = self.options['libtorch']
-        if not libtorch or not Path(libtorch).is_dir():
+        has_engine = self.options['engine'] != 'disabled'
+        if has_engine and (not libtorch or not Path(libtorch).is_dir()):
             folders = installed_libtorch()
             env['LD_LIBRARY_PATH'] = ':'.join(folders + [env.get('LD_LIBRARY_PATH', '')])
         return env
