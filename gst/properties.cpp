@@ -128,6 +128,16 @@ Row choice(const Words& words, GParamFlags flags, const char* type_name, const G
             }};
 }
 
+// The row, with something done once its value is set.
+Row then(Row row, const std::function<void(Properties*)>& after) {
+    const auto set = row.set;
+    row.set = [=](Properties* to, const GValue* value) {
+        set(to, value);
+        after(to);
+    };
+    return row;
+}
+
 // ---- what properties with few values take ----------------------------------------------------
 
 constexpr GEnumValue kModelVersions[] = {
@@ -146,6 +156,11 @@ constexpr GEnumValue kPrecisions[] = {
     is(FLASHVSR_PRECISION_FP16, "fp16", "16-bit floating point"),
     is(FLASHVSR_PRECISION_FP8_LINEARS, "fp8-linears", "bf16, linear layers in 8 bits"),
     is(FLASHVSR_PRECISION_FP8, "fp8", "bf16, in 8 bits what keeps its quality"),
+    kEnd};
+
+constexpr GEnumValue kPresets[] = {
+    is(Preset::kQuality, "quality", "sparse-ratio 2.0 and local-range 11: steadier"),
+    is(Preset::kFast, "fast", "sparse-ratio 1.5 and local-range 9: a quarter less attention"),
     kEnd};
 
 constexpr GEnumValue kStartups[] = {
@@ -187,6 +202,14 @@ constexpr GEnumValue kOverloads[] = {
     is(Overload::kBicubic, "bicubic", "Resize frames without the model, a chunk of 8 at a time"),
     kEnd};
 
+void follow_preset(Properties* properties) {
+    const FlashvsrSettings quality = FLASHVSR_SETTINGS_INIT;
+    const bool fast = properties->preset == Preset::kFast;
+    FlashvsrSettings& settings = properties->settings;
+    if (!properties->own_sparse_ratio) settings.sparse_ratio = fast ? 1.5 : quality.sparse_ratio;
+    if (!properties->own_local_range) settings.local_range = fast ? 9 : quality.local_range;
+}
+
 // ---- the table -------------------------------------------------------------------------------
 
 constexpr gint kMaxTile = 16384;       // pixels
@@ -224,16 +247,23 @@ std::vector<Row> make_rows() {
         choice({"precision", "Precision",
                 "Number format of weights and activations; auto: bf16 on CUDA, fp32 on the CPU"},
                kReady, "GstFlashVsrPrecision", kPrecisions, AT(precision)),
-        number({"sparse-ratio", "Sparse ratio",
-                "Attention budget in 60 key windows per query window; 1.5 is faster, 2 steadier"},
-               kPlaying, 0.01, 100.0, AT(settings.sparse_ratio)),
+        then(choice({"preset", "Preset",
+                     "sparse-ratio and local-range in one word, where they are not set themselves"},
+                    kPlaying, "GstFlashVsrPreset", kPresets, AT(preset)),
+             follow_preset),
+        then(number(
+                 {"sparse-ratio", "Sparse ratio",
+                  "Attention budget in 60 key windows per query window; 1.5 is faster, 2 steadier"},
+                 kPlaying, 0.01, 100.0, AT(settings.sparse_ratio)),
+             [](Properties* to) { to->own_sparse_ratio = true; }),
         number({"kv-ratio", "Key/value ratio",
                 "Memory of the past, in slices of 8 frames; whole numbers count, from 2 on"},
                kPlaying, 1.0, 64.0, AT(settings.kv_ratio)),
-        number({"local-range", "Local range",
-                "Side of the area that a window attends to, in windows of 128 output pixels; 9 is "
-                "sharper, 11 steadier"},
-               kPlaying, 1, 1023, AT(settings.local_range)),
+        then(number({"local-range", "Local range",
+                     "Side of the area that a window attends to, in windows of 128 output pixels; "
+                     "9 is sharper, 11 steadier"},
+                    kPlaying, 1, 1023, AT(settings.local_range)),
+             [](Properties* to) { to->own_local_range = true; }),
         choice({"color-fix", "Colour fix", "How colours are brought back to the input's"},
                kControllable, "GstFlashVsrColorFix", kColorFixes, AT(settings.color_fix)),
         number({"strength", "Strength", "0 is the resized input, 1 the model's picture"},

@@ -17,6 +17,7 @@ enum class SceneCutMode { kOff, kReset };
 enum class Overload { kBlock, kDrop, kBicubic };
 enum class KvCache { kDevice, kInt8, kHost, kHostInt8 };
 enum class Memory { kStrict, kAuto, kAsSet };
+enum class Preset { kQuality, kFast };
 
 // What is looked at for every frame.
 struct FrameProperties {
@@ -44,6 +45,9 @@ struct Properties : FrameProperties {
     KvCache kv_cache = KvCache::kDevice;
     Memory memory = Memory::kStrict;
     guint memory_limit = 0;  // MiB
+    // Of the settings that attention has from the preset, those that were set themselves stay.
+    Preset preset = Preset::kQuality;
+    bool own_sparse_ratio = false, own_local_range = false;
 };
 
 // The element's property values, for any thread.

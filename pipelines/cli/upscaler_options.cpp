@@ -12,8 +12,8 @@ namespace pipelines {
 namespace {
 
 // Those that have options of their own names.
-constexpr const char* kOptions[] = {"model-dir", "scale",   "strength", "color-fix",
-                                    "overload",  "startup", "device",   "precision"};
+constexpr const char* kOptions[] = {"model-dir", "scale",  "strength",  "color-fix", "overload",
+                                    "startup",   "device", "precision", "preset"};
 
 // What `overload` is when nobody says.
 constexpr char kOverload[] = "bicubic";

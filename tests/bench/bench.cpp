@@ -3,7 +3,7 @@
 //
 //     bench [--size HEIGHTxWIDTH] [--precision fp32|bf16|fp16|fp8-linears|fp8] [--device D]
 //           [--model released|tiny|DIR] [--mode tiny|full] [--vae-type NAME]
-//           [--sparse-ratio R] [--chunks N] [--streams N]
+//           [--sparse-ratio R] [--local-range N] [--chunks N] [--streams N]
 //           [--tile-dit] [--tile-vae] [--tile-size PIXELS] [--overlap PIXELS]
 //           [--kv-cache device|int8|host|host-int8] [--memory-limit GIB] [--memory-auto]
 //           [--memory host|device] [--plain] [--profile] [--json]
@@ -78,6 +78,7 @@ struct Options {
     std::string memory = "host";
     std::string write_model;
     double sparse_ratio = 2.0;
+    int local_range = 11;
     FlashvsrTiling tiling = FLASHVSR_TILING_INIT;
     flashvsr::KvStorage kv_cache = flashvsr::KvStorage::kDevice;
     double memory_limit = 0.0;  // GiB
@@ -136,6 +137,8 @@ Options parse(int argc, char** argv) {
             options.write_model = value;
         } else if (name == "--sparse-ratio") {
             options.sparse_ratio = std::stod(value);
+        } else if (name == "--local-range") {
+            options.local_range = std::stoi(value);
         } else if (name == "--kv-cache") {
             options.kv_cache = flashvsr::parse_kv_storage(value);
         } else if (name == "--memory-limit") {
@@ -267,6 +270,7 @@ FlashvsrStreamConfig stream_config(const Options& options) {
     config.input.width = options.width / 4;
     config.input.height = options.height / 4;
     config.settings.sparse_ratio = options.sparse_ratio;
+    config.settings.local_range = options.local_range;
     config.tiling = options.tiling;
     flashvsr::testing::keep_kv_cache(options.kv_cache, &config);
     config.memory_limit = static_cast<uint64_t>(options.memory_limit * (1 << 30));
@@ -353,6 +357,7 @@ class Bench {
         report["precision"] = options_.precision + (options_.plain ? ", plain" : "");
         report["decoder"] = decoder_of(options_).type->name;
         report["sparse_ratio"] = options_.sparse_ratio;
+        report["local_range"] = options_.local_range;
         report["streams"] = options_.streams;
         time_streams(report);
         report_plan(report);
@@ -428,6 +433,7 @@ class Bench {
                                                            (options_.width + 127) / 128 * 128);
         flashvsr::Settings settings;
         settings.sparse.sparse_ratio = options_.sparse_ratio;
+        settings.sparse.local_range = options_.local_range;
         const flashvsr::Networks networks(model, grid, plan_.tiling, plan_.storage);
         flashvsr::NetworkState state(networks, settings.sparse);
         const at::Tensor frames =
@@ -510,11 +516,12 @@ void print_parts(const nlohmann::json& report) {
 }
 
 void print(const nlohmann::json& report, const Options& options) {
-    std::printf("%s, output %s, %s, decoder %s, sparse ratio %.1f\n",
+    std::printf("%s, output %s, %s, decoder %s, sparse ratio %.1f, local range %d\n",
                 report["device"].get<std::string>().c_str(),
                 report["output"].get<std::string>().c_str(),
                 report["precision"].get<std::string>().c_str(),
-                report["decoder"].get<std::string>().c_str(), report["sparse_ratio"].get<double>());
+                report["decoder"].get<std::string>().c_str(), report["sparse_ratio"].get<double>(),
+                report["local_range"].get<int>());
     std::printf("  %d stream%s, %s memory in and out: %.2f FPS in all; %.2f ms per %d frames\n",
                 options.streams, options.streams == 1 ? "" : "s", options.memory.c_str(),
                 report["stream_fps"].get<double>(), report["stream_ms_per_chunk"].get<double>(),

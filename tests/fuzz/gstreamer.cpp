@@ -16,7 +16,7 @@ void __lsan_enable(void) __attribute__((weak));
 
 namespace flashvsr {
 
-/* In the place of gst/engine_loader.cpp. */
+// In the place of gst/engine_loader.cpp.
 const FlashvsrApi* load_engine(std::string*) { return flashvsr_api(FLASHVSR_ABI); }
 bool without_engine() { return false; }
 const char kForkAdvice[] = "";
@@ -27,7 +27,7 @@ namespace {
 
 std::atomic<bool> reads_caps{false};
 
-/* A wrong call is a finding, a warning to the person who typed something is none. */
+// A wrong call is a finding, a warning to the person who typed something is none.
 void on_log(const gchar* domain, GLogLevelFlags level, const gchar* message, gpointer) {
     if (reads_caps || !(level & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR))) return;
     g_log_default_handler(domain, level, message, nullptr);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the element turns which caps into. */
+// What the element turns which caps into.
 #include <gtest/gtest.h>
 
 #include "tests/gst/test_element.h"
 
 namespace {
 
-/* "WxH" of the output for an input, with downstream's caps in between; behind it the pixel aspect
- * ratio where that is not 1/1. */
+// "WxH" of the output for an input, with downstream's caps in between; behind it the pixel aspect
+// ratio where that is not 1/1.
 std::string output_size(const std::string& input, const std::string& downstream = "video/x-raw",
                         const std::string& scale = "2") {
     TestElement element("scale=" + scale);
@@ -37,7 +37,7 @@ TEST(Caps, WhereTheSizeIsLimitedThePictureKeepsItsProportions) {
     };
     EXPECT_EQ(limited("[1,400]", "[1,400]"), "400x225");
     EXPECT_EQ(limited("[1,4096]", "[1,225]"), "400x225");
-    EXPECT_EQ(limited("[1000,2000]", "[1,2000]"), "1000x563"); /* larger, if it must be */
+    EXPECT_EQ(limited("[1000,2000]", "[1,2000]"), "1000x563");  // larger, if it must be
     EXPECT_EQ(limited("[16,400,16]", "[16,400,16]"), "400x224");
     EXPECT_EQ(limited("{640,1280,1920}", "{360,720,1080}"), "640x360");
     EXPECT_EQ(limited("{[1,100],320,400}", "[1,240]"), "400x225");
@@ -54,7 +54,7 @@ TEST(Caps, WhereNoSizeIsInProportionThePixelAspectRatioKeepsIt) {
     const std::string input = video_caps(192, 108);
     EXPECT_EQ(output_size(input, "video/x-raw,width=400,height=400"), "400x400 16/9");
     EXPECT_EQ(output_size(input, "video/x-raw,width=400,height=[1,200]"), "400x200 8/9");
-    EXPECT_EQ(output_size(input, "video/x-raw,width=400,height=224"), "400x224"); /* a hair off */
+    EXPECT_EQ(output_size(input, "video/x-raw,width=400,height=224"), "400x224");  // a hair off
     EXPECT_EQ(output_size(input, "video/x-raw,width=400,height=400,pixel-aspect-ratio=1/1"),
               "400x400");
 
@@ -173,7 +173,7 @@ TEST(Caps, NewCapsLetTheOldFramesOutFirst) {
     TestElement element;
     element.set_caps(video_caps(6, 4));
     element.push_frames(0, 3);
-    element.set_caps(video_caps(6, 4)); /* equal: nothing happens */
+    element.set_caps(video_caps(6, 4));  // equal: nothing happens
     element.push_frames(3, 1);
     EXPECT_EQ(element.frames_out(), 0);
     element.set_caps(video_caps(8, 4));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Frames in CUDA memory, with the real engine and the micro model. Skipped without a device. */
+// Frames in CUDA memory, with the real engine and the micro model. Skipped without a device.
 #include <gst/cuda/gstcudabufferpool.h>
 #include <gst/cuda/gstcudautils.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 
 namespace {
 
-/* The micro model takes one size of output. */
+// The micro model takes one size of output.
 constexpr int kSize = 32;
 
 std::string caps_in(const std::string& memory, const std::string& format = "NV12") {
@@ -35,7 +35,7 @@ class CudaMemory : public testing::Test {
         if (foreign_) gst_object_unref(foreign_);
     }
 
-    /* A frame of noise, the same for the same `i`; in CUDA memory of `context` if that is given. */
+    // A frame of noise, the same for the same `i`; in CUDA memory of `context` if that is given.
     static GstBuffer* make_noise(int i, GstCudaContext* context,
                                  const std::string& format = "NV12") {
         GstBuffer* buffer = make_frame(caps_in("", format), 0);
@@ -59,7 +59,7 @@ class CudaMemory : public testing::Test {
         return context ? upload(buffer, context, format) : buffer;
     }
 
-    /* Consumes `host`. */
+    // Consumes `host`.
     static GstBuffer* upload(GstBuffer* host, GstCudaContext* context,
                              const std::string& format = "NV12") {
         GstCaps* caps = gst_caps_from_string(caps_in(kCuda, format).c_str());
@@ -87,7 +87,7 @@ class CudaMemory : public testing::Test {
         return buffer;
     }
 
-    /* What belongs to the picture in all planes. */
+    // What belongs to the picture in all planes.
     static std::vector<guint8> samples_of(GstBuffer* buffer, GstCaps* caps) {
         GstVideoInfo info;
         GstVideoFrame frame;
@@ -110,7 +110,7 @@ class CudaMemory : public testing::Test {
         return samples;
     }
 
-    /* The samples of what comes out for `frames` frames. */
+    // The samples of what comes out for `frames` frames.
     static std::vector<std::vector<guint8>> run(GstCudaContext* context, bool out_in_cuda,
                                                 const std::string& properties = "",
                                                 const std::string& format = "NV12",
@@ -182,7 +182,7 @@ TEST_F(CudaMemory, IsResizedWithoutTheModelAsWell) {
     EXPECT_EQ(run(foreign_, true, "enabled=false"), expected);
 }
 
-/* The context in an answered CONTEXT query; the caller's. */
+// The context in an answered CONTEXT query; the caller's.
 GstCudaContext* context_of(GstQuery* query) {
     GstContext* context = nullptr;
     GstCudaContext* result = nullptr;
@@ -200,7 +200,7 @@ TEST_F(CudaMemory, NeighboursGetTheContextThatTheEngineComputesIn) {
     ASSERT_TRUE(gst_pad_peer_query(element.harness()->srcpad, query));
     GstCudaContext* context = context_of(query);
     ASSERT_NE(context, nullptr);
-    /* What comes in it needs no copy; its frames have addresses that the engine knows. */
+    // What comes in it needs no copy; its frames have addresses that the engine knows.
     EXPECT_NE(gst_cuda_context_get_handle(context), gst_cuda_context_get_handle(foreign_));
     GstMessage* message = wait_for(element.bus(), GST_MESSAGE_HAVE_CONTEXT);
     EXPECT_NE(message, nullptr);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Speed of the element in a pipeline, to be compared with the engine's own (tests/bench, same size
- * and memory):
- *
- *     element_bench MODEL_DIR [HEIGHTxWIDTH] [system|cuda] [FRAMES] [PROPERTY=VALUE ...]
- *
- * HEIGHTxWIDTH is the output; the input is a quarter of it on each side, RGB. Frames come as fast
- * as they are taken, and go to a fakesink. The first 69 frames (the start-up chunk and six more)
- * are not timed. */
+// Speed of the element in a pipeline, to be compared with the engine's own (tests/bench, same size
+// and memory):
+//
+//     element_bench MODEL_DIR [HEIGHTxWIDTH] [system|cuda] [FRAMES] [PROPERTY=VALUE ...]
+//
+// HEIGHTxWIDTH is the output; the input is a quarter of it on each side, RGB. Frames come as fast
+// as they are taken, and go to a fakesink. The first 69 frames (the start-up chunk and six more)
+// are not timed.
 #include <gst/gst.h>
 
 #include <cstdio>
@@ -20,7 +20,7 @@ namespace {
 constexpr guint64 kWarmUp = 69;
 constexpr guint64 kChunk = 8;
 
-/* Whole chunks after the warm-up. */
+// Whole chunks after the warm-up.
 struct Timing {
     guint64 seen = 0;
     gint64 begin = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The element with the real engine and the micro model: what needs both. */
+// The element with the real engine and the micro model: what needs both.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -22,13 +22,13 @@ namespace {
 using flashvsr::Format;
 using flashvsr::format_of;
 
-/* The micro model's prompt and weights fit one window: the output must be 128x128. */
+// The micro model's prompt and weights fit one window: the output must be 128x128.
 constexpr char kUpscale[] = "flashvsrupscale name=upscale scale=4 model-dir=" FLASHVSR_MICRO_MODEL;
 
 class EnginePipeline : public testing::Test {
   protected:
-    /* Runs frames through the element to the end of the stream; the frames that came out. `in` and
-     * `out` are fields of the caps on either side. */
+    // Runs frames through the element to the end of the stream; the frames that came out. `in` and
+    // `out` are fields of the caps on either side.
     std::vector<GstBuffer*> run(const std::string& in, int frames,
                                 const std::string& properties = "", const std::string& out = "") {
         TestPipeline pipeline(
@@ -72,7 +72,7 @@ TEST_F(EnginePipeline, GivesAsManyFramesAsWentInWithTheirTimes) {
     }
 }
 
-/* Mean absolute difference of two pictures of a format, in steps of 8 bits. */
+// Mean absolute difference of two pictures of a format, in steps of 8 bits.
 double distance(GstBuffer* a, GstBuffer* b,
                 const Format& format = format_of(FLASHVSR_FORMAT_I420)) {
     const std::vector<guint8> x = bytes_of(a);
@@ -101,16 +101,16 @@ TEST_F(EnginePipeline, EveryKindOfFormatKeepsItsColours) {
         const std::vector<GstBuffer*> converted = run(name, 2, "enabled=false");
         ASSERT_EQ(model.size(), 2u);
         ASSERT_EQ(converted.size(), 2u);
-        /* GStreamer's resize and the engine agree on what the numbers mean: the colour fix leaves a
-         * plain surface as it is. */
+        // GStreamer's resize and the engine agree on what the numbers mean: the colour fix leaves a
+        // plain surface as it is.
         EXPECT_LT(distance(model[1], converted[1], layout), 1.0);
         release(model);
         release(converted);
     }
 }
 
-/* Samples of grey that rise from column to column by `slope`, at four times the columns a quarter
- * as much; the same of alpha the other way. In one plane of RGBA or of Y. */
+// Samples of grey that rise from column to column by `slope`, at four times the columns a quarter
+// as much; the same of alpha the other way. In one plane of RGBA or of Y.
 TEST_F(EnginePipeline, ARampKeepsItsStepsAndItsAlpha) {
     for (const auto& [name, components, slope] :
          {std::tuple("GRAY16_LE", 1, 2000), std::tuple("GBR_12LE", 1, 120),
@@ -135,7 +135,7 @@ TEST_F(EnginePipeline, ARampKeepsItsStepsAndItsAlpha) {
         gst_buffer_unref(out);
         for (int i = 64 * 128 * components; i < 65 * 128 * components; i++) {
             const int column = i / components % 128;
-            if (column < 8 || column >= 120) continue; /* where the ramp ends */
+            if (column < 8 || column >= 120) continue;  // where the ramp ends
             const double grey = ((column + 0.5) / 4 - 0.5) * slope;
             const double expected = components == 4 && i % 4 == 3 ? largest - grey : grey;
             const int sample = wide ? bytes[2 * i] | bytes[2 * i + 1] << 8 : bytes[i];
@@ -160,7 +160,7 @@ TEST_F(EnginePipeline, EveryKindOfColourKeepsItsColours) {
     const std::pair<std::string, std::string> cases[] = {
         {"I420,colorimetry=bt601", ",format=I420,colorimetry=bt709"},
         {"NV12,colorimetry=bt709", ",format=I420,colorimetry=bt601"},
-        {"I420,colorimetry=1:4:0:0", ",format=RGB"}, /* full range, 601 */
+        {"I420,colorimetry=1:4:0:0", ",format=RGB"},  // full range, 601
         {"NV12,colorimetry=bt2020", ",format=BGRx"},
         {"P010_10LE,colorimetry=bt709", ",format=NV12"},
         {"RGB", ",format=NV12,colorimetry=bt709"},
@@ -171,7 +171,7 @@ TEST_F(EnginePipeline, EveryKindOfColourKeepsItsColours) {
         const std::vector<GstBuffer*> converted = run(in, 2, "enabled=false", out);
         ASSERT_EQ(model.size(), 2u);
         ASSERT_EQ(converted.size(), 2u);
-        /* GStreamer's fast paths are some steps off, by their short coefficients. */
+        // GStreamer's fast paths are some steps off, by their short coefficients.
         EXPECT_LT(distance(model[1], converted[1]), 2.5) << in << " to" << out;
         release(model);
         release(converted);
@@ -186,7 +186,7 @@ TEST_F(EnginePipeline, FourElementsLoadTheModelOnce) {
             "model-dir=" FLASHVSR_NANO_MODEL " ! fakesink sync=false ";
     }
     TestPipeline pipeline(line);
-    /* Only who really loads tells how far it is. */
+    // Only who really loads tells how far it is.
     static std::mutex mutex;
     static std::set<GstObject*> loaders;
     gst_bus_set_sync_handler(
@@ -206,8 +206,8 @@ TEST_F(EnginePipeline, FourElementsLoadTheModelOnce) {
     EXPECT_EQ(loaders.size(), 1u);
 }
 
-/* Waits for no more than the chunk under way: under two seconds where nothing else runs, which is
- * printed, and not to be held against a busy machine. */
+// Waits for no more than the chunk under way: under two seconds where nothing else runs, which is
+// printed, and not to be held against a busy machine.
 TEST_F(EnginePipeline, StopsQuicklyAtAnyMoment) {
     gint64 longest = 0;
     for (int i = 0; i < 40; i++) {
@@ -215,7 +215,7 @@ TEST_F(EnginePipeline, StopsQuicklyAtAnyMoment) {
             "videotestsrc ! video/x-raw,format=I420,width=32,height=32 ! flashvsrupscale "
             "model-dir=" FLASHVSR_NANO_MODEL " ! fakesink");
         pipeline.set_state(GST_STATE_PLAYING);
-        g_usleep(i * 7919 % 211 * 1000); /* in the load, the first chunk, or a later one */
+        g_usleep(i * 7919 % 211 * 1000);  // in the load, the first chunk, or a later one
         const gint64 begin = g_get_monotonic_time();
         pipeline.set_state(GST_STATE_NULL);
         longest = MAX(longest, g_get_monotonic_time() - begin);
@@ -288,7 +288,7 @@ TEST_F(EnginePipeline, ADecoderOfTheOtherModeGivesAWarningAndTheModesOwn) {
     EXPECT_FALSE(run_model(micro + " vae-type=tcd").warned);
 }
 
-/* What a frame of 256x256 from the small model does to memory, as `stats` has it. */
+// What a frame of 256x256 from the small model does to memory, as `stats` has it.
 struct MemoryRun {
     explicit MemoryRun(const std::string& properties) {
         TestPipeline pipeline(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Events keep their place among the frames; time, latency and settings while playing. */
+// Events keep their place among the frames; time, latency and settings while playing.
 #include <gst/controller/controller.h>
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ GstEvent* custom(int i) {
                                 gst_structure_new_empty(("custom-" + std::to_string(i)).c_str()));
 }
 
-/* Frames first .. first + count - 1. */
+// Frames first .. first + count - 1.
 void append_frames(Log* log, int first, int count) {
     for (int i = first; i < first + count; i++) log->push_back("frame " + std::to_string(i));
 }
@@ -39,7 +39,7 @@ TEST(Events, AnEventPerFrameNeitherMovesNorResets) {
 TEST(Events, TagAndGapWaitBehindTheFramesBeforeThem) {
     TestElement element;
     element.set_caps(video_caps(6, 4));
-    element.push_event(gst_event_new_gap(0, kPeriod)); /* nothing to wait for */
+    element.push_event(gst_event_new_gap(0, kPeriod));  // nothing to wait for
     EXPECT_EQ(element.log_of_frames(), Log{"gap"});
     element.push_frames(0, 20);
     element.push_event(gst_event_new_tag(gst_tag_list_new(GST_TAG_TITLE, "title", nullptr)));
@@ -66,7 +66,7 @@ TEST(Events, AGapAsLongAsAChunkLetsTheFramesOut) {
     element.push_frames(0, 20);
     for (int i = 20; i < 28; i++) element.push_event(gst_event_new_gap(i * kPeriod, kPeriod));
     EXPECT_EQ(element.frames_out(), 0);
-    element.push_event(gst_event_new_gap(28 * kPeriod, kPeriod)); /* now it is longer */
+    element.push_event(gst_event_new_gap(28 * kPeriod, kPeriod));  // now it is longer
     Log expected;
     append_frames(&expected, 0, 20);
     expected.insert(expected.end(), 9, "gap");
@@ -85,7 +85,7 @@ TEST(Events, AGapLetsTheFramesOutWhateverTheFrameRate) {
     element.set_caps("video/x-raw,format=I420,width=6,height=4,framerate=0/1");
     element.push_frames(0, 1);
     element.push_event(gst_event_new_gap(kPeriod, 300 * GST_MSECOND));
-    EXPECT_EQ(element.frames_out(), 0); /* a frame may well take so long */
+    EXPECT_EQ(element.frames_out(), 0);  // a frame may well take so long
     element.push_frames(9, 1);
     element.push_event(gst_event_new_gap(10 * kPeriod, 5 * GST_SECOND));
     EXPECT_EQ(element.frames_out(), 2);
@@ -98,7 +98,7 @@ TEST(Events, EndOfStreamWithoutCapsOrFramesPasses) {
     EXPECT_EQ(element.log().back(), "eos");
 }
 
-/* How many of 5 frames have come out when `event` has passed. */
+// How many of 5 frames have come out when `event` has passed.
 int frames_out_after(GstEvent* event) {
     TestElement element;
     element.set_caps(video_caps(6, 4));
@@ -134,7 +134,7 @@ TEST(Events, AfterAFlushNoOldFrameComesOut) {
     element.push_event(gst_event_new_flush_stop(TRUE));
     element.push_event(segment_from(0));
     element.push_frames(100, 24);
-    EXPECT_EQ(element.frames_out(), 21); /* those of before the flush */
+    EXPECT_EQ(element.frames_out(), 21);  // those of before the flush
     element.push_frames(124, 1);
     element.push_event(gst_event_new_eos());
 
@@ -166,7 +166,7 @@ TEST(Events, ALongGapStartsAfreshAndAShortOneDoesNot) {
     EXPECT_EQ(element.frames_out(), 7);
 }
 
-/* What downstream answers to every frame. */
+// What downstream answers to every frame.
 std::atomic<GstFlowReturn> downstreams_answer;
 
 GstFlowReturn answer(GstPad*, GstObject*, GstBuffer* buffer) {
@@ -174,7 +174,7 @@ GstFlowReturn answer(GstPad*, GstObject*, GstBuffer* buffer) {
     return downstreams_answer;
 }
 
-/* A chunk in a downstream that takes no frame. */
+// A chunk in a downstream that takes no frame.
 void fail_with(TestElement* element, GstFlowReturn flow) {
     downstreams_answer = flow;
     gst_pad_set_chain_function(element->harness()->sinkpad, answer);
@@ -222,7 +222,7 @@ TEST(Failure, IsOverWhenDownstreamHasCauseToAnswerAnew) {
     };
     struct Case {
         void (*begin)(TestElement*);
-        bool eos, not_linked, error; /* forgiven */
+        bool eos, not_linked, error;  // forgiven
     };
     for (const Case& test : {Case{flush, true, true, true}, Case{stream, true, true, true},
                              Case{segment, true, false, false}, Case{link, false, true, false}}) {
@@ -250,7 +250,7 @@ TEST(Events, PositionIsThatOfTheOutput) {
     EXPECT_EQ(position, static_cast<gint64>(21 * kPeriod));
 }
 
-/* ---- scenes ---------------------------------------------------------------------------------- */
+// ---- scenes ----------------------------------------------------------------------------------
 
 TEST(SceneCut, EndsAStretchWhenAsked) {
     for (const bool reset : {true, false}) {
@@ -295,15 +295,15 @@ TEST(SceneCut, IsNeitherNoiseNorAFlashNorAFade) {
         element.push(buffer);
     };
     for (int i = 0; i < 10; i++) push_noise(60);
-    push_noise(180); /* a flash: not more than one cut */
+    push_noise(180);  // a flash: not more than one cut
     for (int i = 0; i < 10; i++) push_noise(60);
     for (int i = 0; i < 24; i++) push_noise(60 + 5 * i);
     element.settle();
     EXPECT_EQ(count_of(element.element(), "out"),
-              10u + 29u); /* the cut at the flash, then nothing but chunks */
+              10u + 29u);  // the cut at the flash, then nothing but chunks
 }
 
-/* ---- settings while playing ------------------------------------------------------------------ */
+// ---- settings while playing ------------------------------------------------------------------
 
 TEST(Enabled, SwitchingLosesAndReordersNothing) {
     TestElement element;
@@ -332,6 +332,23 @@ TEST(Enabled, FalsePassesTheVeryBufferWhenNothingIsToBeResized) {
     EXPECT_EQ(output, input);
     gst_buffer_unref(input);
     gst_buffer_unref(output);
+}
+
+// In any order, and what an application set itself stays.
+TEST(Settings, ThatNobodySetAreThePresets) {
+    const auto settings = [](const char* properties) {
+        TestElement element(properties);
+        gdouble sparse_ratio = 0;
+        gint local_range = 0;
+        g_object_get(element.element(), "sparse-ratio", &sparse_ratio, "local-range", &local_range,
+                     nullptr);
+        return std::make_pair(sparse_ratio, local_range);
+    };
+    EXPECT_EQ(settings(""), std::make_pair(2.0, 11));
+    EXPECT_EQ(settings("preset=fast"), std::make_pair(1.5, 9));
+    EXPECT_EQ(settings("preset=fast preset=quality"), std::make_pair(2.0, 11));
+    EXPECT_EQ(settings("sparse-ratio=2.5 preset=fast"), std::make_pair(2.5, 9));
+    EXPECT_EQ(settings("preset=fast local-range=13"), std::make_pair(1.5, 13));
 }
 
 TEST(Settings, AreTakenUpByTheNextChunk) {
@@ -375,7 +392,7 @@ TEST(Settings, FollowAController) {
     element.settle();
     g_object_get(element.element(), "strength", &strength, nullptr);
     EXPECT_EQ(strength, 0.25);
-    EXPECT_EQ(element.log_of_frames().back(), "frame 7"); /* frame 28 at a quarter */
+    EXPECT_EQ(element.log_of_frames().back(), "frame 7");  // frame 28 at a quarter
 }
 
 }  // namespace

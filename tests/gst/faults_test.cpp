@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the element stands on fails: the engine, the pool of its buffers, the clock. */
+// What the element stands on fails: the engine, the pool of its buffers, the clock.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -12,10 +12,10 @@
 
 namespace {
 
-constexpr int kFrames = 40; /* of a stretch */
+constexpr int kFrames = 40;  // of a stretch
 
-/* Frames first, first + 1, ... after a seek or a start, up to the end of the stream or, where
- * something failed, as far as they are taken. */
+// Frames first, first + 1, ... after a seek or a start, up to the end of the stream or, where
+// something failed, as far as they are taken.
 void play(TestElement* element, int first) {
     element->push_event(gst_event_new_stream_start("video"));
     element->set_caps(video_caps(6, 4));
@@ -37,7 +37,7 @@ void flush(TestElement* element) {
     element->push_event(gst_event_new_flush_stop(TRUE));
 }
 
-/* Two stretches with a seek between them: makes every call of the engine. */
+// Two stretches with a seek between them: makes every call of the engine.
 void play_all(TestElement* element) {
     play(element, 0);
     flush(element);
@@ -45,7 +45,7 @@ void play_all(TestElement* element) {
     element->push_event(gst_event_new_eos());
 }
 
-/* The frames that have come out since the last call, each of which has its own picture. */
+// The frames that have come out since the last call, each of which has its own picture.
 std::set<int> frames_of(TestElement* element) {
     std::set<int> numbers;
     while (GstBuffer* buffer = element->pull()) {
@@ -61,7 +61,7 @@ std::set<int> frames_of(TestElement* element) {
     return numbers;
 }
 
-/* The first error on the bus; without a message if there is none. */
+// The first error on the bus; without a message if there is none.
 Outcome error_of(TestElement& element) {
     Outcome outcome;
     if (GstMessage* message = gst_bus_pop_filtered(element.bus(), GST_MESSAGE_ERROR)) {
@@ -71,7 +71,7 @@ Outcome error_of(TestElement& element) {
     return outcome;
 }
 
-/* From NULL, without a fault: all is as if nothing had happened. */
+// From NULL, without a fault: all is as if nothing had happened.
 void expect_restart(TestElement* element) {
     frames_of(element);
     gst_element_set_state(element->element(), GST_STATE_NULL);
@@ -84,11 +84,11 @@ void expect_restart(TestElement* element) {
     EXPECT_EQ(error_of(*element).message, "");
 }
 
-/* ---- the engine ------------------------------------------------------------------------------ */
+// ---- the engine ------------------------------------------------------------------------------
 
 struct Call {
     const char* name;
-    int nth; /* on its engine or stream; 0: every one */
+    int nth;  // on its engine or stream; 0: every one
 };
 
 void PrintTo(const Call& call, std::ostream* out) { *out << call.name << ":" << call.nth; }
@@ -105,7 +105,7 @@ std::string name_of_error(int status) {
     }
 }
 
-/* Calls `test` for every status that is a failure, which `call` then ends with. */
+// Calls `test` for every status that is a failure, which `call` then ends with.
 template <typename Test>
 void for_every_status(const Call& call, Test test) {
     for (int status = FLASHVSR_OK + 1; status <= FLASHVSR_INTERNAL; status++) {
@@ -119,7 +119,7 @@ void for_every_status(const Call& call, Test test) {
 class EngineFault : public testing::TestWithParam<Call> {};
 
 TEST_P(EngineFault, OfAnyStatusIsAnErrorThatNamesItAndOverAfterARestart) {
-    /* As long as it takes for the state change not to fail. */
+    // As long as it takes for the state change not to fail.
     const bool loads = std::string(GetParam().name) == "engine_open";
     const Environment late("FLASHVSR_STUB_LOAD_MS", loads ? "200" : "0");
     for_every_status(GetParam(), [](int status, const std::string& plan) {
@@ -161,12 +161,12 @@ TEST_P(FigureFault, CostsFiguresAndNoFrame) {
 INSTANTIATE_TEST_SUITE_P(Calls, FigureFault,
                          testing::Values(Call{"info", 0}, Call{"stats", 0}, Call{"memory", 0}));
 
-/* ---- the pool of the output's buffers -------------------------------------------------------- */
+// ---- the pool of the output's buffers --------------------------------------------------------
 
 struct FaultyPool {
     GstBufferPool parent;
     bool starts;
-    int nth; /* buffer that is asked for, and that there is none for */
+    int nth;  // buffer that is asked for, and that there is none for
     GstFlowReturn answer;
 };
 
@@ -203,7 +203,7 @@ GstPadProbeReturn offer(GstPad*, GstPadProbeInfo* info, gpointer pool) {
     return GST_PAD_PROBE_HANDLED;
 }
 
-/* An element whose downstream brings a pool. */
+// An element whose downstream brings a pool.
 class WithPool {
   public:
     explicit WithPool(int nth = 0, GstFlowReturn answer = GST_FLOW_OK) {
@@ -245,7 +245,7 @@ TEST(PoolFault, IsAnErrorThatNamesThePool) {
     }
 }
 
-/* Downstream is about to seek, or to end. */
+// Downstream is about to seek, or to end.
 TEST(PoolFault, OfAPoolThatFlushesIsNoError) {
     for (const GstFlowReturn answer : {GST_FLOW_FLUSHING, GST_FLOW_EOS}) {
         for (const int nth : {1, 21, 22}) {
@@ -269,7 +269,7 @@ TEST(PoolFault, OfAPoolThatDoesNotStartIsAnErrorThatNamesIt) {
     expect_restart(faulty.element());
 }
 
-/* ---- the clock ------------------------------------------------------------------------------- */
+// ---- the clock -------------------------------------------------------------------------------
 
 std::atomic<GstClockTime> clock_jump{0};
 
@@ -291,7 +291,7 @@ void jumping_clock_class_init(JumpingClockClass* klass) {
 
 void jumping_clock_init(JumpingClock*) {}
 
-/* As a laptop's that was asleep: everything is an hour late at once. */
+// As a laptop's that was asleep: everything is an hour late at once.
 TEST(ClockFault, OfAnHourLosesNoFrameUnsaid) {
     for (const std::string overload : {"block", "drop", "bicubic"}) {
         SCOPED_TRACE(overload);

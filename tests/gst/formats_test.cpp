@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which formats there are, and which is chosen. */
+// Which formats there are, and which is chosen.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,7 +18,7 @@ using flashvsr::kFormats;
 
 std::string name_of(const Format& format) { return std::string(format.name); }
 
-/* GStreamer counts the second of Cb and Cr in a plane of both in samples, all others in bytes. */
+// GStreamer counts the second of Cb and Cr in a plane of both in samples, all others in bytes.
 bool paired(const GstVideoFormatInfo* info, guint component) {
     return component > 0 && component < 3 && GST_VIDEO_FORMAT_INFO_N_PLANES(info) == 2;
 }
@@ -51,7 +51,7 @@ TEST(Formats, AreLaidOutAsGStreamerHasThem) {
     }
 }
 
-/* The formats of the sink pad in one kind of memory. */
+// The formats of the sink pad in one kind of memory.
 std::set<std::string> taken(const char* feature) {
     TestElement element;
     GstCaps* caps = gst_pad_query_caps(GST_PAD_PEER(element.harness()->srcpad), nullptr);
@@ -68,13 +68,13 @@ std::set<std::string> taken(const char* feature) {
     return names;
 }
 
-/* docs/element.md has a table: a row for each number of bits, a column for each size of chroma;
- * what is bold is taken in CUDA memory as well. */
+// docs/element.md has a table: a row for each number of bits, a column for each size of chroma;
+// what is bold is taken in CUDA memory as well.
 TEST(Formats, AreThoseOfTheReference) {
     std::ifstream file(FLASHVSR_SOURCE "/docs/element.md");
     const std::regex row("\\| (\\d+) bits \\|(.*)\\|");
     const std::regex entry("(\\*\\*)?`(\\w+)`");
-    std::map<std::string, std::pair<int, int>> documented; /* bits, column */
+    std::map<std::string, std::pair<int, int>> documented;  // bits, column
     std::set<std::string> bold;
     for (std::string line; std::getline(file, line);) {
         std::smatch match;
@@ -103,7 +103,7 @@ TEST(Formats, AreThoseOfTheReference) {
     EXPECT_EQ(in_cuda, in_cuda.empty() ? in_cuda : bold);
 }
 
-/* Ramps of grey and, the other way, of alpha. */
+// Ramps of grey and, the other way, of alpha.
 GstBuffer* make_ramp() {
     constexpr guint kSize = 64;
     std::vector<guint16> samples;
@@ -118,7 +118,7 @@ GstBuffer* make_ramp() {
     return buffer;
 }
 
-/* What of three ramps comes back from a format, with elements between the conversions. */
+// What of three ramps comes back from a format, with elements between the conversions.
 std::vector<std::vector<guint8>> way_through(const Format& format, const std::string& elements) {
     const std::string converted = "videoconvert dither=none ! capsfilter caps=video/x-raw,format=";
     GstHarness* harness = gst_harness_new_parse(
@@ -137,7 +137,7 @@ std::vector<std::vector<guint8>> way_through(const Format& format, const std::st
         frames.emplace_back(gst_buffer_get_size(buffer));
         gst_buffer_extract(buffer, 0, frames.back().data(), frames.back().size());
         gst_buffer_unref(buffer);
-        /* videoconvert makes alpha of what is x. */
+        // videoconvert makes alpha of what is x.
         for (size_t k = 0; k < frames.back().size() && !format.has_alpha; k += 8) {
             frames.back()[k] = frames.back()[k + 1] = 0xFF;
         }
@@ -146,7 +146,7 @@ std::vector<std::vector<guint8>> way_through(const Format& format, const std::st
     return frames;
 }
 
-/* The stub engine gives back every sample at its own size. */
+// The stub engine gives back every sample at its own size.
 TEST(Formats, LoseNothingBetweenTwoConversions) {
     const std::string element = "flashvsrupscale scale=1 model-dir=" + model_folder();
     for (const Format& format : kFormats) {
@@ -158,7 +158,7 @@ TEST(Formats, LoseNothingBetweenTwoConversions) {
     }
 }
 
-/* The output's format where downstream leaves a choice. */
+// The output's format where downstream leaves a choice.
 std::string chosen(const std::string& input, const std::string& choice) {
     TestElement element;
     gst_harness_set_sink_caps_str(element.harness(), ("video/x-raw,format=" + choice).c_str());

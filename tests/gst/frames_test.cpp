@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Every frame in is one frame out, with its own times, flags and metadata. */
+// Every frame in is one frame out, with its own times, flags and metadata.
 #include <gst/video/video-anc.h>
 #include <gtest/gtest.h>
 
@@ -52,7 +52,7 @@ TEST_P(FastMotion, FramesKeepTheirTimesThroughDrainsAndFlushes) {
     TestElement element(properties());
     element.set_caps(video_caps(6, 4));
     element.push_frames(0, 7);
-    element.set_caps(video_caps(8, 4)); /* lets them out */
+    element.set_caps(video_caps(8, 4));  // lets them out
     element.push_frames(7, 15);
     element.settle();
     element.push_event(gst_event_new_flush_start());
@@ -83,8 +83,8 @@ INSTANTIATE_TEST_SUITE_P(Frames, FastMotion,
 TEST(FastMotionSchedule, WaitsForFewerFrames) {
     struct Case {
         const char* properties;
-        int first_in, first_out; /* frames of the first chunk */
-        int later;               /* of later ones */
+        int first_in, first_out;  // frames of the first chunk
+        int later;                // of later ones
     };
     for (const Case& test :
          {Case{"temporal-compression=2", 12, 10, 4}, Case{"temporal-compression=1", 6, 5, 2},
@@ -103,8 +103,8 @@ TEST(FastMotionSchedule, WaitsForFewerFrames) {
     }
 }
 
-/* The engine makes a latent of its first picture, then of four each: the last picture of a group
- * that lies within one latent. */
+// The engine makes a latent of its first picture, then of four each: the last picture of a group
+// that lies within one latent.
 TEST(FastMotionSchedule, TakesTheLastPictureOfAGroupThatALatentHolds) {
     const Environment numbers("FLASHVSR_STUB_NUMBERS", "1");
     struct Case {
@@ -118,7 +118,7 @@ TEST(FastMotionSchedule, TakesTheLastPictureOfAGroupThatALatentHolds) {
           Case{"temporal-compression=1 startup=fast", 16, 4}}) {
         TestElement element(test.properties);
         element.set_caps(video_caps(6, 4));
-        for (const int count : {20, 3}) { /* at the second start as at the first */
+        for (const int count : {20, 3}) {  // at the second start as at the first
             element.push_frames(0, count);
             GstQuery* drain = gst_query_new_drain();
             gst_pad_peer_query(element.harness()->srcpad, drain);
@@ -153,7 +153,7 @@ TEST(Frames, OfAChunkLeaveWithoutWaitingForTheNextWhereverItIsComputed) {
     const Environment slow("FLASHVSR_STUB_CHUNK_MS", "20");
     TestElement element;
     element.set_caps(video_caps(6, 4));
-    element.push_frames(0, 32); /* seven frames for the second chunk */
+    element.push_frames(0, 32);  // seven frames for the second chunk
     EXPECT_EQ(element.frames_out(), 21);
     element.push_frames(32, 60);
     EXPECT_EQ(element.frames_out(), 85);
@@ -248,18 +248,18 @@ TEST(Frames, InputBuffersAreFreeAgainAtOnce) {
     gst_buffer_unref(parent);
 }
 
-/* ---- memory layout --------------------------------------------------------------------------- */
+// ---- memory layout ---------------------------------------------------------------------------
 
 class AnyLayout
     : public testing::TestWithParam<std::tuple<flashvsr::Format, std::pair<int, int>, bool>> {};
 
-/* The largest difference of any sample from `value` of 8 bits, in steps of the sample's own. */
+// The largest difference of any sample from `value` of 8 bits, in steps of the sample's own.
 int distance_from(int value, const GstVideoFrame& frame) {
     int largest = 0;
     for (guint c = 0; c < GST_VIDEO_FRAME_N_COMPONENTS(&frame); c++) {
         const guint depth = GST_VIDEO_FRAME_COMP_DEPTH(&frame, c);
         const auto* data = static_cast<const guint8*>(GST_VIDEO_FRAME_COMP_DATA(&frame, c));
-        /* GStreamer has the second of a pair at one byte, not at one sample. */
+        // GStreamer has the second of a pair at one byte, not at one sample.
         if (depth > 8 && c == 2 && GST_VIDEO_FRAME_N_PLANES(&frame) == 2) data++;
         for (int y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT(&frame, c); y++) {
             const auto* row = data + y * GST_VIDEO_FRAME_COMP_STRIDE(&frame, c);
@@ -294,7 +294,7 @@ TEST_P(AnyLayout, GivesTheFrameBackInTheExactSize) {
         EXPECT_GE(gst_buffer_get_size(buffer), GST_VIDEO_INFO_SIZE(&info));
         GstVideoFrame frame;
         ASSERT_TRUE(gst_video_frame_map(&frame, &info, buffer, GST_MAP_READ));
-        /* GStreamer's own resize is some steps off where an odd size ends. */
+        // GStreamer's own resize is some steps off where an odd size ends.
         EXPECT_LE(distance_from(i, frame), enabled ? 0 : 4 << (layout.bits - 8));
         gst_video_frame_unmap(&frame);
         gst_buffer_unref(buffer);
@@ -314,7 +314,7 @@ INSTANTIATE_TEST_SUITE_P(Frames, AnyLayout,
                                           testing::Bool()),
                          name_of_layout);
 
-/* An RGB frame of 6x4 with padded rows, its samples all 33. */
+// An RGB frame of 6x4 with padded rows, its samples all 33.
 GstBuffer* make_padded_frame() {
     constexpr int kStride = 50;
     GstBuffer* buffer = gst_buffer_new_allocate(nullptr, 7 + 4 * kStride, nullptr);
@@ -335,7 +335,7 @@ TEST(Frames, StridesOfGstVideoMetaCount) {
     EXPECT_EQ(element.log_of_frames().front(), "frame 33");
 }
 
-/* A frame of 12x8 whose part of 6x4 at (4, 2) is 50, and which says so. */
+// A frame of 12x8 whose part of 6x4 at (4, 2) is 50, and which says so.
 GstBuffer* make_cropped_frame() {
     const std::string whole = video_caps(12, 8);
     GstBuffer* buffer = make_frame(whole, 0xCD);
@@ -396,7 +396,7 @@ TEST(Frames, PaddedRowsArePassedOnOnlyToThoseWhoReadGstVideoMeta) {
     }
 }
 
-/* Answers ALLOCATION with a pool whose rows are padded. */
+// Answers ALLOCATION with a pool whose rows are padded.
 GstPadProbeReturn offer_pool(GstPad*, GstPadProbeInfo* info, gpointer pool) {
     GstQuery* query = GST_PAD_PROBE_INFO_QUERY(info);
     if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION) return GST_PAD_PROBE_OK;
@@ -424,7 +424,7 @@ TEST(Frames, AreWrittenIntoDownstreamsPool) {
         TestElement element;
         gst_pad_add_probe(element.harness()->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM,
                           offer_pool, pool, nullptr);
-        gst_harness_set_drop_buffers(element.harness(), TRUE); /* the pool is small */
+        gst_harness_set_drop_buffers(element.harness(), TRUE);  // the pool is small
         element.set_caps(video_caps(6, 4));
         struct Seen {
             GstBufferPool* pool;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The reported latency is what frames take. */
+// The reported latency is what frames take.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -96,7 +96,7 @@ TEST(Latency, ComesFromTheTimeStampsWhenTheRateIsUnknown) {
     EXPECT_EQ(latency_messages(element), 1);
     EXPECT_GE(latency_of(element).min, 24 * kPeriod);
     EXPECT_LT(latency_of(element).min, 30 * kPeriod);
-    /* Jitter is no news. */
+    // Jitter is no news.
     for (int i = 3; i < 20; i++) {
         GstBuffer* buffer = make_frame(video_caps(6, 4), i);
         GST_BUFFER_PTS(buffer) = i * kPeriod + (i * 7919 % 5) * GST_MSECOND;
@@ -117,7 +117,7 @@ TEST(Latency, IsNothingWhileDisabled) {
 }
 
 TEST(Live, NoFrameIsLateWhenTheEngineKeepsUp) {
-    /* A chunk's frames come in 320 ms. Computing one takes longer than what is tolerated. */
+    // A chunk's frames come in 320 ms. Computing one takes longer than what is tolerated.
     const Environment speed("FLASHVSR_STUB_CHUNK_MS", "250");
     const std::pair<const char*, const char*> cases[] = {
         {"startup=reference", "25/1"},
@@ -137,7 +137,7 @@ TEST(Live, NoFrameIsLateWhenTheEngineKeepsUp) {
     }
 }
 
-/* The largest number behind `field` in those lines of `log` that hold `kind`. */
+// The largest number behind `field` in those lines of `log` that hold `kind`.
 guint64 largest(const std::string& log, const std::string& kind, const std::string& field) {
     guint64 result = 0;
     std::istringstream lines(log);
@@ -157,7 +157,7 @@ TEST(Live, WhatTheLatencyTracerMeasuresIsNoMoreThanReported) {
     const std::string source =
         "gst-launch-1.0 videotestsrc is-live=true num-buffers=50 ! "
         "video/x-raw,format=I420,width=16,height=12,framerate=25/1 ! ";
-    /* That of GStreamer 1.26.2 (Debian 13) never lets go of a live source's first frame. */
+    // That of GStreamer 1.26.2 (Debian 13) never lets go of a live source's first frame.
     if (Child("timeout 20 " + source + "fakesink sync=true").status != 0)
         GTEST_SKIP() << "the latency tracer hangs without the element as well";
     const Child child(source + "flashvsrupscale name=upscale scale=2 model-dir=" + model_folder() +

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Frames that come faster than they can be computed. */
+// Frames that come faster than they can be computed.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -44,7 +44,7 @@ int qos_messages(TestElement& element) {
     return count;
 }
 
-/* Pushes frames as fast as they are taken; the most frames that were inside meanwhile. */
+// Pushes frames as fast as they are taken; the most frames that were inside meanwhile.
 int push_in_a_rush(TestElement& element, int count, const std::string& format = "I420") {
     int most = 0;
     for (int i = 0; i < count; i++) {
@@ -58,7 +58,7 @@ int push_in_a_rush(TestElement& element, int count, const std::string& format = 
     return most;
 }
 
-/* The most frames that have a place: two FIFOs, the engine, and one in each thread's hand. */
+// The most frames that have a place: two FIFOs, the engine, and one in each thread's hand.
 constexpr int kBound = 32 + 25 + 32 + 2;
 
 TEST(Overload, BlockComputesEveryFrame) {
@@ -106,7 +106,7 @@ TEST(Overload, CountsFramesAsOftenAsTheyComeIn) {
     }
 }
 
-/* The first sample of luma, to the nearest of 8 bits. */
+// The first sample of luma, to the nearest of 8 bits.
 int luma_of(GstBuffer* buffer, const GstVideoFormatInfo* format) {
     guint8 bytes[2] = {};
     gst_buffer_extract(buffer, 0, bytes, 2);
@@ -120,7 +120,7 @@ class BicubicOverload : public testing::TestWithParam<const char*> {};
 
 TEST_P(BicubicOverload, ReplacesWholeChunksAndBlendsBack) {
     const Environment slow("FLASHVSR_STUB_CHUNK_MS", "100");
-    TestElement element("overload=bicubic strength=0.5"); /* halves what the engine gives */
+    TestElement element("overload=bicubic strength=0.5");  // halves what the engine gives
     element.set_caps(video_caps(6, 4, std::string("format=") + GetParam()));
     EXPECT_LE(push_in_a_rush(element, 120, GetParam()), kBound);
     const Stats stats = stats_of(element);
@@ -147,7 +147,7 @@ TEST_P(BicubicOverload, ReplacesWholeChunksAndBlendsBack) {
         for (; i < values.size() && values[i] == 200; i++) run++;
         replaced += run;
         if (run > 0 && i < values.size()) {
-            EXPECT_EQ(run % 8, 4u) << i; /* and the look-ahead */
+            EXPECT_EQ(run % 8, 4u) << i;  // and the look-ahead
         }
         for (int k = 0; run > 0 && k < 8 && i < values.size(); k++, i++) {
             const int blended = 200 - (k + 1) * 100 / 9;
@@ -161,7 +161,7 @@ TEST_P(BicubicOverload, ReplacesWholeChunksAndBlendsBack) {
 INSTANTIATE_TEST_SUITE_P(Formats, BicubicOverload,
                          testing::Values("I420", "P010_10LE", "Y444_12LE", "GRAY16_LE"));
 
-/* Answers ALLOCATION with a pool of 8 buffers, whatever the element says. */
+// Answers ALLOCATION with a pool of 8 buffers, whatever the element says.
 GstPadProbeReturn offer_few_buffers(GstPad*, GstPadProbeInfo* info, gpointer) {
     GstQuery* query = GST_PAD_PROBE_INFO_QUERY(info);
     if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION) return GST_PAD_PROBE_OK;
@@ -195,7 +195,7 @@ TEST(Overload, UpstreamMayHaveFewBuffers) {
     }
 }
 
-/* A LATENCY query tells the element that the harness is a live source. */
+// A LATENCY query tells the element that the harness is a live source.
 void play_live(TestElement& element) {
     GstQuery* query = gst_query_new_latency();
     EXPECT_TRUE(gst_pad_peer_query(element.harness()->sinkpad, query));
@@ -225,7 +225,7 @@ struct Upstream {
     int qos = 0;
 };
 
-/* What an element does with a frame that was shown a second too late. */
+// What an element does with a frame that was shown a second too late.
 Upstream be_late(TestElement& element) {
     Upstream upstream;
     element.set_caps(video_caps(6, 4));
@@ -248,7 +248,7 @@ Upstream be_late(TestElement& element) {
 }
 
 TEST(Overload, WhatWouldBeLateIsGivenUpInChunks) {
-    /* Frames of the first two seconds: 50, so seven chunks. */
+    // Frames of the first two seconds: 50, so seven chunks.
     TestElement drop("overload=drop");
     EXPECT_EQ(be_late(drop).qos, 0);
     EXPECT_EQ(stats_of(drop).dropped, 56u);
@@ -266,7 +266,7 @@ TEST(Overload, BlockLeavesLatenessToUpstream) {
     EXPECT_EQ(element.frames_out(), 100);
 }
 
-/* A sink that takes a frame and no other one before it is told to. */
+// A sink that takes a frame and no other one before it is told to.
 class Gate {
   public:
     explicit Gate(TestElement& element) {
@@ -285,12 +285,12 @@ class Gate {
     const std::shared_future<void> opened_ = open_.get_future();
 };
 
-/* Downstream that takes its time is no overload of the engine, however few frames a chunk gives. */
+// Downstream that takes its time is no overload of the engine, however few frames a chunk gives.
 TEST(Overload, ASlowSinkCostsNoFrame) {
-    const Environment slow("FLASHVSR_STUB_CHUNK_MS", "20"); /* frames pile up in front of it */
+    const Environment slow("FLASHVSR_STUB_CHUNK_MS", "20");  // frames pile up in front of it
     const struct {
         const char* compression;
-        guint64 chunks; /* that take 30 of the frames */
+        guint64 chunks;  // that take 30 of the frames
     } settings[] = {{"4", 2}, {"1", 13}};
     for (const auto& [compression, chunks] : settings) {
         for (const char* mode : {" overload=drop", " overload=bicubic"}) {
@@ -298,7 +298,7 @@ TEST(Overload, ASlowSinkCostsNoFrame) {
             Gate sink(element);
             element.set_caps(video_caps(6, 4));
             element.push_frames(0, 60);
-            /* Then those that still wait are no pile, however fast the sink is from now on. */
+            // Then those that still wait are no pile, however fast the sink is from now on.
             while (stats_of(element).chunks < chunks) g_usleep(1000);
             sink.open();
             element.push_event(gst_event_new_eos());

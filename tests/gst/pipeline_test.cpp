@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Whole pipelines: errors and their domains, states, child processes. */
+// Whole pipelines: errors and their domains, states, child processes.
 #include <glib/gstdio.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -30,7 +30,7 @@ Outcome run(const std::string& properties, int frames = 40) {
     return TestPipeline(launch_line(properties, frames)).run();
 }
 
-/* ---- errors ---------------------------------------------------------------------------------- */
+// ---- errors ----------------------------------------------------------------------------------
 
 TEST(Errors, AModelFolderThatIsNotThereIsNotFound) {
     const Outcome outcome = run("model-dir=/no/such/folder");
@@ -73,7 +73,7 @@ TEST(Errors, AMissingEngineSaysHowToNameOne) {
     EXPECT_NE(outcome.message.find("FLASHVSR_ENGINE"), std::string::npos);
 }
 
-/* A copy of the engine that is linked to `other` where the engine is to `library`. */
+// A copy of the engine that is linked to `other` where the engine is to `library`.
 void relink(const gchar* copy, const std::string& library, const std::string& other) {
     gchar* bytes = nullptr;
     gsize size = 0;
@@ -193,7 +193,7 @@ TEST(Errors, AFailedDrainStillPassesTheEndOfStream) {
     if (message) gst_message_unref(message);
 }
 
-/* ---- the default model ----------------------------------------------------------------------- */
+// ---- the default model -----------------------------------------------------------------------
 
 TEST(DefaultModel, EnvironmentThenUserDataThenNanoWithAWarning) {
     const Environment unset("FLASHVSR_MODEL_DIR", nullptr);
@@ -216,7 +216,7 @@ TEST(DefaultModel, EnvironmentThenUserDataThenNanoWithAWarning) {
     EXPECT_FALSE(run("").warned);
 }
 
-/* ---- states and seeks ------------------------------------------------------------------------ */
+// ---- states and seeks ------------------------------------------------------------------------
 
 TEST(States, CyclingTwentyTimesWorks) {
     TestPipeline pipeline(launch_line(with_model(), 30));
@@ -229,7 +229,7 @@ TEST(States, CyclingTwentyTimesWorks) {
     }
 }
 
-/* ---- other processes ------------------------------------------------------------------------- */
+// ---- other processes -------------------------------------------------------------------------
 
 TEST(Processes, InspectIsQuickAndNeedsNoEngine) {
     const Environment missing("FLASHVSR_ENGINE", "/no/such/libflashvsr.so");
@@ -245,7 +245,7 @@ TEST(Processes, AForkFromOneWithTheEngineGetsAnError) {
     before.set_state(GST_STATE_READY);
     const pid_t child = fork();
     if (child == 0) {
-        alarm(60); /* ends it if it hangs */
+        alarm(60);  // ends it if it hangs
         bool refused = true;
         TestPipeline after(launch_line(with_model(), 1));
         for (TestPipeline* pipeline : {&before, &after}) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What applications do with pipelines: seek, join, mix, record, start and stop. */
+// What applications do with pipelines: seek, join, mix, record, start and stop.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -20,7 +20,7 @@ std::string source(int frames) {
 
 std::string upscale() { return "flashvsrupscale scale=2 model-dir=" + model_folder(); }
 
-/* Times of the buffers that reach an element, by what came between two flushes. */
+// Times of the buffers that reach an element, by what came between two flushes.
 struct Arrivals {
     std::mutex mutex;
     std::vector<std::vector<GstClockTime>> times{1};
@@ -112,7 +112,7 @@ TEST(Segments, MayRunBackwards) {
 }
 
 TEST(Live, ABranchBesideItIsMixedWithIt) {
-    /* The other branch has to wait as long: a queue that holds 24 frame periods and some more. */
+    // The other branch has to wait as long: a queue that holds 24 frame periods and some more.
     TestPipeline pipeline(
         "videotestsrc is-live=true num-buffers=60 ! "
         "video/x-raw,format=I420,width=16,height=12,framerate=25/1 ! tee name=split "
@@ -122,7 +122,7 @@ TEST(Live, ABranchBesideItIsMixedWithIt) {
         " ! mix. compositor name=mix sink_1::xpos=16 ! fakesink name=sink sync=true qos=true");
     const Outcome outcome = pipeline.run();
     EXPECT_EQ(outcome.error, "");
-    EXPECT_FALSE(outcome.warned); /* "Impossible to configure latency" is a warning */
+    EXPECT_FALSE(outcome.warned);  // "Impossible to configure latency" is a warning
     EXPECT_GE(count_of(pipeline.element("sink"), "rendered"), 55u);
 }
 
@@ -138,7 +138,7 @@ TEST(Sound, DoesNotDriftApartInTenMinutes) {
             self->buffers++;
         }
     };
-    constexpr int kFrames = 17982; /* ten minutes of 30000/1001 */
+    constexpr int kFrames = 17982;  // ten minutes of 30000/1001
     End video;
     End audio;
     TestPipeline pipeline(
@@ -156,7 +156,7 @@ TEST(Sound, DoesNotDriftApartInTenMinutes) {
     EXPECT_LT(ABS(GST_CLOCK_DIFF(video.time, audio.time)), GstClockTimeDiff(kPeriod));
 }
 
-/* Frames that an identity named "count" told of on a terminal. */
+// Frames that an identity named "count" told of on a terminal.
 int count_frames(const std::string& log) {
     int frames = 0;
     for (size_t at = 0; (at = log.find("last-message = chain", at)) != std::string::npos; at++) {

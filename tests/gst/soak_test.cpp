@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Endurance: everything that applications do, in any order and for long; tests/soak has it run for
- * longer. Every frame that the element took comes out, or is said to be dropped, or was inside when
- * something said that what is inside goes: a seek, a stop, a failure downstream. */
+// Endurance: everything that applications do, in any order and for long; tests/soak has it run for
+// longer. Every frame that the element took comes out, or is said to be dropped, or was inside when
+// something said that what is inside goes: a seek, a stop, a failure downstream.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -16,20 +16,20 @@
 
 namespace {
 
-constexpr int kFramesOfOne = 3000; /* elements come and go as well */
+constexpr int kFramesOfOne = 3000;  // elements come and go as well
 
 int picture_of(guint64 number) { return static_cast<int>(20 + number % 200); }
 
-/* Totals of a run. */
+// Totals of a run.
 struct Account {
-    guint64 in = 0;      /* frames that the element took */
-    guint64 out = 0;     /* came out */
-    guint64 dropped = 0; /* by the element, which has said so */
-    guint64 gone = 0;    /* inside when it was told that they go */
-    guint64 latency = 0; /* of those that came out, summed up, in microseconds */
+    guint64 in = 0;       // frames that the element took
+    guint64 out = 0;      // came out
+    guint64 dropped = 0;  // by the element, which has said so
+    guint64 gone = 0;     // inside when it was told that they go
+    guint64 latency = 0;  // of those that came out, summed up, in microseconds
 };
 
-/* An element, its upstream and its downstream. */
+// An element, its upstream and its downstream.
 class Life {
   public:
     Life(unsigned seed, Account* account)
@@ -75,7 +75,7 @@ class Life {
                " temporal-compression=" + std::to_string(1 << pick(3));
     }
 
-    /* ---- upstream ---- */
+    // ---- upstream ----
 
     void set_caps() {
         const char* const formats[] = {"format=I420", "format=NV12", "format=RGB"};
@@ -123,7 +123,7 @@ class Life {
     }
 
     void change_caps() {
-        set_caps(); /* which waits for the frames inside */
+        set_caps();  // which waits for the frames inside
         settle(excused_);
     }
 
@@ -147,7 +147,7 @@ class Life {
         number_ += 30;
     }
 
-    /* ---- downstream ---- */
+    // ---- downstream ----
 
     void lose_downstream() {
         constexpr GstFlowReturn kAnswers[] = {GST_FLOW_NOT_LINKED, GST_FLOW_EOS, GST_FLOW_ERROR};
@@ -170,7 +170,7 @@ class Life {
         return GST_PAD_PROBE_OK;
     }
 
-    /* Each once, in order, of this stretch, with its own picture. */
+    // Each once, in order, of this stretch, with its own picture.
     void check(GstPad* pad, GstBuffer* buffer) {
         const guint64 number = GST_BUFFER_PTS(buffer) / kPeriod;
         EXPECT_GE(number, next_) << "out of order, or of before";
@@ -182,9 +182,9 @@ class Life {
         account_->latency += g_get_monotonic_time() - pushed_at_[number % kFramesOfOne];
     }
 
-    /* ---- account ---- */
+    // ---- account ----
 
-    /* Closes the account of a stretch; `excused`: what is missing was inside and had to go. */
+    // Closes the account of a stretch; `excused`: what is missing was inside and had to go.
     void settle(bool excused) {
         const guint64 total = count_of(element_->element(), "dropped");
         const guint64 dropped = total - std::exchange(stats_before_, total);
@@ -207,11 +207,11 @@ class Life {
     Account* const account_;
     std::unique_ptr<TestElement> element_;
     std::string caps_;
-    guint64 number_ = 0; /* of the next frame in */
-    guint64 in_ = 0;     /* of this stretch */
+    guint64 number_ = 0;  // of the next frame in
+    guint64 in_ = 0;      // of this stretch
     bool excused_ = false;
     guint64 stats_before_ = 0;
-    /* The pad's task writes these while frames are inside. */
+    // The pad's task writes these while frames are inside.
     std::atomic<GstFlowReturn> answer_{GST_FLOW_OK};
     std::atomic<guint64> next_{0}, out_{0};
     gint64 pushed_at_[kFramesOfOne] = {};
@@ -222,7 +222,7 @@ guint64 number_in(const char* variable, guint64 otherwise) {
     return text ? strtoull(text, nullptr, 10) : otherwise;
 }
 
-/* What tests/soak reads: frames so far, and their latency since the line before. */
+// What tests/soak reads: frames so far, and their latency since the line before.
 class Progress {
   public:
     void show(const Account& now) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Colours of one system in another, as the stub needs them where a frame comes out in another than
- * it went in. */
+// Colours of one system in another, as the stub needs them where a frame comes out in another than
+// it went in.
 #pragma once
 
 #include <algorithm>
@@ -12,9 +12,9 @@
 
 namespace stub {
 
-using Pixel = std::array<uint16_t, 4>; /* samples of R G B A, or Y U V A */
+using Pixel = std::array<uint16_t, 4>;  // samples of R G B A, or Y U V A
 
-/* What samples mean. */
+// What samples mean.
 struct Colours {
     bool rgb = false;
     bool grey = false;
@@ -53,7 +53,7 @@ struct Colours {
     }
 };
 
-/* R, G and B, 0 to 1. */
+// R, G and B, 0 to 1.
 inline std::array<double, 3> to_rgb(const Pixel& pixel, const Colours& from) {
     std::array<double, 3> value;
     for (int i = 0; i < 3; i++) value[i] = (pixel[i] - from.luma_zero()) / from.luma_span();
@@ -79,7 +79,7 @@ inline Pixel from_rgb(const std::array<double, 3>& value, const Colours& to) {
             chroma((value[0] - y) / (2 - 2 * to.red())), 0};
 }
 
-/* Within a system samples change their number of bits alone. */
+// Within a system samples change their number of bits alone.
 inline Pixel converted(const Pixel& pixel, const Colours& from, const Colours& to) {
     const auto scaled = [&](int sample) {
         return static_cast<uint16_t>((sample << to.bits) >> from.bits);

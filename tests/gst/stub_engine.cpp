@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* An engine without a model: the true schedule, and nearest-neighbour pictures whose first
- * component is multiplied by the setting `strength` of their chunk; in the colours that are asked
- * for.
- *
- * FLASHVSR_STUB_FAIL="CALL:STATUS:N" makes the Nth such call (from 1) on an engine or a stream fail
- * with that status; without N every call. CALL is "chunk" or a call's name without "stream_" and
- * "engine_", but "engine_open" and "stream_open". FLASHVSR_STUB_CHUNK_MS makes every chunk take
- * that long. Both are read when an engine or a stream is opened. FLASHVSR_STUB_NUMBERS makes the
- * first component of each picture its number since the start. FLASHVSR_STUB_LOAD_MS makes
- * engine_open take that long, also where it fails. FLASHVSR_STUB_DEVICE is the device that
- * engine_info tells of; if it is "cuda", chunks are computed behind the caller's back. */
+// An engine without a model: the true schedule, and nearest-neighbour pictures whose first
+// component is multiplied by the setting `strength` of their chunk; in the colours that are asked
+// for.
+//
+// FLASHVSR_STUB_FAIL="CALL:STATUS:N" makes the Nth such call (from 1) on an engine or a stream fail
+// with that status; without N every call. CALL is "chunk" or a call's name without "stream_" and
+// "engine_", but "engine_open" and "stream_open". FLASHVSR_STUB_CHUNK_MS makes every chunk take
+// that long. Both are read when an engine or a stream is opened. FLASHVSR_STUB_NUMBERS makes the
+// first component of each picture its number since the start. FLASHVSR_STUB_LOAD_MS makes
+// engine_open take that long, also where it fails. FLASHVSR_STUB_DEVICE is the device that
+// engine_info tells of; if it is "cuda", chunks are computed behind the caller's back.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -39,10 +39,10 @@ struct Picture {
     int height = 0;
     FlashvsrFrameInfo info = {};
     std::vector<Pixel> pixels;
-    Clock::time_point done = {}; /* when the chunk that it is of has been computed */
+    Clock::time_point done = {};  // when the chunk that it is of has been computed
 };
 
-/* Address of component `c` of pixel (x, y); NULL when the format has none. */
+// Address of component `c` of pixel (x, y); NULL when the format has none.
 uint8_t* component(const FlashvsrFrame& frame, int c, int x, int y) {
     const flashvsr::Format& format = flashvsr::format_of(frame.info.format);
     const flashvsr::Format::Component& place = format.component[c];
@@ -76,7 +76,7 @@ Picture read(const FlashvsrFrame& frame) {
             Pixel pixel = {0, 0, 0, static_cast<uint16_t>((1 << format.bits) - 1)};
             for (int c = 0; c < (format.has_alpha ? 4 : 3); c++) {
                 const uint8_t* sample = component(frame, c, x, y);
-                pixel[c] = sample ? get(frame, sample) : pixel[0]; /* grey */
+                pixel[c] = sample ? get(frame, sample) : pixel[0];  // grey
             }
             picture.pixels.push_back(pixel);
         }
@@ -109,7 +109,7 @@ FlashvsrStatus result(FlashvsrError* error, int status, const std::string& messa
     return static_cast<FlashvsrStatus>(status);
 }
 
-/* What FLASHVSR_STUB_FAIL asks for, of one engine or stream. */
+// What FLASHVSR_STUB_FAIL asks for, of one engine or stream.
 class Fault {
   public:
     Fault() {
@@ -117,7 +117,7 @@ class Fault {
         if (text) sscanf(text, "%15[^:]:%d:%d", call_, &status_, &nth_);
     }
 
-    /* The status of a call that is made now. */
+    // The status of a call that is made now.
     FlashvsrStatus status_of(const char* call, FlashvsrError* error) {
         if (std::string(call) != call_ || (++calls_ != nth_ && nth_ > 0)) return FLASHVSR_OK;
         return result(error, status_, std::string("the stub was told to fail in ") + call);
@@ -144,17 +144,17 @@ struct FlashvsrEngine {
 
 struct FlashvsrStream {
     FlashvsrStreamConfig config;
-    std::deque<Picture> waiting; /* pushed, not yet through a chunk */
+    std::deque<Picture> waiting;  // pushed, not yet through a chunk
     std::deque<Picture> ready;
     bool started = false;
-    int pushed = 0; /* since the start */
+    int pushed = 0;  // since the start
     FlashvsrStreamStats stats = FLASHVSR_STREAM_STATS_INIT;
     mutable Fault fault;
     int chunk_ms = 0;
     bool asynchronous = false;
     Clock::time_point busy_until = {};
 
-    /* After the start-up chunk the 4 newest frames stay inside. */
+    // After the start-up chunk the 4 newest frames stay inside.
     FlashvsrStatus run_chunk(FlashvsrError* error) {
         stats.chunks++;
         const Clock::time_point begin = std::max(Clock::now(), busy_until);

@@ -16,7 +16,7 @@ class GStreamer : public testing::Environment {
         GstElementFactory* factory = gst_element_factory_find("flashvsrupscale");
         ASSERT_NE(factory, nullptr) << "GST_PLUGIN_PATH must name the folder of the plugin";
         gst_object_unref(factory);
-        /* A wrong caps or refcount assertion is a failure, not a line in a log. */
+        // A wrong caps or refcount assertion is a failure, not a line in a log.
         g_log_set_always_fatal(
             static_cast<GLogLevelFlags>(G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL));
     }
@@ -127,7 +127,7 @@ TestElement::~TestElement() {
 
 void TestElement::set_caps(const std::string& caps) {
     caps_ = caps;
-    settled_ = true; /* new caps wait for all frames */
+    settled_ = true;  // new caps wait for all frames
     gst_harness_set_src_caps_str(harness_, caps.c_str());
 }
 
@@ -149,11 +149,11 @@ GstFlowReturn TestElement::push(GstBuffer* buffer) {
 }
 
 bool TestElement::push_event(GstEvent* event) {
-    settled_ = GST_EVENT_TYPE(event) == GST_EVENT_EOS; /* which waits for all frames */
+    settled_ = GST_EVENT_TYPE(event) == GST_EVENT_EOS;  // which waits for all frames
     return gst_harness_push_event(harness_, event);
 }
 
-/* Equal caps change nothing, but the element has to be at rest to see that. */
+// Equal caps change nothing, but the element has to be at rest to see that.
 void TestElement::settle() {
     if (settled_ || caps_.empty()) return;
     GstCaps* caps = gst_caps_from_string(caps_.c_str());

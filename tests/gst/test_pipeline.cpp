@@ -7,7 +7,7 @@
 
 namespace {
 
-/* Held by handlers of on_buffers(); orders what they wrote before what a test reads. */
+// Held by handlers of on_buffers(); orders what they wrote before what a test reads.
 std::mutex handler_mutex;
 
 }  // namespace

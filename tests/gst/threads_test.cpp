@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Loading and stopping: nothing waits for what does not come. */
+// Loading and stopping: nothing waits for what does not come.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-/* What the PROGRESS messages on `bus` were so far. */
+// What the PROGRESS messages on `bus` were so far.
 Words progress(GstBus* bus) {
     Words words;
     while (GstMessage* message = gst_bus_pop_filtered(bus, GST_MESSAGE_PROGRESS)) {
@@ -29,7 +29,7 @@ Words progress(GstBus* bus) {
     return words;
 }
 
-/* An element outside of any pipeline. */
+// An element outside of any pipeline.
 class Alone {
   public:
     explicit Alone(const std::string& model_dir) {
@@ -78,13 +78,13 @@ TEST(Loading, DoesNotHoldUpTheStateChange) {
 
 TEST(Loading, ThatFailsIsAnErrorWithItsOwnMessage) {
     Alone element("/no/such/folder");
-    /* At once: nobody has to hear of the error to know. */
+    // At once: nobody has to hear of the error to know.
     EXPECT_EQ(element.set(GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
     element.set(GST_STATE_NULL);
     EXPECT_EQ(progress(element.bus()), (Words{"start", "error"}));
 }
 
-/* As of any element that fails: the error first, then the end for those who wait for it. */
+// As of any element that fails: the error first, then the end for those who wait for it.
 TEST(Loading, ThatFailsLaterPassesTheEndOfAShortStreamAfterTheError) {
     const Environment slow("FLASHVSR_STUB_LOAD_MS", "300");
     const Environment fault("FLASHVSR_STUB_FAIL", "engine_open:9");
@@ -119,7 +119,7 @@ TEST(Loading, ASeekMeanwhileDoesNotWaitForIt) {
     EXPECT_LT(g_get_monotonic_time() - begin, 2 * G_USEC_PER_SEC);
 }
 
-/* From PLAYING to NULL at any moment. */
+// From PLAYING to NULL at any moment.
 void stop_in_the_middle(int times, const std::string& sink) {
     const std::string line =
         "videotestsrc ! video/x-raw,format=I420,width=16,height=12,framerate=25/1 ! "
@@ -155,7 +155,7 @@ TEST(Stopping, IsNoErrorForTheSource) {
             model_folder() + " ! fakesink");
         pipeline.set_state(GST_STATE_PLAYING);
         g_usleep(i % 11 * 1000);
-        gst_element_set_state(pipeline.element("up"), GST_STATE_READY); /* the source plays on */
+        gst_element_set_state(pipeline.element("up"), GST_STATE_READY);  // the source plays on
         g_usleep(2000);
         GstMessage* message = gst_bus_pop_filtered(pipeline.bus(), GST_MESSAGE_ERROR);
         EXPECT_EQ(message, nullptr) << i;
@@ -172,7 +172,7 @@ TEST(Stopping, WithFramesInsideAndDownstreamBlockedWorks) {
         [](GstPad*, GstPadProbeInfo*, gpointer) { return GST_PAD_PROBE_OK; }, nullptr, nullptr);
     EXPECT_NE(probe, 0u);
     element.push_frames(0, 60);
-    /* The harness stops the element first, then its own pads. */
+    // The harness stops the element first, then its own pads.
 }
 
 }  // namespace

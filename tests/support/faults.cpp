@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a disk, a codec and a clock do when they fail, for a program that loads this first:
- *
- *   LD_PRELOAD=libfaults.so FLASHVSR_FAULT_FOLDER=... FLASHVSR_FAULT=write:3:28 program
- *
- * FLASHVSR_FAULT="CALL:N:ERRNO" makes the Nth such call (from 1) of the process fail, and with
- * "CALL:N+:ERRNO" that one and all after it; of several bytes the first of those then writes one
- * half, as a disk does that gets full. CALL is one of
- *   open, write, truncate, sync, close, rename, link, mkdir, unlink: a change of what lies under
- *       FLASHVSR_FAULT_FOLDER, by any function of the C library but those of stdio;
- *   a function of libavcodec or libavformat that is listed below.
- *
- * FLASHVSR_FAULT_LOG=FILE writes down every such change, in order; tests/support/power_loss.py
- * reads it. FLASHVSR_FAULT_CLOCK=SECONDS makes the wall clock jump to and fro by so many. */
-#undef _FILE_OFFSET_BITS /* or open() and open64() would be one function here */
+// What a disk, a codec and a clock do when they fail, for a program that loads this first:
+//
+//   LD_PRELOAD=libfaults.so FLASHVSR_FAULT_FOLDER=... FLASHVSR_FAULT=write:3:28 program
+//
+// FLASHVSR_FAULT="CALL:N:ERRNO" makes the Nth such call (from 1) of the process fail, and with
+// "CALL:N+:ERRNO" that one and all after it; of several bytes the first of those then writes one
+// half, as a disk does that gets full. CALL is one of
+//   open, write, truncate, sync, close, rename, link, mkdir, unlink: a change of what lies under
+//       FLASHVSR_FAULT_FOLDER, by any function of the C library but those of stdio;
+//   a function of libavcodec or libavformat that is listed below.
+//
+// FLASHVSR_FAULT_LOG=FILE writes down every such change, in order; tests/support/power_loss.py
+// reads it. FLASHVSR_FAULT_CLOCK=SECONDS makes the wall clock jump to and fro by so many.
+#undef _FILE_OFFSET_BITS  // or open() and open64() would be one function here
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -42,7 +42,7 @@ std::string variable(const char* name) {
     return value ? value : "";
 }
 
-/* ---- what is to fail ------------------------------------------------------------------------- */
+// ---- what is to fail -------------------------------------------------------------------------
 
 enum class Verdict { kDone, kFails, kHalf };
 
@@ -78,9 +78,9 @@ Plan& plan() {
     return *plan;
 }
 
-/* ---- what is written down -------------------------------------------------------------------- */
+// ---- what is written down --------------------------------------------------------------------
 
-/* Held while a change is made and written down, so that the order is that of the changes. */
+// Held while a change is made and written down, so that the order is that of the changes.
 std::recursive_mutex& order() {
     static auto* mutex = new std::recursive_mutex;
     return *mutex;
@@ -97,7 +97,7 @@ bool is_ours(const std::string& path) {
            (path == folder() || path.compare(0, folder().size() + 1, folder() + "/") == 0);
 }
 
-/* "" if there is none. */
+// "" if there is none.
 std::string path_of(int descriptor) {
     char path[PATH_MAX];
     const std::string link = "/proc/self/fd/" + std::to_string(descriptor);
@@ -126,7 +126,7 @@ unsigned long inode_of(int descriptor) {
     return fstat(descriptor, &status) == 0 ? status.st_ino : 0;
 }
 
-/* A line, and the bytes that it announces. */
+// A line, and the bytes that it announces.
 void note(const std::string& line, const void* data = nullptr, size_t size = 0) {
     static const int log = [] {
         const std::string name = variable("FLASHVSR_FAULT_LOG");
@@ -148,7 +148,7 @@ void note_bytes(int descriptor, off_t offset, const void* data, ssize_t size) {
          data, size);
 }
 
-/* ---- files ----------------------------------------------------------------------------------- */
+// ---- files -----------------------------------------------------------------------------------
 
 template <typename Open>
 int open_and_note(const std::string& path, int flags, Open open) {
@@ -167,7 +167,7 @@ int open_and_note(const std::string& path, int flags, Open open) {
     return descriptor;
 }
 
-/* `write` of so many bytes, at the offset or, where it is negative, where the file stands. */
+// `write` of so many bytes, at the offset or, where it is negative, where the file stands.
 template <typename Write>
 ssize_t write_and_note(int descriptor, const void* data, size_t size, off_t offset, Write write) {
     if (!is_ours(descriptor)) return write(size);
@@ -207,7 +207,7 @@ mode_t mode_of(int flags, va_list list) {
     return flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0;
 }
 
-/* ---- the clock ------------------------------------------------------------------------------- */
+// ---- the clock -------------------------------------------------------------------------------
 
 time_t jump() {
     static const time_t seconds = atol(variable("FLASHVSR_FAULT_CLOCK").c_str());
@@ -270,7 +270,7 @@ int syncfs(int descriptor) {
                            [&] { return REAL(syncfs)(descriptor); });
 }
 
-/* The descriptor is gone, whatever is answered, as it is in Linux. */
+// The descriptor is gone, whatever is answered, as it is in Linux.
 int close(int descriptor) {
     const bool ours = is_ours(descriptor);
     const int status = REAL(close)(descriptor);
@@ -328,7 +328,7 @@ time_t time(time_t* result) {
     return now;
 }
 
-/* Functions of libavcodec and libavformat answer with what POSIX calls the error, negated. */
+// Functions of libavcodec and libavformat answer with what POSIX calls the error, negated.
 #define FAILS(name)                                                          \
     int name(void* a, void* b, void* c) {                                    \
         if (plan().verdict(#name) != Verdict::kDone) return -plan().error(); \
@@ -341,4 +341,4 @@ FAILS(avformat_write_header)
 FAILS(av_interleaved_write_frame)
 FAILS(av_write_trailer)
 
-} /* extern "C" */
+}  // extern "C"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Linked into what runs under ThreadSanitizer. GLib's mutexes and conditions stand on futexes,
- * which it does not know: without these it takes what GStreamer's threads hand to each other, and
- * to the main loop, for races. */
+// Linked into what runs under ThreadSanitizer. GLib's mutexes and conditions stand on futexes,
+// which it does not know: without these it takes what GStreamer's threads hand to each other, and
+// to the main loop, for races.
 #include <dlfcn.h>
 #include <glib.h>
 #include <sanitizer/tsan_interface.h>
@@ -13,7 +13,7 @@ Function* next(Function*, const char* name) {
     return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
 }
 
-/* What a thread has the main loop do. */
+// What a thread has the main loop do.
 struct Work {
     GSourceFunc function;
     gpointer data;
