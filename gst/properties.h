@@ -45,7 +45,7 @@ struct Properties : FrameProperties {
     KvCache kv_cache = KvCache::kDevice;
     Memory memory = Memory::kStrict;
     guint memory_limit = 0;  // MiB
-    // Of the settings that attention has from the preset, those that were set themselves stay.
+    // What attention has from the preset, unless it was set itself.
     Preset preset = Preset::kQuality;
     bool own_sparse_ratio = false, own_local_range = false;
 };
