@@ -29,6 +29,7 @@ class Parts {
     // or there is no plan.
     Parts(const Options& options, const Source& source, const Media& media, Output* output);
 
+    const std::string& folder() const { return folder_; }
     const std::vector<PartSpan>& plan() const { return journal_.parts; }
     // Whether the part is there, by its record and its file's size.
     bool seems_made(size_t index) const;

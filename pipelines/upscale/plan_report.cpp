@@ -35,6 +35,9 @@ void print_plan(const PlanReport& report) {
         "\"height\": %d, \"frames\": %llu",
         json_string(report.input).c_str(), json_string(report.output).c_str(), report.width,
         report.height, static_cast<unsigned long long>(frames));
+    if (!report.folder.empty()) {
+        std::printf(", \"folder\": %s", json_string(report.folder).c_str());
+    }
     if (report.trial.memory > 0) {
         std::printf(", \"memory\": %llu", static_cast<unsigned long long>(report.trial.memory));
     }

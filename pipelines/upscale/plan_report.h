@@ -12,6 +12,7 @@ namespace upscale {
 // What --plan tells of a video.
 struct PlanReport {
     std::string input, output;
+    std::string folder;         // of the parts; empty: nothing is written
     int width = 0, height = 0;  // of the result
     std::vector<PartSpan> parts;
     std::vector<bool> made;  // which of them are there

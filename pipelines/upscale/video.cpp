@@ -126,6 +126,7 @@ guint64 show_plan(const Options& options, const Source& source, const Media& med
     } else {
         Output output(options, source, destination, plan);
         const Parts parts(options, source, media, &output);
+        report.folder = parts.folder();
         report.parts = parts.plan();
         for (size_t index = 0; index < report.parts.size(); ++index) {
             report.made.push_back(parts.seems_made(index));

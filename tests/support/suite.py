@@ -19,6 +19,8 @@ WORK = {
     'pipelines catalogue': (200, 12),
     'pipelines demo': (60, 1),
     'pipelines examples': (25, 2),
+    'pipelines farm': (25, 7),
+    'pipelines farm_slurm': (90, 2),
     'pipelines fetch': (15, 3),
     'pipelines launch': (35, 10),
     'pipelines rtsp': (70, 6),
@@ -50,7 +52,7 @@ WORK = {
     'pipelines sanitize thread': (150, 1),
     'fuzz run': (200, 1),
 }
-THOROUGHLY = {'upscale_kills': ['--kills', 200]}  # where all is asked for
+THOROUGHLY = {'upscale_kills': ['--kills', 200], 'farm_slurm': ['--all']}  # where all is asked for
 CARDS = ('8.0', '8.6', '8.9', '12.0')  # that a card of 9.0 can act, see kernels/device.h
 SLOW_SCRIPTS = {'catalogue', 'demo', 'examples', 'upscale', 'rtsp', 'rtsp_attacks', 'rtsp_logins',
                 'launch', 'webrtc', 'webrtc_attacks', 'webrtc_requests', 'raw_frames'}
