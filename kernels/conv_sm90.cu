@@ -13,7 +13,7 @@
 //    residual comes the same way beforehand.
 #include <algorithm>
 
-#include "kernels/conv.h"
+#include "kernels/conv_plan.h"
 #include "kernels/cuda_check.h"
 #include "kernels/device.h"
 #include "kernels/device_element.h"
@@ -28,8 +28,8 @@ constexpr int kConsumers = 2;                     // warpgroups
 constexpr int kThreads = (kConsumers + 1) * 128;  // the first warpgroup copies
 constexpr int kRows = 16, kColumns = 8;           // pixels of a consumer's tile
 constexpr int kPixels = kRows * kColumns;
-constexpr int kRowBytes = 128;  // channels of a pixel, or of a weight, at a time: a swizzled row
-constexpr int kLead = 1;        // steps; a step is a tap of 128 bytes of channels
+constexpr int kRowBytes = kConvPieceBytes;  // of a pixel, or of a weight, at a time: a swizzled row
+constexpr int kLead = 1;                    // steps; a step is a tap of 128 bytes of channels
 
 // kOutChannels: of a tile. kWholePieces: inputs are made of whole 128 bytes of channels.
 template <typename Element, int kKernelSize, int kOutChannels, bool kWholePieces>
@@ -67,7 +67,7 @@ struct Geometry {
     int subtiles_per_frame, subtiles_per_row;  // tiles of one consumer
     int pairs;                                 // of subtiles
     int columns, blocks;                       // of output channels: all phases', one phase's
-    bool columns_first;  // a pair of subtiles goes through all columns, or the other way round
+    bool columns_first;  // ConvPlan::channels_first: a pair of subtiles goes through all columns
     int in, in_blocks;   // channels of one input, in pieces of 128 bytes
     int last_slices;     // of 32 bytes in the last piece
     int n, inputs;
@@ -477,19 +477,14 @@ OutputMaps output_maps(const Conv& params, const ConvShape& shape, const Conv::S
 }
 
 template <typename Tile>
-Geometry geometry(const Conv& params, const ConvShape& shape) {
+Geometry geometry(const Conv& params, const ConvShape& shape, const ConvPlan& plan) {
     Geometry g = {};
     g.subtiles_per_row = ceil_div(shape.w / params.upsample, kColumns);
     g.subtiles_per_frame = ceil_div(shape.h / params.upsample, kRows) * g.subtiles_per_row;
     g.pairs = ceil_div(params.n * g.subtiles_per_frame, kConsumers);
     g.blocks = ceil_div(params.out, Tile::kOut);
     g.columns = shape.phases * g.blocks;
-    // Weights that stay in the L2 cache are gone through for each pair of subtiles, so that inputs
-    // are read once; larger ones are read once, by all pixels.
-    constexpr int64_t kCacheable = 24 << 20;
-    g.columns_first = int64_t{shape.phases} * params.out * shape.taps * shape.inputs * params.in *
-                          sizeof(typename Tile::T) <=
-                      kCacheable;
+    g.columns_first = plan.channels_first;
     g.in = params.in;
     g.in_blocks = ceil_div(params.in, Tile::kChannels);
     g.last_slices = ceil_div(params.in - (g.in_blocks - 1) * Tile::kChannels, Tile::kChannels / 4);
@@ -506,8 +501,8 @@ Geometry geometry(const Conv& params, const ConvShape& shape) {
 }
 
 template <typename Tile>
-void launch(const Conv& params, const ConvShape& shape, CudaStream stream) {
-    const Geometry g = geometry<Tile>(params, shape);
+void launch(const Conv& params, const ConvShape& shape, const ConvPlan& plan, CudaStream stream) {
+    const Geometry g = geometry<Tile>(params, shape, plan);
     const CUtensorMap x = input_map<Tile>(params, shape.x, params.x, params.n);
     const CUtensorMap past =
         params.past ? input_map<Tile>(params, shape.x, params.past, params.history) : x;
@@ -522,36 +517,28 @@ void launch(const Conv& params, const ConvShape& shape, CudaStream stream) {
     FLASHVSR_CUDA_CHECK_LAUNCH(conv_kernel);
 }
 
-// The tile that makes the fewest channels in vain; a tile's pixels cost as much as 32 channels.
-int tile_channels(int out) {
-    int best = 128;
-    const auto cost = [out](int channels) { return ceil_div(out, channels) * (channels + 32); };
-    for (const int channels : {96, 64, 48, 32}) {
-        if (cost(channels) < cost(best)) best = channels;
-    }
-    return best;
-}
-
 template <typename T, int kKernel, int kOut>
-void launch_tile(const Conv& params, const ConvShape& shape, CudaStream stream) {
-    // Narrow results are made of narrow inputs.
-    if (kOut >= 64 && params.in % (kRowBytes / sizeof(T)) == 0) {
-        launch<Tiling<T, kKernel, kOut, kOut >= 64>>(params, shape, stream);
-    } else {
-        launch<Tiling<T, kKernel, kOut, false>>(params, shape, stream);
-    }
+void launch_tile(const Conv& params, const ConvShape& shape, const ConvPlan& plan,
+                 CudaStream stream) {
+    if (plan.whole_pieces)
+        launch<Tiling<T, kKernel, kOut, kOut >= 64>>(params, shape, plan, stream);
+    else
+        launch<Tiling<T, kKernel, kOut, false>>(params, shape, plan, stream);
 }
 
 template <typename T, int kKernel>
 void launch_kernel(const Conv& params, const ConvShape& shape, CudaStream stream) {
-    const int channels = tile_channels(params.out);
-    if (channels == 128) return launch_tile<T, kKernel, 128>(params, shape, stream);
-    // 1x1 convolutions are cheap: fewer tiles for them.
-    if (channels == 96 || kKernel == 1) return launch_tile<T, kKernel, 96>(params, shape, stream);
+    const ConvPlan plan = plan_conv(params, shape);
+    switch (plan.tile_channels) {
+        case 128: return launch_tile<T, kKernel, 128>(params, shape, plan, stream);
+        case 96: return launch_tile<T, kKernel, 96>(params, shape, plan, stream);
+    }
     if constexpr (kKernel > 1) {
-        if (channels == 64) return launch_tile<T, kKernel, 64>(params, shape, stream);
-        if (channels == 48) return launch_tile<T, kKernel, 48>(params, shape, stream);
-        launch_tile<T, kKernel, 32>(params, shape, stream);
+        switch (plan.tile_channels) {
+            case 64: return launch_tile<T, kKernel, 64>(params, shape, plan, stream);
+            case 48: return launch_tile<T, kKernel, 48>(params, shape, plan, stream);
+            case 32: return launch_tile<T, kKernel, 32>(params, shape, plan, stream);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 #include "kernels/conv.h"
 
 #include "kernels/conv_out.h"
+#include "kernels/conv_plan.h"
 #include "tests/kernels/support.h"
 
 namespace flashvsr::kernels {
@@ -264,6 +265,33 @@ TEST(Conv, RefusesWhatDoesNotFitTogether) {
     params.pad = 0;
     params.h = 2;
     EXPECT_THROW(conv_shape(params), std::invalid_argument);
+}
+
+ConvPlan plan_of(int in, int out, int kernel) {
+    Conv params;
+    params.n = params.h = params.w = 8;
+    params.in = in;
+    params.out = out;
+    params.kernel = kernel;
+    return plan_conv(params, conv_shape(params));
+}
+
+TEST(ConvPlan, TakesTheTileThatMakesTheFewestChannelsInVain) {
+    EXPECT_EQ(plan_of(512, 512, 3).tile_channels, 128);
+    EXPECT_EQ(plan_of(96, 96, 3).tile_channels, 96);
+    EXPECT_EQ(plan_of(96, 192, 3).tile_channels, 96);
+    EXPECT_EQ(plan_of(64, 64, 3).tile_channels, 64);
+    EXPECT_EQ(plan_of(64, 48, 3).tile_channels, 48);
+    EXPECT_EQ(plan_of(64, 8, 3).tile_channels, 32);
+    EXPECT_EQ(plan_of(64, 8, 1).tile_channels, 96);  // 1x1 has no narrower one
+}
+
+TEST(ConvPlan, KnowsWholePiecesAndWeightsThatStayInTheCache) {
+    EXPECT_TRUE(plan_of(128, 128, 3).whole_pieces);
+    EXPECT_FALSE(plan_of(784, 512, 3).whole_pieces);
+    EXPECT_FALSE(plan_of(64, 32, 3).whole_pieces);
+    EXPECT_TRUE(plan_of(512, 512, 3).channels_first);     // 4.5 MiB
+    EXPECT_FALSE(plan_of(3072, 2048, 3).channels_first);  // 108 MiB, a projector's
 }
 
 }  // namespace
