@@ -35,8 +35,10 @@ GstVideoInfo info_of(GstCaps* caps) {
 // A codec as the user knows it.
 std::string shown(const std::string& codec) { return codec == "raw" ? "y4m" : codec; }
 
+// FFmpeg 7's libx265 could, and by default does not.
 bool writes_captions(const AVCodecContext* context) {
-    return context->priv_data && av_opt_find(context->priv_data, "a53cc", nullptr, 0, 0);
+    int64_t on = 0;
+    return context->priv_data && av_opt_get_int(context->priv_data, "a53cc", 0, &on) >= 0 && on;
 }
 
 }  // namespace
