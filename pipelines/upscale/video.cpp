@@ -155,11 +155,12 @@ JobResult make_result(const Options& options, const Source& source, const Media&
                              : options.preview
                                  ? run_previews(options, source, media, &output, progress, report)
                                  : run_whole(options, source, media, &output, progress, report);
-    if (options.only_part >= 0) return result;
-    if (result.frames == 0) {
+    const bool one_part = options.only_part >= 0;
+    if (result.frames == 0 && !one_part) {
         throw Failure(ExitCode::kInput, source.name() + " has no frame there");
     }
     report->check();
+    if (one_part) return result;
     output.finish();
     if (parts) parts->remove();
     return result;

@@ -20,7 +20,7 @@ WORK = {
     'pipelines demo': (60, 1),
     'pipelines examples': (25, 2),
     'pipelines farm': (25, 7),
-    'pipelines farm_slurm': (90, 2),
+    'pipelines farm_slurm': (60, 2),
     'pipelines fetch': (15, 3),
     'pipelines launch': (35, 10),
     'pipelines rtsp': (70, 6),

@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from cases import PATIENCE
+
 NODES = ('farm1', 'farm2', 'farm3')
 CONFIGURATION = """\
 ClusterName=farm
@@ -140,8 +142,8 @@ class Cluster:
         """State and node of each job's tasks."""
         return [line.split('|') for line in self.ask('squeue', '-h', '-r', '-o', '%F|%K|%T|%N').splitlines()]
 
-    def wait(self, condition, what, seconds=120):
-        deadline = time.monotonic() + seconds
+    def wait(self, condition, what):
+        deadline = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < deadline, f'no {what}: ' + ''.join(
                 path.read_text(errors='replace')[-2000:] for path in self.folder.glob('*.log'))
