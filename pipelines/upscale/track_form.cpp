@@ -15,8 +15,15 @@ namespace upscale {
 namespace {
 
 bool is_matroska(const AVOutputFormat* format) { return !std::strcmp(format->name, "matroska"); }
+bool is_mp4(const AVOutputFormat* format) { return !std::strcmp(format->name, "mp4"); }
+
 bool is_quicktime(const AVOutputFormat* format) {
-    return !std::strcmp(format->name, "mp4") || !std::strcmp(format->name, "mov");
+    return is_mp4(format) || !std::strcmp(format->name, "mov");
+}
+
+bool is_pcm(AVCodecID id) {
+    const AVCodecDescriptor* codec = avcodec_descriptor_get(id);
+    return codec && !std::strncmp(codec->name, "pcm_", 4);
 }
 
 // "image/png"; null: no type of file is known that holds this codec alone.
@@ -30,9 +37,12 @@ bool has_place_for(const AVOutputFormat* format, const AVStream* track) {
     const AVCodecID id = track->codecpar->codec_id;
     if (is_cover(track)) {
         if (is_matroska(format)) return mime_type(id) && track->attached_pic.size > 0;
-        return !std::strcmp(format->name, "mp4") &&
+        return is_mp4(format) &&
                (id == AV_CODEC_ID_MJPEG || id == AV_CODEC_ID_PNG || id == AV_CODEC_ID_BMP);
     }
+    // FFmpeg has written it since version 6.1, of some kinds until writing fails; few players know
+    // it.
+    if (is_mp4(format) && is_pcm(id)) return false;
     return track->codecpar->codec_type != AVMEDIA_TYPE_ATTACHMENT || is_matroska(format);
 }
 
