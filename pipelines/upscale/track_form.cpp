@@ -40,8 +40,7 @@ bool has_place_for(const AVOutputFormat* format, const AVStream* track) {
         return is_mp4(format) &&
                (id == AV_CODEC_ID_MJPEG || id == AV_CODEC_ID_PNG || id == AV_CODEC_ID_BMP);
     }
-    // FFmpeg has written it since version 6.1, of some kinds until writing fails; few players know
-    // it.
+    // FFmpeg 6.1 and newer write it, of some kinds until writing fails; few players know it.
     if (is_mp4(format) && is_pcm(id)) return false;
     return track->codecpar->codec_type != AVMEDIA_TYPE_ATTACHMENT || is_matroska(format);
 }
